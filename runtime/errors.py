@@ -1,0 +1,29 @@
+"""Every error a user can cause: one root, few children; each message says what, received, expected, how to fix."""
+
+
+class EdgeProofError(Exception):
+    """The root of all errors that edgeproof raises on purpose; commands print it in one line and exit with 1."""
+
+
+class UsageError(EdgeProofError):
+    """The command or call names something that does not exist; commands exit with 2."""
+
+
+class BundleError(EdgeProofError):
+    """A bundle, or a file in it, is missing, damaged, unknown or not what its manifest says."""
+
+
+class InputError(EdgeProofError):
+    """An array or file given to a model has the wrong dtype, shape or values."""
+
+
+class EngineError(EdgeProofError):
+    """An engine is not installed, or cannot run the file it was given."""
+
+
+class ParityError(EdgeProofError):
+    """Outputs disagree with the original's beyond the tolerance."""
+
+
+class DataError(EdgeProofError):
+    """A dataset is missing or damaged."""
