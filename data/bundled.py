@@ -1,0 +1,65 @@
+"""Digits and diabetes: the two datasets that scikit-learn carries in its wheel, so they need no download."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_diabetes as bundled_diabetes
+from sklearn.datasets import load_digits as bundled_digits
+from sklearn.model_selection import train_test_split
+
+from data.dataset import Dataset, Split, image_input, table_input
+
+
+def load_digits() -> Dataset:
+    """Load ``digits``: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
+    bunch = bundled_digits()
+    images = bunch.images.astype(np.uint8)[..., np.newaxis]
+    labels = bunch.target.astype(np.int64)
+    rest, test, rest_labels, test_labels = train_test_split(
+        images, labels, test_size=0.2, random_state=7, stratify=labels
+    )
+    train, validation, train_labels, validation_labels = train_test_split(
+        rest, rest_labels, test_size=0.2, random_state=11, stratify=rest_labels
+    )
+    return Dataset(
+        name="digits",
+        task="classification",
+        labels=tuple("0123456789"),
+        unit=None,
+        metric="accuracy",
+        input=image_input((8, 8, 1), high=16),
+        sha256={"images": _sha256(images), "labels": _sha256(labels)},
+        train=Split(train, train_labels),
+        validation=Split(validation, validation_labels),
+        test=Split(test, test_labels),
+    )
+
+
+def load_diabetes() -> Dataset:
+    """Load ``diabetes``: raw float32 rows [n, 10]; the target is disease progression after one year."""
+    bunch = bundled_diabetes(scaled=False)
+    rows, targets = bunch.data.astype(np.float32), bunch.target.astype(np.float32)
+    rest, test, rest_targets, test_targets = train_test_split(rows, targets, test_size=0.2, random_state=7)
+    train, validation, train_targets, validation_targets = train_test_split(
+        rest, rest_targets, test_size=0.2, random_state=11
+    )
+    return Dataset(
+        name="diabetes",
+        task="regression",
+        labels=None,
+        unit="points of disease progression",
+        metric="rmse",
+        input=table_input(list(bunch.feature_names)),
+        sha256={"rows": _sha256(rows), "targets": _sha256(targets)},
+        train=Split(train, train_targets),
+        validation=Split(validation, validation_targets),
+        test=Split(test, test_targets),
+    )
+
+
+def _sha256(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,57 @@
+"""What every loader returns: raw inputs and targets in three fixed splits, and what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["classification", "regression"]
+Metric = Literal["accuracy", "rmse"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples in a fixed order.
+
+    ``inputs``: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; raw, never scaled.
+    ``targets``: int64 [n] class indices for classification, float32 [n] in the dataset's unit for regression.
+    """
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset: what goes in (``input``, as it stands in a manifest), what comes out, and the three splits.
+
+    ``sha256`` names the original files and their hashes; for a dataset bundled with scikit-learn, which has no
+    file of its own here, it is the hash of the arrays' bytes.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...] | None
+    unit: str | None
+    metric: Metric
+    input: dict[str, Any]
+    sha256: dict[str, str]
+    train: Split
+    validation: Split
+    test: Split
+
+
+def image_input(shape: tuple[int, int, int], high: int) -> dict[str, Any]:
+    """Describe a raw image input: unsigned pixels from 0 to ``high``, shape [height, width, channels]."""
+    return {"kind": "image", "name": "image", "shape": list(shape), "dtype": "uint8", "low": 0, "high": high}
+
+
+def table_input(columns: list[str]) -> dict[str, Any]:
+    """Describe a raw table input: one row of unscaled real numbers, in the order of ``columns``."""
+    return {"kind": "table", "name": "rows", "shape": [len(columns)], "dtype": "float", "columns": columns}

@@ -1,0 +1,160 @@
+"""Where a dataset's files come from: the given folder, the user's cache, a checked download, or a clear error.
+
+A damaged file is refused by name and never replaced behind the user's back. A host that does not answer is given
+up after ``GIVE_UP_SECONDS`` and remembered in an environment variable, so that neither this process nor its
+children wait for it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+
+from runtime.errors import DataError
+
+DATA_VARIABLE = "EDGEPROOF_DATA"
+UNREACHABLE_VARIABLE = "EDGEPROOF_UNREACHABLE"
+# Two hosts are known in all (see the dataset files): twice this stays well below ten seconds.
+GIVE_UP_SECONDS = 4.0
+
+
+class DatasetNotFound(DataError):
+    """The dataset is in none of the places where it was looked for; what is there is not damaged."""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex; DataError when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
+        ) from error
+
+
+def locate(
+    dataset: str, known: dict[str, str], urls: dict[str, str] | None, data_dir: str | Path | None = None
+) -> tuple[dict[str, Path], str]:
+    """Find all files of ``dataset`` in one place and check them; return their paths and the folder in words.
+
+    ``known`` maps file names to SHA-256, ``urls`` file names to where they may be downloaded from (None: this
+    dataset has another way to be fetched, and only folders are searched). Raises DataError for a damaged file,
+    DatasetNotFound with everything that was tried when there is no complete set.
+    """
+    tried = []
+    for place, root in _places(data_dir):
+        folder = root / dataset
+        missing = [name for name in known if not (folder / name).is_file()]
+        if not missing:
+            return {name: _checked(folder / name, digest) for name, digest in known.items()}, place
+        tried.append(f"{place} (no {dataset}/{missing[0]})")
+    if urls is not None:
+        reason = _fetch(cache_folder(dataset), known, urls)
+        if reason is None:
+            return {name: cache_folder(dataset) / name for name in known}, "download"
+        tried.append(reason)
+    raise DatasetNotFound(not_found(dataset, tried))
+
+
+def not_found(dataset: str, tried: list[str]) -> str:
+    """Return the one line for a dataset that is nowhere: what was tried, and how to mend it."""
+    return (
+        f"{dataset} not found: tried {'; '.join(tried)}; "
+        f"set {DATA_VARIABLE} (or --data-dir) to a folder that holds {dataset}/"
+    )
+
+
+def cache_folder(dataset: str) -> Path:
+    """Return the folder of ``dataset`` in the user's cache (it may not exist)."""
+    return Path(pooch.os_cache("edgeproof")) / dataset
+
+
+def download(folder: Path, name: str, digest: str, url: str) -> str | None:
+    """Download one file into ``folder`` and check it; return None, or in words why there is no file.
+
+    Raises DataError when what came is not the original.
+    """
+    host = urlsplit(url).hostname or url
+    if host in os.environ.get(UNREACHABLE_VARIABLE, "").split():
+        return f"download from {host} (gave up on it earlier in this run)"
+    reason = _unreachable(url)
+    if reason is None:
+        try:
+            pooch.get_logger().setLevel(logging.WARNING)
+            downloader = pooch.HTTPDownloader(timeout=GIVE_UP_SECONDS)
+            pooch.retrieve(url, f"sha256:{digest}", fname=name, path=folder, downloader=downloader)
+            return None
+        except ValueError as error:  # pooch's word for a wrong hash; it has removed the file again
+            raise DataError(
+                f"{url}: what was downloaded is not the original file (SHA-256 differs)"
+            ) from error
+        except (OSError, requests.RequestException) as error:
+            reason = type(error).__name__
+    os.environ[UNREACHABLE_VARIABLE] = f"{os.environ.get(UNREACHABLE_VARIABLE, '')} {host}".strip()
+    return f"download from {host} ({reason})"
+
+
+def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
+    """List the folders to search, each with its name for messages."""
+    places: list[tuple[str, Path]] = []
+    if data_dir is not None:
+        if not Path(data_dir).is_dir():
+            raise DataError(f"data folder {str(data_dir)!r} is not a folder; give one that exists, or none")
+        places.append((str(data_dir), Path(data_dir)))
+    elif os.environ.get(DATA_VARIABLE):
+        folder = os.environ[DATA_VARIABLE]
+        places.append((f"{DATA_VARIABLE}={folder}", Path(folder)))
+    cache = Path(pooch.os_cache("edgeproof"))
+    return [*places, (f"cache {cache}", cache)]
+
+
+def _checked(path: Path, digest: str) -> Path:
+    """Return ``path`` if its bytes are the original's; DataError that names the file otherwise."""
+    found = sha256_of(path)
+    if found != digest:
+        raise DataError(
+            f"{path}: damaged, truncated or not the original file ({path.stat().st_size} bytes, SHA-256 "
+            f"{found[:16]}…, expected {digest[:16]}…); delete it or put the original in its place"
+        )
+    return path
+
+
+def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | None:
+    """Download what ``folder`` lacks; return None, or in words why it is still incomplete."""
+    for name, digest in known.items():
+        if (folder / name).is_file():
+            _checked(folder / name, digest)
+            continue
+        reason = download(folder, name, digest, urls[name])
+        if reason is not None:
+            return reason
+    return None
+
+
+def _unreachable(url: str) -> str | None:
+    """Ask the host for the headers of ``url``, for GIVE_UP_SECONDS at most; None if it would send the file.
+
+    In a thread, because a name server that does not answer blocks longer than any timeout of a socket.
+    """
+    answer = [f"no answer within {GIVE_UP_SECONDS:g} s"]
+
+    def ask() -> None:
+        try:
+            with requests.get(url, stream=True, timeout=GIVE_UP_SECONDS) as response:
+                answer[0] = "" if response.ok else f"HTTP status {response.status_code}"
+        except requests.RequestException as error:
+            answer[0] = (
+                "host not reachable" if isinstance(error, requests.ConnectionError) else type(error).__name__
+            )
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(GIVE_UP_SECONDS)
+    return answer[0] or None
