@@ -1,8 +1,8 @@
-"""Every error a user can cause: one root, few children; each message says what, received, expected, how to fix."""
+"""Every error a user can cause: one root, few children; messages say what, received, expected, how to fix."""
 
 
 class EdgeProofError(Exception):
-    """The root of all errors that edgeproof raises on purpose; commands print it in one line and exit with 1."""
+    """The root of all errors raised on purpose; a command prints it in one line and exits with 1."""
 
 
 class UsageError(EdgeProofError):

@@ -1,0 +1,1 @@
+"""Runs the verified variants of a bundle on a device: standard library, numpy and one engine."""

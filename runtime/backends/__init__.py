@@ -1,0 +1,76 @@
+"""The engines that can run a variant, and the one way to open a file with one of them."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from runtime.errors import EngineError, UsageError
+from runtime.manifest import TensorSpec
+
+
+class Engine(NamedTuple):
+    """A library that executes: our module that runs it, its own module and package, and what it reads."""
+
+    backend: str
+    module: str
+    package: str
+    formats: tuple[str, ...]
+
+
+# In the order in which `engine=None` takes the first that is installed.
+ENGINES: Mapping[str, Engine] = {
+    "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", ("tflite",)),
+    "tflite-runtime": Engine(
+        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", ("tflite",)
+    ),
+    "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", ("onnx",)),
+}
+
+
+class Backend(Protocol):
+    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by its name."""
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs for {name: float32 [n, …]}, as arrays of their own; any n, 0 included.
+
+        InputError for another name, dtype or shape. May be called from several threads at once.
+        """
+        ...
+
+    def infer(self, rows: np.ndarray) -> np.ndarray:
+        """The same without the checks: rows of the right shape, of any real dtype, are cast to float32."""
+        ...
+
+
+def engine_version(name: str) -> str | None:
+    """The installed version of an engine; None where it is not installed. Imports nothing of the engine."""
+    engine = _engine(name)
+    try:
+        return version(engine.package) if find_spec(engine.module) else None
+    except PackageNotFoundError:
+        return "unknown"  # unpacked by hand: the module is there, the package record is not
+
+
+def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
+    """Loads a model from its bytes. EngineError where the engine is missing, broken or refuses the file."""
+    row = _engine(engine)
+    if type(threads) is not int or not 1 <= threads <= 1024:
+        raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
+    if find_spec(row.module) is None:
+        raise EngineError(f"the engine {engine} is not installed; install it with: pip install {row.package}")
+    backend: Any = import_module(row.backend)
+    opened: Backend = backend.open_model(model_bytes, threads)
+    return opened
+
+
+def _engine(name: str) -> Engine:
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine {name!r}; known: {', '.join(ENGINES)}")
+    return ENGINES[name]

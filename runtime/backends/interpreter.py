@@ -1,0 +1,123 @@
+"""The TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share: one class runs both."""
+
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from math import prod
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from runtime.backends.batching import Batching, chunk_rows
+from runtime.errors import BundleError, EngineError
+from runtime.manifest import TensorSpec
+from runtime.signature import FLOAT32, feed
+
+SIGNATURE = "serving_default"
+
+
+def import_interpreter(engine: str, module: str) -> Any:
+    """The class Interpreter of an engine's module; EngineError where the engine does not import."""
+    try:
+        return import_module(module).Interpreter
+    except Exception as error:  # an engine built for another machine or numpy fails in its own ways
+        raise EngineError(
+            f"the engine {engine} is installed but does not import: {_first_line(error)}"
+        ) from error
+
+
+class InterpreterBackend:
+    """A .tflite file in an Interpreter, and in a second one for batches: single calls need no resize."""
+
+    def __init__(self, engine: str, interpreter: Any, model_bytes: bytes, threads: int) -> None:
+        self._open = partial(interpreter, model_content=model_bytes, num_threads=threads)
+        # An Interpreter used by two threads at once answers wrongly, sometimes without an error.
+        self._lock = Lock()
+        try:
+            single = self._open()
+            single.allocate_tensors()
+            self._name, self._input, spec = _tensor(single, "inputs")
+            self._output_name, self._output, output = _tensor(single, "outputs")
+        except (ValueError, RuntimeError) as error:
+            raise EngineError(f"{engine} refuses the file: {_first_line(error)}") from None
+        self._spec = spec
+        self._single_shape = (1, *spec.row_shape)
+        self._output_row_shape = output.row_shape
+        self.inputs: Mapping[str, TensorSpec] = {self._name: spec}
+        self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
+        # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
+        self._set, self._invoke, self._get = single.set_tensor, single.invoke, single.get_tensor
+        self._batch: Any = None
+        self._batch_rows = 0
+        self._batching = Batching(self._infer_some, chunk_rows(prod(self._single_shape)))
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See Backend.run."""
+        rows = feeds.get(self._name) if type(feeds) is dict and len(feeds) == 1 else None
+        # `is`: numpy has one native float32; a big-endian one has the same number inside and must not pass.
+        if type(rows) is np.ndarray and rows.dtype is FLOAT32 and rows.shape == self._single_shape:
+            with self._lock:
+                self._set(self._input, rows)
+                self._invoke()
+                return {self._output_name: self._get(self._output)}
+        return {self._output_name: self.infer(feed(feeds, self._name, self._spec))}
+
+    def infer(self, rows: np.ndarray) -> np.ndarray:
+        """See Backend.infer."""
+        if len(rows) == 1:
+            return self._infer_one(rows)
+        outputs = np.empty((len(rows), *self._output_row_shape), FLOAT32)
+        self._batching(rows, outputs)
+        return outputs
+
+    def _infer_one(self, row: np.ndarray) -> np.ndarray:
+        row = row.astype(FLOAT32)
+        with self._lock:
+            self._set(self._input, row)
+            self._invoke()
+            outputs: np.ndarray = self._get(self._output)
+        return outputs
+
+    def _infer_some(self, rows: np.ndarray) -> np.ndarray:
+        if len(rows) == 1:
+            return self._infer_one(rows)
+        rows = rows.astype(FLOAT32)
+        with self._lock:
+            if self._batch is None:
+                self._batch = self._open()
+            if self._batch_rows != len(rows):
+                self._batch_rows = 0  # until the resize has worked
+                self._batch.resize_tensor_input(self._input, rows.shape)
+                self._batch.allocate_tensors()
+                self._batch_rows = len(rows)
+            self._batch.set_tensor(self._input, rows)
+            self._batch.invoke()
+            outputs: np.ndarray = self._batch.get_tensor(self._output)
+        return outputs
+
+
+def _tensor(interpreter: Any, side: str) -> tuple[str, int, TensorSpec]:
+    """Name, index and spec of the one input or output, by the signature: raw names vary by converter."""
+    signatures = interpreter.get_signature_list()
+    if SIGNATURE not in signatures:
+        found = ", ".join(signatures) or "none"
+        raise BundleError(f"the .tflite file has no signature {SIGNATURE!r}; its signatures: {found}")
+    names = signatures[SIGNATURE][side]
+    if len(names) != 1:
+        raise BundleError(f"the .tflite file has the {side} {names}; a bundle's files have exactly one")
+    runner = interpreter.get_signature_runner(SIGNATURE)
+    details = (runner.get_input_details() if side == "inputs" else runner.get_output_details())[names[0]]
+    what = f"the .tflite file's {side[:-1]} {names[0]!r}"
+    if details["dtype"] is not np.float32:
+        raise BundleError(f"{what} is {np.dtype(details['dtype'])}, expected float32")
+    shape = tuple(int(extent) for extent in details["shape_signature"])
+    # The converter forgets the open batch of quantized outputs; they follow the input's all the same.
+    open_batch = (-1,) if side == "inputs" else (-1, 1)
+    if not shape or shape[0] not in open_batch or -1 in shape[1:]:
+        raise BundleError(f"{what} has the shape {list(shape)}, expected -1 for the batch and nowhere else")
+    return names[0], int(details["index"]), TensorSpec("float32", (None, *shape[1:]))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,36 @@
+"""What every command line of the project does at its edge: errors become one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from runtime.errors import EdgeProofError, UsageError
+
+
+def run_command(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> int:
+    """Runs `main(argv)` and gives the exit code; use it as `sys.exit(run_command(main))`.
+
+    The code is main's own (None is 0), 2 for UsageError, 1 for other errors a user causes, 130 after Ctrl-C.
+    """
+    try:
+        code = main(argv)
+        sys.stdout.flush()
+    except EdgeProofError as error:
+        _say(f"error: {error}")
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        # The reader (`| head`) has left. Python would complain once more at exit, when it flushes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _say(f"error: {error.strerror or error}{where}")
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    return code or 0
+
+
+def _say(line: str) -> None:
+    print(" ".join(line.split()), file=sys.stderr)

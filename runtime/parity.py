@@ -1,0 +1,72 @@
+"""Parity: does one array of outputs agree with another? One strict measure, one check that raises."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from runtime.errors import ParityError
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+class Tolerance(NamedTuple):
+    """How far outputs may be from the original's, in output units, and why that much."""
+
+    max_abs_error: float
+    reason: str
+
+
+class Agreement(NamedTuple):
+    """How well outputs agree with the expected ones.
+
+    max_abs_error and mean_abs_error are in output units; sqnr_db is the ratio of signal to error power in dB
+    (inf when equal); top1_agreement is the fraction of rows with the same arg max, None for a single output.
+    """
+
+    max_abs_error: float
+    mean_abs_error: float
+    sqnr_db: float
+    top1_agreement: float | None
+
+
+def measure(actual: Any, expected: Any) -> Agreement:
+    """How well `actual` agrees with `expected`, both float32 [n, k] with n, k ≥ 1.
+
+    Raises ParityError where they cannot be compared: not arrays, other dtypes or shapes, no rows, NaN or Inf.
+    """
+    for name, array in (("actual", actual), ("expected", expected)):
+        if not isinstance(array, np.ndarray):
+            raise ParityError(f"the {name} outputs are a {type(array).__name__}, not an array")
+        if array.dtype != _FLOAT32:
+            raise ParityError(f"the {name} outputs are {array.dtype}, expected float32")
+    if actual.shape != expected.shape:
+        raise ParityError(f"the outputs have the shape {list(actual.shape)}, expected {list(expected.shape)}")
+    if expected.ndim != 2 or 0 in expected.shape:
+        raise ParityError(f"the outputs have the shape {list(expected.shape)}, expected [n, k] with n, k ≥ 1")
+    for name, array in (("actual", actual), ("expected", expected)):
+        bad = int(array.size - np.count_nonzero(np.isfinite(array)))
+        if bad:
+            raise ParityError(f"{bad} of {array.size} {name} outputs are NaN or infinite")
+    # float64 from here: the error of a good float32 variant is about as small as float32 can say.
+    wanted = expected.astype(np.float64)
+    error = np.abs(actual - wanted)
+    noise = float(np.sum(error * error))
+    signal = float(np.sum(wanted * wanted))
+    sqnr_db = math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
+    top1 = None
+    if expected.shape[1] > 1:
+        top1 = float(np.mean(np.argmax(actual, axis=1) == np.argmax(expected, axis=1)))
+    return Agreement(float(error.max()), float(error.mean()), sqnr_db, top1)
+
+
+def check(actual: Any, expected: Any, tolerance: Tolerance) -> Agreement:
+    """Measures, and raises ParityError where the largest error is above the tolerance."""
+    agreement = measure(actual, expected)
+    # Written so that a NaN tolerance fails too.
+    if not agreement.max_abs_error <= tolerance.max_abs_error:
+        raise ParityError(
+            f"the largest error is {agreement.max_abs_error:.3g}, above the tolerance of "
+            f"{tolerance.max_abs_error:.3g} ({tolerance.reason})"
+        )
+    return agreement

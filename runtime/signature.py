@@ -1,0 +1,47 @@
+"""Named inputs and outputs of a variant, and the words for arrays that do not fit them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from runtime.errors import InputError
+from runtime.manifest import TensorSpec
+
+FLOAT32 = np.dtype(np.float32)
+
+
+class Signature(NamedTuple):
+    """The inputs and outputs of a variant, by name."""
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+
+
+def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:
+    """The one array in `feeds`, as native float32 of the spec's shape; InputError where it is something else.
+
+    This is the patient way; backends take the usual array past it, and come here with every other.
+    """
+    if not isinstance(feeds, Mapping):
+        raise InputError(f"run takes {{{name!r}: array}}, not a {type(feeds).__name__}")
+    if set(feeds) != {name}:
+        raise InputError(
+            f"run got inputs named {sorted(map(str, feeds))}; this model has exactly one, {name!r}"
+        )
+    array = feeds[name]
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"the input {name!r} is a {type(array).__name__}; give a numpy array of float32")
+    if array.dtype.newbyteorder("=") != FLOAT32:
+        raise InputError(
+            f"the input {name!r} is {array.dtype}, expected float32; `predict` takes other dtypes"
+        )
+    if array.ndim != len(spec.shape) or array.shape[1:] != spec.shape[1:]:
+        refuse_shape(name, array.shape, spec.shape)
+    return np.asarray(array, FLOAT32)
+
+
+def refuse_shape(name: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> NoReturn:
+    """Raises the InputError for a shape."""
+    wanted = ", ".join("n" if extent is None else str(extent) for extent in expected)
+    raise InputError(f"the input {name!r} has the shape {list(received)}, expected [{wanted}]")

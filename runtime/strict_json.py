@@ -1,0 +1,140 @@
+"""Reads JSON that may come from anywhere: no duplicate keys, no NaN, typed fields, errors that say where."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from runtime.errors import BundleError
+
+
+def parse_object(text: str | bytes, where: str) -> "Fields":
+    """The JSON object in `text`, named `where` in errors; BundleError for anything but one sound object."""
+    try:
+        # json.loads alone would take UTF-16 and UTF-32 bytes too.
+        text = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise BundleError(f"{where}: nested too deeply to be read") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BundleError(f"{where}: not valid JSON ({error}); export the bundle again") from None
+    return Fields(value, where)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers of a duplicate key may see two different values: one of them would be the attacker's.
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!r} appears twice")
+    for name in values:
+        if not name.isprintable() or len(name) > 255:
+            raise ValueError(f"the key {name[:80]!r} is not 1 to 255 printable characters")
+    return values
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+class Fields:
+    """One JSON object and its place; a method takes a required key of one type, unknown keys are let be."""
+
+    def __init__(self, value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise BundleError(f"{where}: must be an object, not {_kind(value)}")
+        self._values: dict[str, Any] = value
+        self._where = where
+
+    def refuse(self, key: str, problem: str) -> NoReturn:
+        """Raises the BundleError for one key."""
+        raise BundleError(f"{self._where}: {key!r} {problem}")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def value(self, key: str) -> Any:
+        """The value as it stands; BundleError where the key is missing."""
+        if key not in self._values:
+            raise BundleError(f"{self._where}: the key {key!r} is missing; export the bundle again")
+        return self._values[key]
+
+    def text(self, key: str, longest: int = 1000) -> str:
+        """A string of 1 to `longest` printable characters."""
+        value = self.value(key)
+        if not isinstance(value, str):
+            self.refuse(key, f"must be a string, not {_kind(value)}")
+        # Printable only: these strings are shown on terminals.
+        if not 0 < len(value) <= longest or not value.isprintable():
+            self.refuse(key, f"must be 1 to {longest} printable characters")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A string or null."""
+        return None if self.value(key) is None else self.text(key)
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        """A whole number from low to high, both included."""
+        value = self.value(key)
+        if type(value) is not int:  # bool is an int, and true is not a size
+            self.refuse(key, f"must be a whole number, not {_kind(value)}")
+        if not low <= value <= high:
+            self.refuse(key, f"is {str(value)[:40]}; it must be from {low} to {high}")
+        return value
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        value = self.value(key)
+        if type(value) not in (int, float):
+            self.refuse(key, f"must be a number, not {_kind(value)}")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.refuse(key, "must be a finite number")
+        return number
+
+    def optional_number(self, key: str) -> float | None:
+        """A finite number or null."""
+        return None if self.value(key) is None else self.number(key)
+
+    def items(self, key: str, most: int) -> list[Any]:
+        """A list of at most `most` items of any type."""
+        value = self.value(key)
+        if not isinstance(value, list):
+            self.refuse(key, f"must be a list, not {_kind(value)}")
+        if len(value) > most:
+            self.refuse(key, f"has {len(value)} items; at most {most} are allowed")
+        return value
+
+    def texts(self, key: str, most: int) -> tuple[str, ...]:
+        """A list of strings."""
+        found = self.items(key, most)
+        for item in found:
+            if not isinstance(item, str) or not 0 < len(item) <= 1000 or not item.isprintable():
+                self.refuse(key, f"must hold strings of 1 to 1000 printable characters, not {_shown(item)}")
+        return tuple(found)
+
+    def fields(self, key: str, most: int = 100) -> "Fields":
+        """A nested object of at most `most` keys."""
+        inner = Fields(self.value(key), f"{self._where}: {key}")
+        if len(inner) > most:
+            self.refuse(key, f"has {len(inner)} keys; at most {most} are allowed")
+        return inner
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:60] if isinstance(value, str) else _kind(value)
