@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 Task = Literal["classification", "regression"]
@@ -16,7 +15,7 @@ Metric = Literal["accuracy", "rmse"]
 class Split:
     """Samples in a fixed order.
 
-    ``inputs``: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; raw, never scaled.
+    ``inputs``: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; always raw.
     ``targets``: int64 [n] class indices for classification, float32 [n] in the dataset's unit for regression.
     """
 
@@ -29,10 +28,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset: what goes in (``input``, as it stands in a manifest), what comes out, and the three splits.
+    """One dataset: what goes in (``input``, as it stands in a manifest), what comes out, three splits.
 
-    ``sha256`` names the original files and their hashes; for a dataset bundled with scikit-learn, which has no
-    file of its own here, it is the hash of the arrays' bytes.
+    ``sha256`` names the original files and their hashes; for a dataset bundled with scikit-learn, which has
+    no file of its own here, it is the hash of the arrays' bytes.
     """
 
     name: str

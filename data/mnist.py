@@ -40,9 +40,10 @@ _URL = {
 LABELS = {
     "mnist": tuple("0123456789"),
     "fashion-mnist": (
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
-}  # fmt: skip
+}
 
 
 def load_mnist(name: str, data_dir: str | Path | None = None) -> Dataset:

@@ -25,8 +25,9 @@ NAMES = tuple(_LOADERS)
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a dataset by name.
 
-    Looked for in ``data_dir`` (else ``EDGEPROOF_DATA``), the user's cache, then by download. Raises UsageError for
-    an unknown name, DatasetNotFound (a DataError) when it is nowhere, DataError when a file is damaged.
+    Looked for in ``data_dir`` (else ``EDGEPROOF_DATA``), the user's cache, then by download. Raises
+    UsageError for an unknown name, DatasetNotFound (a DataError) when it is nowhere, DataError when a file
+    is damaged.
     """
     if name not in _LOADERS:
         raise UsageError(f"unknown dataset {name!r}; known: {', '.join(NAMES)}")

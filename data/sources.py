@@ -1,8 +1,8 @@
-"""Where a dataset's files come from: the given folder, the user's cache, a checked download, or a clear error.
+"""Where a dataset's files come from: the given folder, the user's cache, a checked download, or an error.
 
-A damaged file is refused by name and never replaced behind the user's back. A host that does not answer is given
-up after ``GIVE_UP_SECONDS`` and remembered in an environment variable, so that neither this process nor its
-children wait for it again.
+A damaged file is refused by name and never replaced behind the user's back. A host that does not answer is
+given up after ``GIVE_UP_SECONDS`` and remembered in an environment variable, so that neither this process nor
+its children wait for it again.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def locate(
     """Find all files of ``dataset`` in one place and check them; return their paths and the folder in words.
 
     ``known`` maps file names to SHA-256, ``urls`` file names to where they may be downloaded from (None: this
-    dataset has another way to be fetched, and only folders are searched). Raises DataError for a damaged file,
-    DatasetNotFound with everything that was tried when there is no complete set.
+    dataset has another way to be fetched, and only folders are searched). Raises DataError for a damaged
+    file, DatasetNotFound with everything that was tried when there is no complete set.
     """
     tried = []
     for place, root in _places(data_dir):

@@ -1,0 +1,39 @@
+"""The device a model is trained on: how it must compute, and its name for the record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+# Read when a backend is imported: same results run after run, full float32 (no TF32), no log before our own.
+_SETTINGS = {
+    "TF_DETERMINISTIC_OPS": "1",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "JAX_DEFAULT_MATMUL_PRECISION": "float32",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def prepare() -> None:
+    """Set up the environment for training; call before Keras is imported. What the user has set stays."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
+def device_name() -> str:
+    """Name the device that Keras computes on: the GPU's product name, or the CPU's model name."""
+    import keras
+
+    if keras.distribution.list_devices("gpu"):
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+        return names[0] if names else "GPU"
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
