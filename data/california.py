@@ -59,6 +59,8 @@ def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if header.strip().split(",") != [*COLUMNS, TARGET]:
             raise ValueError(f"its columns are {header.strip()[:100]!r}")
         table = np.loadtxt(io.StringIO(body), delimiter=",", dtype=np.float64, ndmin=2)
+        if table.shape[1] != len(COLUMNS) + 1:
+            raise ValueError(f"its rows have {table.shape[1]} columns")
     except (OSError, ValueError) as error:
         expected = ",".join([*COLUMNS, TARGET])
         raise DataError(
@@ -73,7 +75,7 @@ def frame_from_archive(archive: bytes) -> bytes:
         member = tar.extractfile("CaliforniaHousing/cal_housing.data")
         if member is None:
             raise DataError(f"{ARCHIVE}: holds no CaliforniaHousing/cal_housing.data")
-        table = np.loadtxt(member, delimiter=",")
+        table = np.loadtxt(member, delimiter=",", ndmin=2)
     longitude, latitude, age, rooms, bedrooms, population, households, income, value = table.T
     columns = [income, age, rooms / households, bedrooms / households, population, population / households]
     columns += [latitude, longitude, value / 100_000.0]

@@ -1,0 +1,61 @@
+"""MNIST and Fashion-MNIST: the IDX format, and the splits."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+import data
+from data.mnist import read_idx
+from runtime.errors import DataError
+
+VALID = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9])
+
+
+def test_read_idx(tmp_path):
+    path = tmp_path / "labels.gz"
+    path.write_bytes(gzip.compress(VALID))
+    assert read_idx(path).tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (VALID, "not a whole gzip file"),
+        (gzip.compress(VALID)[:-9], "not a whole gzip file"),
+        (gzip.compress(VALID[:-1]), r"holds 2 bytes of data, its header promises 3"),
+        (gzip.compress(VALID + b"x"), r"holds 4 bytes of data, its header promises 3"),
+        (gzip.compress(b"\0\0\x0d\1" + VALID[4:]), "not an IDX file"),
+        (gzip.compress(VALID[:6]), "not an IDX file"),
+        (gzip.compress(b""), "not an IDX file"),
+    ],
+)
+def test_read_idx_refuses_by_name(tmp_path, content, words):
+    path = tmp_path / "labels.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"labels\.gz: {words}"):
+        read_idx(path)
+
+
+def test_the_last_training_images_are_the_validation_split(small_mnist):
+    dataset = data.load("mnist", small_mnist)
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [10, 5000, 10]
+    everything = read_idx(small_mnist / "mnist" / "train-images-idx3-ubyte.gz")
+    np.testing.assert_array_equal(dataset.validation.inputs[..., 0], everything[10:])
+    assert dataset.train.inputs.dtype == np.uint8
+    assert dataset.train.inputs.shape == (10, 28, 28, 1)
+    assert dataset.train.targets.dtype == np.int64
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_the_originals(real_data, name):
+    dataset = data.load(name, real_data)
+    assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [
+        55_000,
+        5_000,
+        10_000,
+    ]
+    assert np.bincount(dataset.test.targets).tolist() == (
+        [1000] * 10 if name == "fashion-mnist" else [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    )
+    assert len(dataset.labels) == 10
