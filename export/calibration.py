@@ -1,0 +1,87 @@
+"""Calibration: activation ranges for the static schemes, recorded beside the model so that no data is needed later."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export import onnx, tflite
+from export.conversion import Ranges
+from export.labelled import load
+from export.original import Original
+from runtime.atomic import write_file
+from runtime.errors import BundleError, DataError
+
+FILE = "calibration.json"
+SAMPLES = 256
+SEED = 7
+_FORMATS = {"tflite": tflite, "onnx": onnx}
+
+
+def ranges(original: Original, format_: str, float32: Path, data_dir: str | None) -> dict[str, Any]:
+    """The activation ranges of one float32 file, as an entry of calibration.json.
+
+    Those recorded earlier if they belong to this model and know every activation of this file (another version of
+    a converter may name them differently); else measured now on samples of the training split.
+
+    Raises:
+        DataError: they have to be measured and the dataset is not there.
+    """
+    recorded = read(original.folder).get(format_)
+    model = original.record["sha256"]["model.keras"]
+    if (
+        recorded
+        and recorded["model_sha256"] == model
+        and _FORMATS[format_].activations(float32) <= set(recorded["ranges"])
+    ):
+        return dict(recorded)
+    try:
+        samples = load(original, data_dir).calibration
+    except DataError as error:
+        why = "those recorded are for another graph" if recorded else "none were recorded"
+        raise DataError(f"activation ranges: {why}, and they cannot be measured: {error}") from error
+    indices = chosen(len(samples))
+    found = _FORMATS[format_].record_ranges(float32, samples[indices].astype(np.float32))
+    return {"model_sha256": model, "indices": indices.tolist(), "ranges": found}
+
+
+def chosen(count: int) -> np.ndarray:
+    """Indices of the calibration samples among `count` training samples: int64, seeded, sorted, no repeats."""
+    generator = np.random.default_rng(SEED)
+    return np.sort(generator.choice(count, size=min(SAMPLES, count), replace=False))
+
+
+def as_ranges(entry: dict[str, Any]) -> Ranges:
+    """The ranges in an entry of calibration.json."""
+    return {name: (float(low), float(high)) for name, (low, high) in entry["ranges"].items()}
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What calibration.json holds, by format; empty where there is none.
+
+    Raises:
+        BundleError: the file is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    try:
+        entries = json.loads(path.read_bytes())
+        for entry in entries.values():
+            as_ranges(entry)
+        return dict(entries)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(
+            f"{path} is damaged ({error}); delete it and export with the dataset at hand"
+        ) from error
+
+
+def write(folder: Path, entries: dict[str, Any]) -> None:
+    """Write calibration.json, if it says anything new."""
+    text = json.dumps(entries, sort_keys=True) + "\n"
+    path = folder / FILE
+    if not path.exists() or path.read_text() != text:
+        write_file(path, text.encode())

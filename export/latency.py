@@ -1,0 +1,51 @@
+"""Latency of every verified row of one model: single calls, in blocks that alternate between the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from export import worker
+from export.original import Original
+from export.report import Row
+from export.steps import PoolName, Workers
+from runtime import timing
+
+ROUNDS = 10
+CALLS = 50
+BLOCK_S = 0.02  # slow models get fewer calls a block, never less than one
+
+
+def measure(workers: Workers, original: Original, rows: list[Row], files: dict[str, Path]) -> None:
+    """Fill in the latencies of all rows that are ok; nothing else may run meanwhile.
+
+    `files` gives each variant's file.  A row whose engine fails now, fails.
+    """
+    timed = [row for row in rows if row.status == "ok"]
+    samples: dict[int, list[np.ndarray]] = {}
+
+    def block(index: int, count: int) -> np.ndarray | None:
+        row = timed[index]
+        pool: PoolName = "keras" if row.engine == "tensorflow" else "device"
+        path = files[row.variant]
+        outcome = workers.outcome(pool, worker.time_block, row.engine, path, original.folder, count)
+        if not outcome.ok:
+            row.fail(f"latency: {outcome.reason}")
+        return outcome.value
+
+    calls = {}
+    for index in range(len(timed)):
+        first = block(index, 3)
+        if first is not None:
+            calls[index] = max(1, min(CALLS, int(BLOCK_S * 1e9 / max(float(np.median(first)), 1.0))))
+    for turn in range(ROUNDS):
+        order = list(calls)
+        for index in order[turn % len(order) :] + order[: turn % len(order)]:
+            found = block(index, calls[index])
+            if found is None:
+                del calls[index]
+            else:
+                samples.setdefault(index, []).append(found)
+    for index in calls:
+        timed[index].take(timing.summary(np.concatenate(samples[index]))._asdict())

@@ -1,0 +1,204 @@
+"""SavedModel to TFLite: float variants by TensorFlow's converter, static integer ones by the LiteRT quantizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.conversion import Conversion, Ranges
+from runtime.atomic import write_file
+from runtime.errors import EngineError
+
+# Ops that carry weights: what comes before the first of them is preprocessing and stays in float (see `prefix`).
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL")
+
+
+def float32(conversion: Conversion) -> None:
+    """The plain conversion."""
+    write_file(conversion.destination, _converter(conversion.source).convert())
+
+
+def float16(conversion: Conversion) -> None:
+    """Weights stored as float16; engines compute in float32."""
+    import tensorflow as tf
+
+    converter = _converter(conversion.source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    write_file(conversion.destination, converter.convert())
+
+
+def dynamic(conversion: Conversion) -> None:
+    """Weights as int8, activations quantized by the engine at each call.
+
+    Dense layers are quantized per tensor: the converter's default, per channel, writes FULLY_CONNECTED version 12,
+    which tflite-runtime 2.14 cannot load.
+    """
+    import tensorflow as tf
+
+    converter = _converter(conversion.source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    write_file(conversion.destination, converter.convert())
+
+
+def int8(conversion: Conversion) -> None:
+    """Weights and activations as int8, weights per channel, ranges from the calibration."""
+    _static(conversion, activation_bits=8)
+
+
+def int16x8(conversion: Conversion) -> None:
+    """Weights as int8, activations as int16."""
+    _static(conversion, activation_bits=16)
+
+
+def _converter(folder: Path) -> Any:
+    """TensorFlow's converter with builtin ops only: an op that needs Flex is an error, never a fallback."""
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_saved_model(str(folder))
+
+
+def _static(conversion: Conversion, activation_bits: int) -> None:
+    from litert_quantizer import qtyping, quantizer
+
+    assert conversion.ranges is not None, "a static scheme needs recorded ranges"
+    job = quantizer.Quantizer(str(conversion.source))
+    job.add_static_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        activation_num_bits=activation_bits,
+        weight_num_bits=8,
+    )
+    # Float in, float out: every variant has the same signature, and the graph quantizes faster than numpy would.
+    for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        job.update_quantization_recipe(regex=".*", operation_name=edge, algorithm_key="no_quantize")
+    for name in prefix(conversion.source):
+        job.update_quantization_recipe(
+            regex=f"^{re.escape(name)};?$",
+            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+            algorithm_key="no_quantize",
+        )
+    ranges = {
+        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
+        for name, (low, high) in conversion.ranges.items()
+    }
+    result = job.quantize(ranges, enable_progress_report=False, enable_progress_bar=False)
+    write_file(conversion.destination, bytes(result.quantized_model))
+
+
+def operators(path: Path) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """Each operator of a `.tflite` file in order: its name (custom ops: `CUSTOM:<code>`), inputs, outputs.
+
+    Tensors are the flatbuffer schema's objects, with `name`, `type`, `quantization` and `buffer`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            code = model.operatorCodes[op.opcodeIndex]
+            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+            name = names.get(builtin, f"BUILTIN:{builtin}")
+            if name == "CUSTOM":
+                name = f"CUSTOM:{(code.customCode or b'?').decode()}"
+            yield (
+                name,
+                [graph.tensors[index] for index in op.inputs if index >= 0],
+                [graph.tensors[index] for index in op.outputs],
+            )
+
+
+def prefix(path: Path) -> list[str]:
+    """Names of the tensors made before the first op that carries weights: scaling, standardising, clipping.
+
+    These stay in float: one int8 scale for all columns of a table would erase the small ones.
+    """
+    names = []
+    for name, _, outputs in operators(path):
+        if name in _WEIGHTED:
+            return names
+        names += [tensor.name.decode() for tensor in outputs]
+    return []
+
+
+def activations(path: Path) -> set[str]:
+    """Names of all tensors that operators make."""
+    return {tensor.name.decode() for _, _, outputs in operators(path) for tensor in outputs}
+
+
+def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
+    """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
+
+    Exact extremes, not the quantizer's moving average, which cuts off what is rare.  `samples` is float32
+    [n, …] as the model takes it.
+    """
+    import warnings
+
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that keeping all tensors costs memory, which is the point
+        interpreter = Interpreter(
+            str(path),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            num_threads=1,
+        )
+    (source,) = interpreter.get_input_details()
+    made = activations(path) | {source["name"]}
+    ranges: Ranges = {}
+    for start in range(0, len(samples), 64):
+        chunk = samples[start : start + 64]
+        interpreter.resize_tensor_input(source["index"], chunk.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], chunk)
+        interpreter.invoke()
+        for detail in interpreter.get_tensor_details():
+            if detail["dtype"] is np.float32 and detail["name"] in made:
+                value = interpreter.get_tensor(detail["index"])
+                low, high = ranges.get(detail["name"], (np.inf, -np.inf))
+                ranges[detail["name"]] = (min(low, float(value.min())), max(high, float(value.max())))
+    return ranges
+
+
+def prove(path: Path, scheme: str) -> None:
+    """Prove by the file's own tensors that it is what its name says.
+
+    Raises:
+        EngineError: it holds a Flex or custom op, or tensors of another type than its scheme's.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+    weighted: list[tuple[str, str, str, str]] = []
+    halves = 0
+    for name, inputs, outputs in operators(path):
+        if name.startswith("CUSTOM:"):
+            raise EngineError(
+                f"{path.name} needs the custom op {name.removeprefix('CUSTOM:')}, which a device's engine does not "
+                "have; build the model from builtin ops"
+            )
+        halves += sum(types[tensor.type] == "FLOAT16" for tensor in inputs)
+        if name in _WEIGHTED:
+            weighted.append((name, types[inputs[0].type], types[inputs[1].type], types[outputs[0].type]))
+    wanted = {
+        "float32": lambda x, w, y: (x, w, y) == ("FLOAT32",) * 3 and not halves,
+        "float16": lambda x, w, y: x == y == "FLOAT32" and halves > 0,
+        "dynamic": lambda x, w, y: x == y == "FLOAT32" and w in ("INT8", "FLOAT32"),
+        "int8": lambda x, w, y: (x, w, y) == ("INT8",) * 3,
+        "int16x8": lambda x, w, y: (x, w, y) == ("INT16", "INT8", "INT16"),
+    }[scheme]
+    for name, *kinds in weighted:
+        if not wanted(*kinds):
+            raise EngineError(
+                f"{path.name} is not {scheme}: its {name} has input {kinds[0]}, weights {kinds[1]}, output {kinds[2]}"
+            )
+    if scheme == "dynamic" and not any(kinds[1] == "INT8" for _, *kinds in weighted):
+        raise EngineError(f"{path.name} is not dynamic: none of its weights is INT8")

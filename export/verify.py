@@ -1,0 +1,112 @@
+"""Verification: what a built file answers on the engine it will run on, against the original's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from export.labelled import Labelled
+from export.original import Original
+from export.targets import MAX_ACCURACY_DROP, MAX_RMSE_RISE, Target
+from runtime import parity
+from runtime.errors import ParityError
+
+BATCH = 500
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def spread(original: Original) -> float:
+    """What a tolerance is multiplied with: 1 for probabilities, the outputs' standard deviation for a regressor."""
+    if original.record["task"] == "classification":
+        return 1.0
+    reference = original.reference()
+    return max(float(np.std(original.golden()[1] if reference is None else reference)), 1e-6)
+
+
+def tolerance(original: Original, target: Target) -> parity.Tolerance:
+    """The tolerance of a target in the units of one original's output."""
+    return parity.Tolerance(target.tolerance.max_abs_error * spread(original), target.tolerance.reason)
+
+
+def verify(run: Run, original: Original, target: Target, labelled: Labelled | None) -> dict[str, Any]:
+    """Measure one variant on one engine; the result is part of a row of the report.
+
+    `run` takes float32 [n, …] and gives float32 [n, k].  The golden samples go through it one by one and as one
+    batch; then the whole test split where it is there.
+
+    Raises:
+        ParityError: the outputs differ from the original's by more than the target's tolerance, or the metric is
+            worse by more than the gate allows.  The error's `measured` holds the numbers all the same.
+    """
+    allowed = tolerance(original, target)
+    inputs, expected = original.golden()
+    feed = inputs.astype(np.float32)
+    singles = np.concatenate([run(feed[index : index + 1]) for index in range(len(feed))])
+    parity.check(singles, expected, allowed)
+    parity.check(run(feed), expected, allowed)
+    measured: dict[str, Any] = {"golden_outputs": singles}
+    reference = original.reference()
+    if labelled is None or reference is None:
+        found = parity.measure(singles, expected)
+        measured |= _agreement(found, original) | {"samples": len(feed), "split": "golden", "metric": None}
+        return measured
+    outputs = np.concatenate(
+        [
+            run(labelled.inputs[start : start + BATCH].astype(np.float32))
+            for start in range(0, len(labelled.inputs), BATCH)
+        ]
+    )
+    found = parity.measure(outputs, reference)
+    measured |= _agreement(found, original) | {
+        "samples": len(outputs),
+        "split": "test",
+        "metric": metric(original, outputs, labelled.targets),
+    }
+    problem = _problem(measured, original, target, allowed, metric(original, reference, labelled.targets))
+    if problem:
+        error = ParityError(problem)
+        error.measured = measured  # type: ignore[attr-defined]
+        raise error
+    return measured
+
+
+def metric(original: Original, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Accuracy (a fraction) of probabilities [n, k], or RMSE (in the output's unit) of values [n, 1]."""
+    if original.record["task"] == "classification":
+        return float(np.mean(outputs.argmax(axis=1) == targets))
+    return float(np.sqrt(np.mean((outputs[:, 0].astype(np.float64) - targets) ** 2)))
+
+
+def _agreement(found: parity.Agreement, original: Original) -> dict[str, Any]:
+    classifier = original.record["task"] == "classification"
+    return {
+        "max_abs_error": found.max_abs_error,
+        "mean_abs_error": found.mean_abs_error,
+        "sqnr_db": found.sqnr_db if np.isfinite(found.sqnr_db) else None,
+        "top1_agreement": found.top1_agreement if classifier else None,
+    }
+
+
+def _problem(
+    measured: dict[str, Any], original: Original, target: Target, allowed: parity.Tolerance, before: float
+) -> str | None:
+    """Why the gate refuses a variant, or None; `before` is the original's own metric on the same samples."""
+    if measured["max_abs_error"] > allowed.max_abs_error:
+        return (
+            f"largest error {measured['max_abs_error']:.3g} on the test split, allowed {allowed.max_abs_error:.3g} "
+            f"({allowed.reason})"
+        )
+    agreement = measured["top1_agreement"]
+    if agreement is not None and agreement < target.tolerance.min_top1_agreement:
+        return (
+            f"agrees with the original on {agreement:.2%}, needed {target.tolerance.min_top1_agreement:.2%}"
+        )
+    if original.metric_name == "accuracy" and before - measured["metric"] > MAX_ACCURACY_DROP:
+        return f"accuracy {measured['metric']:.2%}, the original has {before:.2%}; allowed drop {MAX_ACCURACY_DROP:.1%}"
+    if original.metric_name == "rmse" and measured["metric"] > before * (1 + MAX_RMSE_RISE):
+        return (
+            f"RMSE {measured['metric']:.4g}, the original has {before:.4g}; allowed rise {MAX_RMSE_RISE:.0%}"
+        )
+    return None

@@ -1,0 +1,76 @@
+"""What runs inside the worker processes: build one file, verify it on one engine, time one block of calls."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export import calibration, labelled
+from export.conversion import Conversion
+from export.original import Original, read
+from export.targets import Target
+from export.verify import Run, verify
+from runtime import timing
+from runtime.backends import open_backend
+
+
+def start(log_folder: Path) -> None:
+    """Prepare a worker: its output goes to a log of its own, Ctrl-C is the parent's to handle, no GPU is taken."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+
+
+def build(target: Target, conversion: Conversion) -> None:
+    """Build one variant's file and prove that it is what its name says."""
+    module, function = target.convert.split(":")
+    getattr(importlib.import_module(module), function)(conversion)
+    if target.format != "saved_model":
+        importlib.import_module(f"export.{target.format}").prove(conversion.destination, target.scheme)
+
+
+def calibrate(original: Original, format_: str, float32: Path, data_dir: str | None) -> dict[str, Any]:
+    """The activation ranges of a float32 file: `export.calibration.ranges`."""
+    return calibration.ranges(original, format_, float32, data_dir)
+
+
+def check(
+    engine: str, path: Path, original: Original, target: Target, data: tuple[str | None] | None
+) -> dict[str, Any]:
+    """Verify one file on one engine; `data` is (data folder,), or None where there are no labelled samples."""
+    samples = None if data is None else labelled.load(original, data[0])
+    return verify(_runner(engine, path, original), original, target, samples)
+
+
+def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
+    """Single-call latencies in nanoseconds, int64 [calls], of one file on one engine, warm-up excluded."""
+    return timing.times({"it": _open_call(engine, path, folder)}, rounds=1, calls=calls)["it"][0]
+
+
+@lru_cache(maxsize=32)
+def _open_call(engine: str, path: Path, folder: Path) -> Callable[[], object]:
+    """One inference of the first golden sample, loaded once and kept for the blocks to come."""
+    original = read(folder)
+    run = _runner(engine, path, original)
+    sample = original.golden()[0][:1].astype(np.float32)
+    return lambda: run(sample)
+
+
+def _runner(engine: str, path: Path, original: Original) -> Run:
+    name_in, name_out = original.input["name"], original.output["name"]
+    if engine == "tensorflow":
+        from export.saved_model import SavedModelBackend
+
+        backend: Any = SavedModelBackend(path)
+    else:
+        backend = open_backend(engine, path.read_bytes(), threads=1)
+    return lambda rows: backend.run({name_in: rows})[name_out]
