@@ -1,7 +1,6 @@
 """Reads and writes manifest.json: strictly, since a manifest may come from anywhere."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,8 +23,7 @@ from runtime.manifest import (
 from runtime.parity import Tolerance
 from runtime.strict_json import Fields, parse_object
 
-_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
-_PATH = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,7}}")
+_PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def to_json(manifest: Manifest) -> str:
@@ -127,7 +125,7 @@ def _original(fields: Fields) -> Original:
 def _files(fields: Fields) -> dict[str, FileRecord]:
     found = {}
     for path in fields:
-        if not _PATH.fullmatch(path) or path == MANIFEST_NAME or len(path) > 255:
+        if not _is_safe(path) or path == MANIFEST_NAME:
             fields.refuse(path[:80], "is not a file name that a bundle may hold")
         record = fields.fields(path)
         found[path] = FileRecord(_sha256(record), record.integer("size_bytes", 0, MAX_FILE_BYTES))
@@ -195,13 +193,26 @@ def _one_of(fields: Fields, key: str, known: tuple[str, ...]) -> str:
 
 def _path(fields: Fields, key: str) -> str:
     path = fields.text(key, 255)
-    if not _PATH.fullmatch(path):
+    if not _is_safe(path):
         fields.refuse(key, f"is {path[:80]!r}, not a safe path inside the bundle")
     return path
 
 
+def _is_safe(path: str) -> bool:
+    """Whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
+    segments = path.split("/")
+    return (
+        len(path) <= 255
+        and len(segments) <= 8
+        and all(
+            segment and segment[0] not in ".-" and _PATH_CHARACTERS.issuperset(segment)
+            for segment in segments
+        )
+    )
+
+
 def _sha256(fields: Fields) -> str:
     digest = fields.text("sha256", 64)
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if len(digest) != 64 or digest.strip("0123456789abcdef"):
         fields.refuse("sha256", "must be 64 lower-case hex digits")
     return digest

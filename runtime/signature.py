@@ -1,6 +1,7 @@
 """Named inputs and outputs of a variant, and the words for arrays that do not fit them."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -9,6 +10,7 @@ from runtime.errors import InputError
 from runtime.manifest import TensorSpec
 
 FLOAT32 = np.dtype(np.float32)
+_SHORT = 32
 
 
 class Signature(NamedTuple):
@@ -16,6 +18,14 @@ class Signature(NamedTuple):
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether a floating array [n, …] holds neither NaN nor Inf."""
+    if len(array) == 1 and array.size <= _SHORT:
+        # A short row by Python floats: 0.5 µs, where numpy takes 3. The sum of float32 values cannot overflow.
+        return isfinite(sum(array.reshape(-1).tolist()))
+    return bool(np.isfinite(array).all())
 
 
 def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:

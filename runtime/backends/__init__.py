@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
@@ -49,11 +48,19 @@ class Backend(Protocol):
         ...
 
 
+def installed(name: str) -> bool:
+    """Whether the engine is installed. Imports nothing of it."""
+    return find_spec(_engine(name).module) is not None
+
+
 def engine_version(name: str) -> str | None:
     """The installed version of an engine; None where it is not installed. Imports nothing of the engine."""
-    engine = _engine(name)
+    if not installed(name):
+        return None
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms that loading a model need not pay
+
     try:
-        return version(engine.package) if find_spec(engine.module) else None
+        return version(ENGINES[name].package)
     except PackageNotFoundError:
         return "unknown"  # unpacked by hand: the module is there, the package record is not
 
@@ -63,7 +70,7 @@ def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
     row = _engine(engine)
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
-    if find_spec(row.module) is None:
+    if not installed(engine):
         raise EngineError(f"the engine {engine} is not installed; install it with: pip install {row.package}")
     backend: Any = import_module(row.backend)
     opened: Backend = backend.open_model(model_bytes, threads)

@@ -18,9 +18,9 @@ def chunk_rows(row_elements: int) -> int:
 class Batching:
     """Runs many rows through `infer`, which takes 1 to `rows` of them at once.
 
-    Interpreters are sometimes slower by chunk than by row (tflite-runtime on dynamic-range files: 1.7 times), so
-    for each size of chunk, to a power of two, both ways are tried by turns and then the faster is kept. Both must
-    give the same bits.
+    Interpreters are sometimes slower by chunk than by row (tflite-runtime on dynamic-range files: 1.7 times):
+    for each size of chunk, to a power of two, both ways are tried by turns, then the faster is kept. Both ways
+    must give the same bits.
     """
 
     def __init__(self, infer: Callable[[np.ndarray], np.ndarray], rows: int) -> None:

@@ -48,6 +48,7 @@ class InterpreterBackend:
         self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
         # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
         self._set, self._invoke, self._get = single.set_tensor, single.invoke, single.get_tensor
+        self._row = np.zeros(self._single_shape, FLOAT32)
         self._batch: Any = None
         self._batch_rows = 0
         self._batching = Batching(self._infer_some, chunk_rows(prod(self._single_shape)))
@@ -72,9 +73,9 @@ class InterpreterBackend:
         return outputs
 
     def _infer_one(self, row: np.ndarray) -> np.ndarray:
-        row = row.astype(FLOAT32)
         with self._lock:
-            self._set(self._input, row)
+            self._row[...] = row  # casts too, without the allocation of astype
+            self._set(self._input, self._row)
             self._invoke()
             outputs: np.ndarray = self._get(self._output)
         return outputs
