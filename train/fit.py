@@ -40,6 +40,8 @@ def fit(recipe: Recipe, dataset: Dataset, seed: int, scratch: Path) -> Trained:
         optimizer=optimizer(recipe, steps=len(batches) * recipe.epochs),
         loss=loss(recipe),
         metrics=list(recipe.metrics),
+        # A price's square and a regularizer's penalty are comparable only when the target's unit is taken out.
+        loss_weights=[1 / float(dataset.train.targets.var())] if dataset.task == "regression" else None,
     )
     best = scratch / "best.weights.h5"
     scratch.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,8 @@ def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
     else:
         # The network works in standard deviations from the mean; the last layer speaks the dataset's unit.
         spread, mean = float(dataset.train.targets.std()), float(dataset.train.targets.mean())
-        outputs = layers.Rescaling(spread, offset=mean, name="value")(layers.Dense(1)(features))
+        score = layers.Dense(1, kernel_regularizer=regularizer(recipe.regularizer))(features)
+        outputs = layers.Rescaling(spread, offset=mean, name="value")(score)
     return keras.Model(inputs, outputs, name=recipe.model.replace("-", "_"))
 
 
@@ -76,21 +77,23 @@ def _lenet5(x: Any, recipe: Recipe) -> Any:
 
 
 def _small_cnn(x: Any, recipe: Recipe) -> Any:
-    for filters in (16, 32):
+    for filters in (32, 64):
         x = layers.Conv2D(filters, 3, padding="same", activation=recipe.activation)(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
     return _dense(64, recipe)(x)
 
 
-def _table_mlp(x: Any, recipe: Recipe) -> Any:
+def _mlp(x: Any, recipe: Recipe) -> Any:
     for units in recipe.hidden:
         x = _dense(units, recipe)(x)
+        if recipe.dropout:
+            x = layers.Dropout(recipe.dropout)(x)
     return x
 
 
 ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
     "lenet5": _lenet5,
     "small-cnn": _small_cnn,
-    "table-mlp": _table_mlp,
+    "mlp": _mlp,
 }

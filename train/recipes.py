@@ -27,6 +27,7 @@ class Recipe:
     activation: str = "relu"
     initializer: str = "glorot_uniform"
     regularizer: str | None = None
+    dropout: float = 0.0
     constraint: str | None = None
     scaling: str = "unit"
     augmentation: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = ()
@@ -66,7 +67,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             model="california-mlp",
             dataset="california-housing",
-            architecture="table-mlp",
+            architecture="mlp",
             goal=0.56,
             hidden=(30,),
             scaling="standard",
@@ -89,24 +90,26 @@ RECIPES: dict[str, Recipe] = {
                 ),
                 ("RandomRotation", (("factor", 0.02), ("fill_mode", "constant"))),
             ),
-            monitor="val_accuracy",
-            epochs=80,
+            learning_rate=2e-3,
+            epochs=120,
             batch_size=32,
             patience=None,
         ),
         Recipe(
             model="diabetes-mlp",
             dataset="diabetes",
-            architecture="table-mlp",
-            goal=54.0,
-            hidden=(16,),
+            architecture="mlp",
+            goal=53.8,
+            hidden=(32,),
             scaling="standard",
-            regularizer="l2=0.01",
+            regularizer="l2=0.03",
+            dropout=0.3,
+            learning_rate=1e-2,
             loss="mean_squared_error",
             metrics=("root_mean_squared_error",),
-            epochs=200,
-            batch_size=16,
-            patience=40,
+            epochs=60,
+            batch_size=32,
+            patience=None,
         ),
     )
 }
