@@ -40,12 +40,16 @@ def float32(conversion: Conversion) -> None:
 
 
 def float16(conversion: Conversion) -> None:
-    """Weights and arithmetic in float16, inputs and outputs in float32."""
+    """Weights and arithmetic in float16, inputs, outputs and preprocessing in float32."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    model = OnnxModel(convert_float_to_float16(onnx.load(conversion.source), keep_io_types=True))
+    halved = convert_float_to_float16(
+        onnx.load(conversion.source), keep_io_types=True, node_block_list=prefix(conversion.source)
+    )
+    _keep_float32_chains(halved)
+    model = OnnxModel(halved)
     model.topological_sort()  # the casts at the graph's edges were appended at its end
     _save(model.model, conversion.destination)
 
@@ -140,7 +144,11 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
         )
         calibrator.collect_data(Chunks(calibrator.infer_session.get_inputs()[0].name))
         found = calibrator.compute_data()
-    return {name: tuple(float(edge.min()) for edge in found[name].range_value) for name in found}
+    return {
+        name: (float(low.min()), float(high.max()))
+        for name in found
+        for low, high in [found[name].range_value]
+    }
 
 
 def prove(path: Path, scheme: str) -> None:
@@ -159,7 +167,7 @@ def prove(path: Path, scheme: str) -> None:
         raise EngineError(
             f"{path.name} needs the custom op {', '.join(foreign)}, which a device's engine does not have"
         )
-    types = {
+    types: dict[str, str] = {
         tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in model.graph.initializer
     }
     if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
@@ -237,6 +245,33 @@ def _name_by_position(model: Any) -> None:
     del model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
+def _keep_float32_chains(model: Any) -> None:
+    """Remove every cast to float16 and straight back: between nodes kept in float32 it only rounds.
+
+    A longitude of -119.57 would become -119.56 before it is standardised.
+    """
+    import onnx
+
+    def casts(kind: int) -> dict[str, str]:
+        return {
+            node.output[0]: node.input[0]
+            for node in model.graph.node
+            if node.op_type == "Cast" and node.attribute[0].i == kind
+        }
+
+    down, up = casts(onnx.TensorProto.FLOAT16), casts(onnx.TensorProto.FLOAT)
+    same = {name: down[source] for name, source in up.items() if source in down}
+    for node in model.graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+    # Twice, since a cast down may have fed only the cast up that nobody needs now.
+    for _ in range(2):
+        used = {name for node in model.graph.node for name in node.input}
+        used |= {value.name for value in model.graph.output}
+        kept = [node for node in model.graph.node if used & set(node.output)]
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
 
 
 def _save(model: Any, destination: Path) -> None:

@@ -101,7 +101,8 @@ def find(name: str, roots: list[Path]) -> Original:
             return read(root / name)
     known = ", ".join(names(roots)) or f"none in {', '.join(map(str, roots))}"
     raise UsageError(
-        f"unknown model {name!r}; known: {known}; or give the path of a .keras file, or train it: python -m train {name}"
+        f"unknown model {name!r}; known: {known}; give one of them, the path of a .keras file, or train it: "
+        f"python -m train {name}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -18,7 +18,8 @@ from export import worker
 from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device"]
-Results = dict[Hashable, "Outcome"]
+Key = tuple[str, ...]  # model, what is done, variant or format, engine
+Results = dict[Key, "Outcome"]
 TIMEOUT_S = 1800
 
 
@@ -41,11 +42,11 @@ class Outcome:
 class Step:
     """Call `function(*arguments(results))` in a worker of `pool` once all steps in `after` succeeded."""
 
-    key: Hashable
+    key: Key
     pool: PoolName
     function: Callable[..., Any]
     arguments: Callable[[Results], tuple[Any, ...]]
-    after: tuple[Hashable, ...] = ()
+    after: tuple[Key, ...] = ()
     started: float = field(default=0.0)
 
 
@@ -74,7 +75,8 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for pool in self._pools.values():
-            pool.stop()
+            # Workers that are stopped leave semaphores behind, about which Python then complains.
+            pool.close() if error is None else pool.stop()
         for pool in self._pools.values():
             pool.join()
         self._logs.cleanup()
@@ -98,12 +100,10 @@ class Workers:
         running: dict[Future[Any], Step] = {}
         while waiting or running:
             for step in list(waiting.values()):
-                if any(key in results and not results[key].ok for key in step.after):
-                    broken = next(key for key in step.after if key in results and not results[key].ok)
+                failed = [key for key in step.after if key in results and not results[key].ok]
+                if failed:
                     del waiting[step.key]
-                    results[step.key] = Outcome(
-                        reason=f"it is made from {_name(broken)}: {results[broken].reason}"
-                    )
+                    results[step.key] = Outcome(reason=results[failed[0]].reason)
                     done(step, results[step.key])
                 elif all(key in results for key in step.after):
                     del waiting[step.key]
@@ -135,8 +135,3 @@ class Workers:
         if isinstance(error, TimeoutError):
             return f"gave up after {TIMEOUT_S} s"
         return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def _name(key: Hashable) -> str:
-    """A step's key in words: its last part, which names a variant or what is measured."""
-    return str(key[-1]) if isinstance(key, tuple) else str(key)

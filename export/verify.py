@@ -18,11 +18,11 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def spread(original: Original) -> float:
-    """What a tolerance is multiplied with: 1 for probabilities, the outputs' standard deviation for a regressor."""
+    """What a tolerance is a fraction of: 1 for probabilities, the range of the original's outputs for a regressor."""
     if original.record["task"] == "classification":
         return 1.0
     reference = original.reference()
-    return max(float(np.std(original.golden()[1] if reference is None else reference)), 1e-6)
+    return max(float(np.ptp(original.golden()[1] if reference is None else reference)), 1e-6)
 
 
 def tolerance(original: Original, target: Target) -> parity.Tolerance:

@@ -53,7 +53,8 @@ def check(
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
     """Single-call latencies in nanoseconds, int64 [calls], of one file on one engine, warm-up excluded."""
-    return timing.times({"it": _open_call(engine, path, folder)}, rounds=1, calls=calls)["it"][0]
+    found: np.ndarray = timing.times({"it": _open_call(engine, path, folder)}, rounds=1, calls=calls)["it"][0]
+    return found
 
 
 @lru_cache(maxsize=32)
