@@ -27,3 +27,8 @@ class ParityError(EdgeProofError):
 
 class DataError(EdgeProofError):
     """A dataset is missing or damaged."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says in its error: the rest of a long story helps nobody on a device."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

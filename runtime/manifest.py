@@ -54,7 +54,7 @@ class Original(NamedTuple):
     sha256: str
     device: str
     metric_name: str
-    metric: float
+    metric: float | None
 
 
 class FileRecord(NamedTuple):

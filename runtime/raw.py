@@ -117,6 +117,8 @@ def _refuse_values(rows: np.ndarray, columns: tuple[str, ...]) -> NoReturn:
 
 
 def _array(values: Any) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError("a masked array; fill its gaps first, the model cannot see a mask")
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:  # ragged lists and the like

@@ -65,15 +65,50 @@ def engine_version(name: str) -> str | None:
         return "unknown"  # unpacked by hand: the module is there, the package record is not
 
 
+def pip_line(name: str) -> str:
+    """The command that installs an engine."""
+    return f"pip install {_engine(name).package}"
+
+
+def probe(name: str) -> str | None:
+    """Why an installed engine cannot be used here; None where it can.
+
+    It is imported in a child process, so that one that kills its process at import, as a wheel for another
+    processor does, takes nothing else down.
+    """
+    import subprocess
+    import sys
+
+    program = (
+        f"import sys\nsys.path[:] = {sys.path!r}\n"
+        f"from {_engine(name).backend} import import_engine\n"
+        "try:\n    import_engine()\nexcept Exception as error:\n    sys.exit(str(error))"
+    )
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"importing {name} takes more than two minutes"
+    if child.returncode < 0:
+        return f"importing {name} kills the process (signal {-child.returncode}): its wheel is not for this machine"
+    return child.stderr.strip().splitlines()[-1] if child.returncode else None
+
+
+def import_engine(name: str) -> None:
+    """Imports an engine; EngineError where it is missing or broken."""
+    if not installed(name):
+        raise EngineError(f"the engine {name} is not installed; install it with: {pip_line(name)}")
+    import_module(_engine(name).backend).import_engine()
+
+
 def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
     """Loads a model from its bytes. EngineError where the engine is missing, broken or refuses the file."""
     row = _engine(engine)
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
-    if not installed(engine):
-        raise EngineError(f"the engine {engine} is not installed; install it with: pip install {row.package}")
-    backend: Any = import_module(row.backend)
-    opened: Backend = backend.open_model(model_bytes, threads)
+    import_engine(engine)
+    opened: Backend = import_module(row.backend).open_model(model_bytes, threads)
     return opened
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from runtime.backends.batching import Batching, chunk_rows
-from runtime.errors import BundleError, EngineError
+from runtime.errors import BundleError, EngineError, first_line
 from runtime.manifest import TensorSpec
 from runtime.signature import FLOAT32, feed
 
@@ -22,9 +22,7 @@ def import_interpreter(engine: str, module: str) -> Any:
     try:
         return import_module(module).Interpreter
     except Exception as error:  # an engine built for another machine or numpy fails in its own ways
-        raise EngineError(
-            f"the engine {engine} is installed but does not import: {_first_line(error)}"
-        ) from error
+        raise EngineError(f"{engine} is installed but does not import: {first_line(error)}") from error
 
 
 class InterpreterBackend:
@@ -40,7 +38,8 @@ class InterpreterBackend:
             self._name, self._input, spec = _tensor(single, "inputs")
             self._output_name, self._output, output = _tensor(single, "outputs")
         except (ValueError, RuntimeError) as error:
-            raise EngineError(f"{engine} refuses the file: {_first_line(error)}") from None
+            raise EngineError(f"{engine} refuses the file: {first_line(error)}") from None
+        self._engine = engine
         self._spec = spec
         self._single_shape = (1, *spec.row_shape)
         self._output_row_shape = output.row_shape
@@ -58,16 +57,25 @@ class InterpreterBackend:
         rows = feeds.get(self._name) if type(feeds) is dict and len(feeds) == 1 else None
         # `is`: numpy has one native float32; a big-endian one has the same number inside and must not pass.
         if type(rows) is np.ndarray and rows.dtype is FLOAT32 and rows.shape == self._single_shape:
-            with self._lock:
-                self._set(self._input, rows)
-                self._invoke()
-                return {self._output_name: self._get(self._output)}
+            try:
+                with self._lock:
+                    self._set(self._input, rows)
+                    self._invoke()
+                    return {self._output_name: self._get(self._output)}
+            except (ValueError, RuntimeError) as error:
+                raise self._failure(error) from None
         return {self._output_name: self.infer(feed(feeds, self._name, self._spec))}
 
     def infer(self, rows: np.ndarray) -> np.ndarray:
         """See Backend.infer."""
-        if len(rows) == 1:
-            return self._infer_one(rows)
+        try:
+            if len(rows) == 1:
+                return self._infer_one(rows)
+            return self._infer_all(rows)
+        except (ValueError, RuntimeError) as error:
+            raise self._failure(error) from None
+
+    def _infer_all(self, rows: np.ndarray) -> np.ndarray:
         outputs = np.empty((len(rows), *self._output_row_shape), FLOAT32)
         self._batching(rows, outputs)
         return outputs
@@ -97,6 +105,9 @@ class InterpreterBackend:
             outputs: np.ndarray = self._batch.get_tensor(self._output)
         return outputs
 
+    def _failure(self, error: Exception) -> EngineError:
+        return EngineError(f"{self._engine} cannot run the model: {first_line(error)}")
+
 
 def _tensor(interpreter: Any, side: str) -> tuple[str, int, TensorSpec]:
     """Name, index and spec of the one input or output, by the signature: raw names vary by converter."""
@@ -118,7 +129,3 @@ def _tensor(interpreter: Any, side: str) -> tuple[str, int, TensorSpec]:
     if not shape or shape[0] not in open_batch or -1 in shape[1:]:
         raise BundleError(f"{what} has the shape {list(shape)}, expected -1 for the batch and nowhere else")
     return names[0], int(details["index"]), TensorSpec("float32", (None, *shape[1:]))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

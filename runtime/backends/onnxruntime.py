@@ -9,29 +9,34 @@ from typing import Any
 import numpy as np
 
 from runtime.backends.batching import chunk_rows
-from runtime.errors import BundleError, EngineError
+from runtime.errors import BundleError, EngineError, first_line
 from runtime.manifest import TensorSpec
 from runtime.signature import FLOAT32, feed
 
 _ERRORS_ONLY = 3
 
 
-def open_model(model_bytes: bytes, threads: int) -> "OnnxRuntimeBackend":
-    """Loads an .onnx file; EngineError where ONNX Runtime is broken or refuses it."""
+def import_engine() -> Any:
+    """The module onnxruntime; EngineError where it does not import."""
     try:
         onnxruntime = import_module("onnxruntime")
-        session_of, options = onnxruntime.InferenceSession, onnxruntime.SessionOptions()
+        onnxruntime.SessionOptions()  # an import that half failed has no such thing
     except Exception as error:  # an engine built for another machine or numpy fails in its own ways
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"the engine onnxruntime is installed but does not import: {line}") from error
+        raise EngineError(f"onnxruntime is installed but does not import: {first_line(error)}") from error
+    return onnxruntime
+
+
+def open_model(model_bytes: bytes, threads: int) -> "OnnxRuntimeBackend":
+    """Loads an .onnx file; EngineError where ONNX Runtime is broken or refuses it."""
+    onnxruntime = import_engine()
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
     try:
-        session = session_of(model_bytes, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"onnxruntime refuses the file: {line}") from None
+        raise EngineError(f"onnxruntime refuses the file: {first_line(error)}") from None
     # DynamicQuantizeLinear finds one scale for the whole batch: each row's answer would depend on the others,
     # by up to 0.03 in a probability of LeNet. Such a file runs row by row.
     by_row = b"DynamicQuantizeLinear" in model_bytes
@@ -71,12 +76,18 @@ class OnnxRuntimeBackend:
 
     def infer(self, rows: np.ndarray) -> np.ndarray:
         """See Backend.infer."""
-        step = self._chunk_rows
-        if 1 <= len(rows) <= step:
-            return self._infer_some(rows)
+        try:
+            if 1 <= len(rows) <= self._chunk_rows:
+                return self._infer_some(rows)
+            return self._infer_all(rows)
+        except Exception as error:  # its exceptions have no common base of their own
+            raise EngineError(f"onnxruntime cannot run the model: {first_line(error)}") from None
+
+    def _infer_all(self, rows: np.ndarray) -> np.ndarray:
         outputs = np.empty((len(rows), *self._output_row_shape), FLOAT32)
-        for start in range(0, len(rows), step):
-            outputs[start : start + step] = self._infer_some(rows[start : start + step])
+        for start in range(0, len(rows), self._chunk_rows):
+            chunk = rows[start : start + self._chunk_rows]
+            outputs[start : start + self._chunk_rows] = self._infer_some(chunk)
         return outputs
 
     def _infer_some(self, rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""`python -m runtime COMMAND BUNDLE …`: the command line of the device."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from runtime.command import run_command
+from runtime.errors import UsageError
+from runtime.version import __version__
+
+COMMANDS = {
+    "info": "what a bundle holds, and which engines are installed here",
+    "verify": "run the golden samples here, and say which variants may be used",
+    "predict": "answer for files: images, tables, arrays",
+    "bench": "latency and throughput of the variants on this device",
+    "compare": "size, accuracy, parity and latency of all variants side by side, and which to ship",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its module is imported only then."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in COMMANDS:
+        command = import_module(f"runtime.commands.{arguments[0]}")
+        code: int = command.run(command.parser().parse_args(arguments[1:]))
+        return code
+    if arguments and arguments[0] in ("-V", "--version"):
+        print(f"edgeproof {__version__}")
+        return 0
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    given = f"unknown command {arguments[0]!r}" if arguments else "no command"
+    raise UsageError(f"{given}; known: {', '.join(COMMANDS)}; see python -m runtime --help")
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m runtime COMMAND BUNDLE …",
+            "",
+            "Runs the verified variants of a bundle on this device.",
+            "",
+            "commands (each has --help):",
+            *lines,
+            "",
+            "example:",
+            "  python -m runtime compare artifacts/mnist-cnn/bundle",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

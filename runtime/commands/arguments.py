@@ -1,0 +1,89 @@
+"""Arguments and output that several commands share."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from runtime.backends import ENGINES
+
+
+def new_parser(command: str, description: str, example: str) -> argparse.ArgumentParser:
+    """A parser with the bundle as first argument, and the example at the end of --help."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m runtime {command}",
+        description=fill(description, 80),
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of the bundle")
+    return parser
+
+
+def add_engine(parser: argparse.ArgumentParser, default: str) -> None:
+    """--engine and --threads."""
+    names = ", ".join(ENGINES)
+    parser.add_argument("--engine", metavar="NAME", help=f"{names}; default: {default}")
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=1,
+        help="threads the engine may use for one call; default: 1",
+    )
+
+
+def add_variants(parser: argparse.ArgumentParser) -> None:
+    """--variant, several times."""
+    parser.add_argument(
+        "--variant", metavar="NAME", action="append", help="only this variant; may be given several times"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print JSON for a program to read")
+
+
+def print_json(value: Any) -> None:
+    """Prints a value for --json; a number that is not finite becomes null."""
+    print(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
+def progress(line: str) -> None:
+    """Shows what is being done on a terminal's stderr, in one line that the next replaces; "" clears it."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def quiet_engines() -> Iterator[None]:
+    """Keeps what engines print to stderr, past Python, off the terminal: their errors arrive as exceptions too."""
+    try:
+        stderr = sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):  # replaced by something that is no file
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(stderr)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, stderr)
+        yield
+    finally:
+        os.dup2(kept, stderr)
+        os.close(kept)
+        os.close(null)

@@ -1,0 +1,79 @@
+"""`info`: what a bundle holds and what can run here. Loads no engine."""
+
+import argparse
+
+from runtime.backends import ENGINES, engine_version
+from runtime.bundle import open_bundle
+from runtime.commands.arguments import add_json, new_parser, print_json
+from runtime.manifest import Manifest
+from runtime.manifest_json import to_json
+from runtime.table import aligned, kib
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = new_parser(
+        "info",
+        "Print what a bundle holds: the model, its inputs and outputs, its variants; and the engines installed here.",
+        "python -m runtime info artifacts/mnist-cnn/bundle",
+    )
+    add_json(made)
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints; reads only the manifest."""
+    manifest = open_bundle(args.bundle).manifest
+    versions = {name: engine_version(name) for name in ENGINES}
+    if args.json:
+        import json
+
+        print_json(json.loads(to_json(manifest)) | {"engines": versions})
+        return 0
+    print("\n".join(_facts(manifest)))
+    print()
+    print(_variants(manifest, versions))
+    print()
+    here = [f"{name} {found}" for name, found in versions.items() if found]
+    print(f"engines here: {', '.join(here) or 'none; pip install ai-edge-litert or onnxruntime'}")
+    return 0
+
+
+def _facts(manifest: Manifest) -> list[str]:
+    wanted, original = manifest.input, manifest.original
+    shape = "x".join(map(str, wanted.shape))
+    if wanted.kind == "image":
+        takes = f"images {shape}, uint8 pixels from {wanted.low:g} to {wanted.high:g}"
+    else:
+        takes = f"rows of {shape}: {', '.join(wanted.columns or ())}"
+    gives = f"{manifest.output.name}"
+    if manifest.labels:
+        gives += f" of {len(manifest.labels)} labels: {', '.join(manifest.labels[:20])}"
+        gives += ", …" if len(manifest.labels) > 20 else ""
+    elif manifest.unit:
+        gives += f" in {manifest.unit}"
+    producers = ", ".join(f"{name} {found}" for name, found in manifest.producer.items())
+    return [
+        f"model:     {manifest.model}, a {manifest.task} with {manifest.parameters:,} parameters",
+        f"takes:     {takes}",
+        f"gives:     {gives}",
+        f"original:  {original.metric_name} {original.metric:.4g} on {original.device}",
+        f"made by:   {producers}",
+    ]
+
+
+def _variants(manifest: Manifest, versions: dict[str, str | None]) -> str:
+    rows = []
+    for row in manifest.variants.values():
+        sizes = [
+            record.size_bytes
+            for name, record in manifest.files.items()
+            if name == row.file or name.startswith(f"{row.file}/")
+        ]
+        if row.format == "saved_model":
+            here = "no: it is code, and stays on the export machine"
+        else:
+            here = ", ".join(name for name in row.engines if versions.get(name)) or "no: no engine for it"
+        size = kib(sum(sizes))
+        rows.append((row.name, size, f"{row.tolerance.max_abs_error:.2g}", ", ".join(row.engines), here))
+    return aligned(("variant", "KiB", "tolerance", "verified on", "runs here"), rows, right=(1, 2))
