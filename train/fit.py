@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import Dataset
+from train import choices
 from train.batches import Batches, Shuffle
+from train.callbacks import from_recipe, loggers
+from train.checkpoint import Checkpoint
 from train.models import build
 from train.progress import ProgressBar
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -26,50 +30,73 @@ class Trained:
     history: dict[str, list[float]]
 
 
-def fit(recipe: Recipe, dataset: Dataset, seed: int, scratch: Path) -> Trained:
+@dataclass(frozen=True)
+class Run:
+    """What one training takes besides recipe and data: where its state goes, what it logs, how it begins."""
+
+    seed: int
+    state: Path
+    resume: bool = False
+    csv_log: Path | None = None
+    tensorboard: Path | None = None
+    extra: tuple[keras.callbacks.Callback, ...] = field(default=())
+
+
+def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Trained:
     """Train ``recipe`` on the training split, choosing by the validation split; the test split stays unread.
 
-    ``scratch`` is a folder for checkpoints; it is made, and removed when the training has ended.
+    ``run.state`` is a folder for the state of the training: made here, removed when the training has ended, left
+    behind by an interruption, and taken up again with ``run.resume``.
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(run.seed)
     model = build(recipe, dataset)
-    trainer = _with_augmentation(model, recipe, seed)
-    targets = {split: _targets(recipe, dataset, split) for split in ("train", "validation")}
-    batches = Batches(dataset.train.inputs, targets["train"], recipe.batch_size, seed)
+    batches = Batches(dataset.train.inputs, targets(recipe, dataset, "train"), recipe.batch_size, run.seed)
+    trainer = _with_augmentation(model, recipe, run.seed)
     trainer.compile(
-        optimizer=optimizer(recipe, steps=len(batches) * recipe.epochs),
-        loss=loss(recipe),
-        metrics=list(recipe.metrics),
-        # A price's square and a regularizer's penalty are comparable only when the target's unit is taken out.
+        optimizer=choices.optimizer(recipe, len(batches)),
+        loss=choices.loss(recipe),
+        metrics=choices.metrics(recipe),
+        # A price's square and a regularizer's penalty are comparable only without the target's unit.
         loss_weights=[1 / float(dataset.train.targets.var())] if dataset.task == "regression" else None,
     )
-    best = scratch / "best.weights.h5"
-    scratch.mkdir(parents=True, exist_ok=True)
+    best = run.state / "best.weights.h5"
+    callbacks = [Shuffle(batches), *from_recipe(recipe, best), *run.extra]
+    checkpoint = Checkpoint(run.state / "last", best, recipe, run.seed, callbacks)
+    trainer = _begin(trainer, checkpoint, run, recipe)
     progress = ProgressBar(recipe.model, recipe.epochs, len(batches))
-    callbacks = [
-        Shuffle(batches),
-        keras.callbacks.ModelCheckpoint(
-            str(best), monitor=recipe.monitor, save_best_only=True, save_weights_only=True
-        ),
-        progress,
-    ]
-    if recipe.patience is not None:
-        callbacks.append(keras.callbacks.EarlyStopping(monitor=recipe.monitor, patience=recipe.patience))
+    callbacks += [*loggers(run.csv_log, run.tensorboard, checkpoint.epoch > 0), progress, checkpoint]
     try:
-        history = trainer.fit(
+        trainer.fit(
             batches,
-            epochs=recipe.epochs,
-            validation_data=(dataset.validation.inputs.astype(np.float32), targets["validation"]),
+            initial_epoch=checkpoint.epoch,
+            epochs=checkpoint.epoch if checkpoint.ended else recipe.epochs,
+            validation_data=(
+                dataset.validation.inputs.astype(np.float32),
+                targets(recipe, dataset, "validation"),
+            ),
             validation_batch_size=1000,
             callbacks=callbacks,
             verbose=0,
         )
+    except KeyboardInterrupt:
+        print(f"{recipe.model}: {checkpoint.epoch} whole epochs are kept; --resume goes on", file=sys.stderr)
+        raise
     finally:
         progress.close()
     trainer.load_weights(str(best))
-    shutil.rmtree(scratch)
-    figures = {name: [float(value) for value in values] for name, values in history.history.items()}
-    return Trained(model, figures)
+    shutil.rmtree(run.state)
+    return Trained(trainer.layers[-1], checkpoint.history)
+
+
+def targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
+    """Give the targets of a split in the form that the loss takes: one-hot, class indices or values [n, 1]."""
+    found = getattr(dataset, split).targets
+    if dataset.task == "regression":
+        return np.asarray(found[:, np.newaxis], np.float32)
+    if recipe.loss.lower().startswith("sparse"):
+        return np.asarray(found)
+    assert dataset.labels is not None
+    return np.asarray(np.eye(len(dataset.labels), dtype=np.float32)[found])
 
 
 def _with_augmentation(model: keras.Model, recipe: Recipe, seed: int) -> keras.Model:
@@ -81,29 +108,14 @@ def _with_augmentation(model: keras.Model, recipe: Recipe, seed: int) -> keras.M
     return keras.Sequential([keras.Input(model.input_shape[1:]), *augmentation, model])
 
 
-def _targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
-    """Give the targets in the form that the loss takes: one-hot, class indices or values [n, 1]."""
-    targets = getattr(dataset, split).targets
-    if dataset.task == "regression":
-        return np.asarray(targets[:, np.newaxis], np.float32)
-    if recipe.loss.startswith("sparse_"):
-        return np.asarray(targets)
-    assert dataset.labels is not None
-    return np.asarray(np.eye(len(dataset.labels), dtype=np.float32)[targets])
-
-
-def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """Make the optimizer of ``recipe`` for a training of ``steps`` batches."""
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, decay_steps=steps)
-    options = {} if recipe.weight_decay is None else {"weight_decay": recipe.weight_decay}
-    return getattr(keras.optimizers, recipe.optimizer)(learning_rate=rate, **options)
-
-
-def loss(recipe: Recipe) -> keras.losses.Loss:
-    """Make the loss of ``recipe``."""
-    found = keras.losses.get(recipe.loss)
-    if recipe.label_smoothing:
-        found = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-    return found
+def _begin(trainer: keras.Model, checkpoint: Checkpoint, run: Run, recipe: Recipe) -> keras.Model:
+    """Return the trainer to begin with: the interrupted one when asked for and there, else the new one."""
+    if run.resume:
+        interrupted = checkpoint.resume()
+        if interrupted is not None:
+            print(f"{recipe.model}: resumed after epoch {checkpoint.epoch}/{recipe.epochs}", file=sys.stderr)
+            return interrupted
+        print(f"{recipe.model}: nothing to resume, beginning at epoch 1", file=sys.stderr)
+    shutil.rmtree(run.state, ignore_errors=True)
+    run.state.mkdir(parents=True, exist_ok=True)
+    return trainer

@@ -7,6 +7,7 @@ import io
 import json
 import platform
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from runtime.atomic import write_file
 from runtime.errors import EdgeProofError
 from train.device import device_name
 from train.fit import Trained
-from train.recipes import Recipe
+from train.recipe import Recipe
+
+Draw = Callable[[str, keras.Model, dict[str, list[float]], Dataset, NDArray[np.float32]], dict[str, bytes]]
 
 GOLDEN_SEED = 2024
 GOLDEN_POOL = 4096
@@ -34,12 +37,13 @@ def metric(dataset: Dataset, outputs: NDArray[np.float32], targets: NDArray[Any]
 
 
 def record(
-    recipe: Recipe, dataset: Dataset, trained: Trained, seed: int, folder: Path, pictures: dict[str, bytes]
+    recipe: Recipe, dataset: Dataset, trained: Trained, seed: int, folder: Path, draw: Draw
 ) -> dict[str, Any]:
     """Write ``model.keras``, ``reference.npz``, ``golden.npz``, the pictures and, last, ``training.json``.
 
-    Returns what stands in ``training.json``. The test split is read here, once. Every file appears whole or
-    not at all; EdgeProofError when the folder cannot be written.
+    ``draw`` makes the pictures from name, model, history, dataset and outputs. Returns what stands in
+    ``training.json``. The test split is read here, once. Every file appears whole or not at all; EdgeProofError
+    when the folder cannot be written.
     """
     reference = _outputs(trained.model, dataset.test.inputs)
     inputs = golden_inputs(trained.model, dataset)
@@ -74,7 +78,7 @@ def record(
         "parameters": trained.model.count_params(),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    files |= pictures
+    files |= draw(recipe.model, trained.model, trained.history, dataset, reference)
     files["training.json"] = (json.dumps(document, indent=1) + "\n").encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)

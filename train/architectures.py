@@ -1,0 +1,110 @@
+"""The architectures of the zoo, between the scaled input and the output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+from train import choices
+from train.recipe import Recipe
+
+
+def _options(recipe: Recipe) -> dict[str, Any]:
+    """Return the choices that every weighted layer takes."""
+    constraint = recipe.constraint
+    return {
+        "kernel_initializer": choices.make("initializer", recipe.initializer),
+        "kernel_regularizer": choices.regularizer(recipe.regularizer),
+        "kernel_constraint": None if constraint is None else choices.make("constraint", constraint),
+    }
+
+
+def _dense(units: int, recipe: Recipe) -> layers.Dense:
+    return layers.Dense(units, activation=choices.activation(recipe.activation), **_options(recipe))
+
+
+def _lenet5(x: Any, recipe: Recipe) -> Any:
+    for filters in (6, 16):
+        activation = choices.activation(recipe.activation)
+        x = layers.Conv2D(filters, 5, activation=activation, **_options(recipe))(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    for units in (120, 84):
+        x = _dense(units, recipe)(x)
+    return x
+
+
+def _small_cnn(x: Any, recipe: Recipe) -> Any:
+    for filters in (32, 64):
+        activation = choices.activation(recipe.activation)
+        x = layers.Conv2D(filters, 3, padding="same", activation=activation, **_options(recipe))(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    return _dense(64, recipe)(x)
+
+
+def _mlp(x: Any, recipe: Recipe) -> Any:
+    """Dense layers of ``recipe.hidden`` units, each followed by what the recipe says."""
+    if len(x.shape) > 2:
+        x = layers.Flatten()(x)
+    for units in recipe.hidden:
+        x = _dense(units, recipe)(x)
+        if recipe.batch_normalization:
+            x = layers.BatchNormalization()(x)
+        if recipe.dropout:
+            x = layers.Dropout(recipe.dropout)(x)
+    if recipe.alpha_dropout:
+        x = layers.AlphaDropout(recipe.alpha_dropout)(x)
+    return x
+
+
+class TutorialMLP(keras.Model):
+    """The tutorials' example of a subclassed model: two wide layers with batch normalisation and dropout."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.flatten = layers.Flatten()
+        self.first = layers.Dense(512, activation=choices.activation(recipe.activation))
+        self.first_normalization = layers.BatchNormalization()
+        self.first_dropout = layers.Dropout(0.2)
+        self.second = layers.Dense(512, kernel_regularizer=choices.regularizer(recipe.regularizer))
+        self.second_normalization = layers.BatchNormalization()
+        self.second_activation = layers.Activation(choices.activation(recipe.activation))
+        self.second_dropout = layers.Dropout(0.2)
+
+    def call(self, x: Any) -> Any:
+        """Map images [n, height, width, channels] to features [n, 512]."""
+        x = self.first_dropout(self.first_normalization(self.first(self.flatten(x))))
+        return self.second_dropout(self.second_activation(self.second_normalization(self.second(x))))
+
+
+def _tutorial_mlp(x: Any, recipe: Recipe) -> Any:
+    # `call`, not `__call__`: the symbolic input runs through the layers themselves, so the saved model is a plain
+    # functional one that loads without this class.
+    return TutorialMLP(recipe).call(x)
+
+
+def _vgg_cnn(x: Any, recipe: Recipe) -> Any:
+    """Three blocks of two 3×3 convolutions with batch normalisation, then the mean over the picture."""
+    for filters in recipe.hidden:
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", use_bias=False, **_options(recipe))(x)
+            x = layers.BatchNormalization(momentum=0.9)(x)
+            x = layers.Activation(choices.activation(recipe.activation))(x)
+        if filters != recipe.hidden[-1]:
+            x = layers.MaxPooling2D(2)(x)
+        if recipe.dropout:
+            x = layers.Dropout(recipe.dropout)(x)
+    return layers.GlobalAveragePooling2D()(x)
+
+
+ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
+    "lenet5": _lenet5,
+    "small-cnn": _small_cnn,
+    "mlp": _mlp,
+    "tutorial-mlp": _tutorial_mlp,
+    "vgg-cnn": _vgg_cnn,
+}

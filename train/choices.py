@@ -1,0 +1,128 @@
+"""Keras' own optimizers, losses, metrics and the rest by name, with their options; a wrong name lists the known."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import keras
+
+from runtime.errors import UsageError
+from train.recipe import Recipe
+
+_BASES = {
+    "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
+    "loss": (keras.losses, keras.losses.Loss),
+    "metric": (keras.metrics, keras.metrics.Metric),
+    "initializer": (keras.initializers, keras.initializers.Initializer),
+    "regularizer": (keras.regularizers, keras.regularizers.Regularizer),
+    "constraint": (keras.constraints, keras.constraints.Constraint),
+}
+_SHORT = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "rmse": "RootMeanSquaredError"}
+# Keras averages these over classes only when told to; a figure per class is no figure to plot.
+_DEFAULTS: dict[str, dict[str, Any]] = {"FBetaScore": {"average": "macro"}, "F1Score": {"average": "macro"}}
+
+
+def known(kind: str) -> dict[str, type]:
+    """Return Keras' classes of a kind (``optimizer``, ``loss``, ``metric``, …) by name."""
+    module, base = _BASES[kind]
+    classes = {name: value for name, value in vars(module).items() if inspect.isclass(value)}
+    return {
+        name: value
+        for name, value in sorted(classes.items())
+        if issubclass(value, base) and value is not base
+    }
+
+
+def make(kind: str, words: str, **options: Any) -> Any:
+    """Make one of Keras' objects from ``Name`` or ``Name:option=value,option=value``.
+
+    Case and underscores do not matter: ``mean_squared_error`` is ``MeanSquaredError``. UsageError lists the known
+    names, or the options that the name takes.
+    """
+    name, _, rest = words.partition(":")
+    classes = known(kind)
+    plain = {candidate.lower(): candidate for candidate in classes}
+    found = plain.get(_SHORT.get(name.lower(), name).replace("_", "").lower())
+    if found is None:
+        raise UsageError(f"unknown {kind} {name!r}; known: {', '.join(classes)}")
+    settings = {**_DEFAULTS.get(found, {}), **options, **_options(rest)}
+    try:
+        return classes[found](**settings)
+    except (TypeError, ValueError) as error:
+        takes = inspect.signature(classes[found]).parameters
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{kind} {words!r}: {reason}; {found} takes {', '.join(takes)}") from error
+
+
+def activation(name: str) -> str:
+    """Return ``name`` if it is one of Keras' activations; UsageError that lists them otherwise."""
+    names = sorted(key for key, value in vars(keras.activations).items() if inspect.isfunction(value))
+    names = [name for name in names if name not in ("get", "serialize", "deserialize")]
+    if name not in names:
+        raise UsageError(f"unknown activation {name!r}; known: {', '.join(names)}")
+    return name
+
+
+def regularizer(words: str | None) -> Any:
+    """Make a regularizer from ``l2=0.01``, ``l1=0.01``, both with a comma, or any of Keras' by name."""
+    if words is None:
+        return None
+    if words.lower().startswith(("l1=", "l2=")):
+        return make("regularizer", f"L1L2:{words.lower()}")
+    return make("regularizer", words)
+
+
+def metrics(recipe: Recipe) -> list[Any]:
+    """Make the metrics of a recipe; their names in the history do not depend on earlier trainings."""
+    return [
+        words if words == "accuracy" else make("metric", words, name=_snake(words))
+        for words in recipe.metrics
+    ]
+
+
+def loss(recipe: Recipe) -> Any:
+    """Make the loss of a recipe."""
+    smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
+    return make("loss", recipe.loss, **smoothing)
+
+
+def optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
+    """Make the optimizer of a recipe, with its schedule where that goes by steps."""
+    names = ("momentum", "weight_decay", "clipnorm", "clipvalue")
+    options = {name: getattr(recipe, name) for name in names if getattr(recipe, name) is not None}
+    if recipe.nesterov:
+        options["nesterov"] = True
+    return make("optimizer", recipe.optimizer, learning_rate=_rate(recipe, steps_per_epoch), **options)
+
+
+def _rate(recipe: Recipe, steps_per_epoch: int) -> Any:
+    rate, steps = recipe.learning_rate, recipe.epochs * steps_per_epoch
+    schedules = keras.optimizers.schedules
+    if recipe.schedule == "cosine":
+        if not recipe.warmup_epochs:
+            return schedules.CosineDecay(rate, steps)
+        warmup = recipe.warmup_epochs * steps_per_epoch
+        return schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+    if recipe.schedule == "exponential":
+        return schedules.ExponentialDecay(rate, steps_per_epoch, decay_rate=0.9)
+    return rate
+
+
+def _options(words: str) -> dict[str, Any]:
+    pairs = [part.partition("=") for part in words.split(",") if part]
+    return {name.strip(): _value(value) for name, _, value in pairs}
+
+
+def _value(words: str) -> Any:
+    try:
+        return json.loads(words.lower())
+    except ValueError:
+        return words
+
+
+def _snake(words: str) -> str:
+    name = words.partition(":")[0]
+    name = _SHORT.get(name.lower(), name)
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -1,0 +1,60 @@
+"""What a recipe is: everything that decides how one model is trained, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# A Keras layer by name, with its arguments: ("RandomFlip", (("mode", "horizontal"),)).
+LayerSpec = tuple[str, tuple[tuple[str, object], ...]]
+
+SCALINGS = ("none", "unit", "standard")
+SCHEDULES = ("constant", "cosine", "step", "exponential")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is trained; where a tutorial teaches a choice, the field has a flag of the same name.
+
+    Names are Keras' own. ``goal`` is the figure to reach on the test split, in the dataset's metric (accuracy as
+    a fraction); ``tutorial`` is the figure the tutorials give. ``hidden`` are the units of the dense layers
+    between input and output, for the architectures that take them. ``augmentation`` layers run in training only
+    and are no part of the saved model. ``monitor`` is what early stopping and the best weights look at.
+    """
+
+    model: str
+    dataset: str
+    architecture: str
+    goal: float
+    tutorial: str = "not given"
+    # the model
+    hidden: tuple[int, ...] = ()
+    activation: str = "relu"
+    initializer: str = "glorot_uniform"
+    regularizer: str | None = None
+    constraint: str | None = None
+    batch_normalization: bool = False
+    dropout: float = 0.0
+    alpha_dropout: float = 0.0
+    scaling: str = "unit"
+    augmentation: tuple[LayerSpec, ...] = ()
+    # the optimizer
+    optimizer: str = "Adam"
+    learning_rate: float = 1e-3
+    momentum: float | None = None
+    nesterov: bool = False
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    schedule: str = "cosine"
+    warmup_epochs: int = 0
+    # the training
+    loss: str = "categorical_crossentropy"
+    label_smoothing: float = 0.0
+    metrics: tuple[str, ...] = ("accuracy",)
+    epochs: int = 30
+    batch_size: int = 128
+    # the callbacks
+    monitor: str = "val_loss"
+    patience: int | None = None
+    reduce_on_plateau: int | None = None
+    stop_at: str | None = None
