@@ -13,12 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from export import labelled, original, pipeline, report, state, targets
+from export import adopt, labelled, original, pipeline, report, state, targets
 from export.original import Original
 from export.report import Row
+from export.steps import Workers
 from runtime.backends import engine_version
 from runtime.command import run_command
-from runtime.errors import UsageError
+from runtime.errors import EdgeProofError, EngineError, UsageError
 
 EPILOG = """examples:
   python -m export list                         the models and targets there are
@@ -54,6 +55,17 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--data-dir", help="folder with the datasets (default: $EDGEPROOF_DATA, cache, download)"
     )
+    arguments.add_argument(
+        "--samples", type=Path, metavar="FILE.npz",
+        help="for a model of your own: raw arrays calibration, inputs and targets (accuracy, and the static schemes)",
+    )  # fmt: skip
+    arguments.add_argument("--labels", help="for a classifier of your own: its classes, comma-separated")
+    arguments.add_argument("--unit", help="for a regressor of your own: the unit of its value")
+    arguments.add_argument(
+        "--pixels",
+        choices=("0-255", "0-1"),
+        help="for an image model of your own: the pixels it was trained on",
+    )
     arguments.add_argument("--force", action="store_true", help="rebuild even if nothing changed")
     return arguments
 
@@ -68,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     roots = _roots(options.out)
     if options.models == ["list"]:
         return _list(roots)
-    originals = _originals(options.models, roots)
+    originals = _originals(_adopted(options), roots)
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
     missing = {found.name: labelled.missing(found, options.data_dir) for found in originals}
@@ -123,6 +135,40 @@ def _originals(models: list[str], roots: list[Path]) -> list[Original]:
             f"no trained model in {', '.join(map(str, roots))}; train one: python -m train mnist-cnn"
         )
     return [original.find(name, roots) for name in names]
+
+
+def _adopted(options: argparse.Namespace) -> list[str]:
+    """The models asked for by name; those given as a path are recorded first, under the file's name."""
+    paths = [Path(model) for model in options.models if Path(model).suffix in adopt.SUFFIXES]
+    given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
+    if given and len(paths) != 1:
+        raise UsageError(
+            f"--{given[0]} is for one model given by its path, not for {', '.join(options.models)}"
+        )
+    for path in paths:
+        folder = options.out / path.stem
+        _check_free(path, folder)
+        labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
+        request = adopt.Request(path.resolve(), options.samples, labels, options.unit, options.pixels)
+        with Workers(1) as workers:
+            outcome = workers.outcome("keras", adopt.adopt, request, folder)
+        if isinstance(outcome.error, EdgeProofError):
+            raise outcome.error
+        if not outcome.ok:
+            raise EngineError(f"{path} cannot be recorded: {outcome.reason}")
+    return [Path(model).stem if Path(model) in paths else model for model in options.models]
+
+
+def _check_free(path: Path, folder: Path) -> None:
+    """Refuse a path that is not there, or whose name belongs to a model that was trained here."""
+    if not path.is_file():
+        raise UsageError(
+            f"{path} does not exist; give the path of a .keras file, or the name of a trained model"
+        )
+    if (folder / original.RECORD).exists() and original.read(folder).record.get("recipe") is not None:
+        raise UsageError(
+            f"{folder} holds the trained model {folder.name}; rename {path.name}, or give another --out"
+        )
 
 
 def _list(roots: list[Path]) -> int:

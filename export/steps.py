@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -57,6 +58,8 @@ class Workers:
     """
 
     def __init__(self, jobs: int) -> None:
+        # Else joblib, imported with scikit-learn, leaves a semaphore behind in every worker.
+        os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
         self._logs = tempfile.TemporaryDirectory(prefix="edgeproof-logs-")
         self._pools = {
             name: ProcessPool(

@@ -20,7 +20,21 @@ SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales an
 
 def float32(conversion: Conversion) -> None:
     """The plain conversion."""
-    write_file(conversion.destination, _converter(conversion.source).convert())
+    import tensorflow as tf
+
+    # Builtin ops only, which is the converter's default: an op that needs Flex is an error, never a fallback.
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(conversion.source))
+    try:
+        content = converter.convert()
+    except Exception as error:
+        missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
+        if not missing:
+            raise
+        raise EngineError(
+            f"TFLite has no op for {', '.join(missing)}, and an engine on a device has no Flex ops; build the model "
+            "from other layers"
+        ) from error
+    write_file(conversion.destination, content)
 
 
 def float16(conversion: Conversion) -> None:
@@ -87,13 +101,6 @@ def int8(conversion: Conversion) -> None:
 def int16x8(conversion: Conversion) -> None:
     """Weights as int8, activations as int16."""
     _static(conversion, activation_bits=16)
-
-
-def _converter(folder: Path) -> Any:
-    """TensorFlow's converter with builtin ops only: an op that needs Flex is an error, never a fallback."""
-    import tensorflow as tf
-
-    return tf.lite.TFLiteConverter.from_saved_model(str(folder))
 
 
 def _quantizer(source: Path) -> Any:

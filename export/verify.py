@@ -12,6 +12,7 @@ from export.original import Original
 from export.targets import MAX_ACCURACY_DROP, MAX_RMSE_RISE, Target
 from runtime import parity
 from runtime.errors import ParityError
+from runtime.metric import metric
 
 BATCH = 500
 Run = Callable[[np.ndarray], np.ndarray]
@@ -58,25 +59,19 @@ def verify(run: Run, original: Original, target: Target, labelled: Labelled | No
             for start in range(0, len(labelled.inputs), BATCH)
         ]
     )
+    task = original.record["task"]
     found = parity.measure(outputs, reference)
     measured |= _agreement(found, original) | {
         "samples": len(outputs),
         "split": "test",
-        "metric": metric(original, outputs, labelled.targets),
+        "metric": metric(task, outputs, labelled.targets),
     }
-    problem = _problem(measured, original, target, allowed, metric(original, reference, labelled.targets))
+    problem = _problem(measured, original, target, allowed, metric(task, reference, labelled.targets))
     if problem:
         error = ParityError(problem)
         error.measured = measured  # type: ignore[attr-defined]
         raise error
     return measured
-
-
-def metric(original: Original, outputs: np.ndarray, targets: np.ndarray) -> float:
-    """Accuracy (a fraction) of probabilities [n, k], or RMSE (in the output's unit) of values [n, 1]."""
-    if original.record["task"] == "classification":
-        return float(np.mean(outputs.argmax(axis=1) == targets))
-    return float(np.sqrt(np.mean((outputs[:, 0].astype(np.float64) - targets) ** 2)))
 
 
 def _agreement(found: parity.Agreement, original: Original) -> dict[str, Any]:

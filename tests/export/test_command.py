@@ -1,0 +1,125 @@
+"""python -m export as a user meets it: errors in one line, exit codes, nothing half-written."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from export.targets import TARGETS
+from tests.conftest import MODELS, ROOT, run_export
+
+
+def command(*arguments, cwd=ROOT, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "export", *map(str, arguments)],
+        cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def one_line(done):
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    return lines[0]
+
+
+def test_help_shows_examples_and_exit_codes():
+    done = command("--help")
+    assert done.returncode == 0
+    assert "python -m export all" in done.stdout and "exit code" in done.stdout
+
+
+def test_list_names_models_and_targets():
+    done = command("list")
+    assert done.returncode == 0
+    for name in (*MODELS, *TARGETS):
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["mnist-cmm"], ["unknown model 'mnist-cmm'", "mnist-cnn", "python -m train mnist-cmm"]),
+        (["mnist-cnn", "--targets", "tflite-int4"], ["unknown target tflite-int4", *TARGETS]),
+        (["mnist-cnn", "--targets", ","], ["unknown target", "tflite-int8"]),
+        (["mnist-cnn", "--jobs", "0"], ["--jobs is 0", "at least 1"]),
+        (["nowhere/model.keras"], ["nowhere/model.keras does not exist"]),
+        (["mnist-cnn", "--labels", "a,b"], ["--labels is for one model given by its path"]),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, expected, tmp_path):
+    done = command(*arguments, "--out", tmp_path)
+    assert done.returncode == 2
+    line = one_line(done)
+    assert all(part in line for part in expected), line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def copied(tmp_path):
+    shutil.copytree(
+        ROOT / "artifacts" / "diabetes-mlp", tmp_path / "diabetes-mlp", ignore=shutil.ignore_patterns("bundle")
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "expected"),
+    [
+        ("model.keras", lambda content: content[:-10], "model.keras is not the file that training.json was recorded"),
+        ("reference.npz", lambda content: content[:50], "reference.npz is not the file"),
+        ("golden.npz", None, "golden.npz is missing"),
+        ("training.json", lambda content: content[:100], "training.json is not a training record"),
+        ("training.json", lambda content: b"{}", "training.json is not a training record"),
+        ("calibration.json", lambda content: content[:100], "calibration.json is damaged"),
+    ],
+)
+def test_a_damaged_model_folder_is_refused_by_the_files_name(copied, file, damage, expected):
+    path = copied / "diabetes-mlp" / file
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage(path.read_bytes()))
+    done = run_export("diabetes-mlp", "--targets", "onnx-int8", out=copied)
+    assert done.code == 1
+    assert expected in done.stdout
+    assert not (copied / "diabetes-mlp" / "bundle").exists()
+
+
+def test_a_damaged_dataset_is_refused_by_the_files_name(tmp_path):
+    folder = tmp_path / "data" / "california-housing"
+    folder.mkdir(parents=True)
+    (folder / "california_housing.csv").write_text("MedInc,HouseAge\n8.3,41\n")
+    done = command("california-mlp", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "california_housing.csv: damaged" in one_line(done)
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = command("diabetes-mlp", "--targets", "onnx-float32", "--out", tmp_path / "file" / "below")
+    assert done.returncode == 1
+    assert "file/below" in one_line(done)
+
+
+def test_a_failed_row_makes_the_exit_code_1(copied):
+    """A model whose reference belongs to other weights: every variant disagrees with it."""
+    import hashlib
+    import json
+
+    import numpy as np
+
+    folder = copied / "diabetes-mlp"
+    golden = np.load(folder / "golden.npz")
+    np.savez_compressed(folder / "golden.npz", inputs=golden["inputs"], outputs=golden["outputs"] + np.float32(50))
+    record = json.loads((folder / "training.json").read_text())
+    record["sha256"]["golden.npz"] = hashlib.sha256((folder / "golden.npz").read_bytes()).hexdigest()
+    (folder / "training.json").write_text(json.dumps(record))
+    done = run_export("diabetes-mlp", "--targets", "onnx-float32", out=copied)
+    assert done.code == 1
+    assert "above the tolerance" in done.stdout and "1 failed" in done.stdout
+    assert [row["status"] for row in done.rows] == ["failed"]
+    assert not (folder / "bundle").exists()

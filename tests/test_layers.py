@@ -1,0 +1,56 @@
+"""The direction of imports: downwards only, and the runtime stays thin."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "runtime": {"runtime"},
+    "data": {"data", "runtime"},
+    "train": {"train", "data", "runtime"},
+    "export": {"export", "data", "runtime"},
+}
+PROJECT = {"train", "export", "data", "runtime", "bench", "tests"}
+ENGINES = {
+    "runtime/backends/litert.py": {"ai_edge_litert"},
+    "runtime/backends/tflite_runtime.py": {"tflite_runtime"},
+    "runtime/backends/onnxruntime.py": {"onnxruntime"},
+    "runtime/images.py": {"PIL"},  # for PNG and JPEG on the command line only
+    "runtime/signing.py": {"cryptography"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_packages_import_downwards_only(package):
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    for path in files:
+        upwards = imports(path) & PROJECT - MAY_IMPORT[package]
+        assert not upwards, f"{path.relative_to(ROOT)} imports {upwards}"
+
+
+def test_the_runtime_needs_the_standard_library_numpy_and_one_engine():
+    for path in sorted((ROOT / "runtime").rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        foreign = imports(path) - set(sys.stdlib_module_names) - {"numpy", "runtime"} - ENGINES.get(name, set())
+        assert not foreign, f"{name} imports {foreign}"
+
+
+def test_the_rule_sees_an_import_inside_a_function(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("def f():\n    import tensorflow.lite as lite\n    from export import plan\n")
+    assert imports(path) == {"tensorflow", "export"}
