@@ -75,4 +75,4 @@ def _exchange(first: Path, second: Path) -> bool:
     if renameat2 is None:
         return False
     paths = os.fsencode(first), os.fsencode(second)
-    return renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0
+    return bool(renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)

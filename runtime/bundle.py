@@ -64,10 +64,12 @@ def _read_inside(folder: Path, name: str, limit: int) -> bytes:
             opened.append(os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened[-1]))
         # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
         opened.append(os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened[-1]))
-        if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
+        found = os.fstat(opened[-1])
+        if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{where}: not a regular file; a bundle holds nothing else")
         with open(opened[-1], "rb", closefd=False) as file:
-            return file.read(limit + 1)
+            # The file's own size too: read() takes memory for all that is asked for, there or not.
+            return file.read(min(limit, found.st_size) + 1)
     except FileNotFoundError:
         raise BundleError(f"{where}: missing; {_REPLACE}") from None
     except OSError as error:

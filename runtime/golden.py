@@ -79,8 +79,9 @@ def _parse_npy(content: bytes) -> np.ndarray:
         raise ValueError(f"unknown .npy version {version}")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read_header(file)
-    if dtype.kind not in "fiu" or fortran:
-        raise ValueError(f"an array of {dtype} in {'Fortran' if fortran else 'C'} order")
+    if dtype.kind not in "fiu":
+        raise ValueError(f"an array of {dtype}")
     if any(extent < 0 for extent in shape) or len(content) - file.tell() != prod(shape) * dtype.itemsize:
         raise ValueError("an array whose size is not its shape's")
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    array = np.frombuffer(content, dtype, offset=file.tell())
+    return np.ascontiguousarray(array.reshape(shape[::-1]).T) if fortran else array.reshape(shape)

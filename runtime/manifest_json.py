@@ -118,7 +118,10 @@ def _output(fields: Fields) -> OutputRecord:
 
 def _original(fields: Fields) -> Original:
     return Original(
-        _sha256(fields), fields.text("device"), fields.text("metric_name", 100), fields.optional_number("metric")
+        _sha256(fields),
+        fields.text("device"),
+        fields.text("metric_name", 100),
+        fields.optional_number("metric"),
     )
 
 

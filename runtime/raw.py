@@ -53,7 +53,7 @@ def _image_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
 def _integer_pixels(images: Any) -> np.ndarray:
     array = _array(images)
     if array.dtype.kind == "f":
-        scaled = array.size and np.nanmax(array) <= 1
+        scaled = array.size and (array <= 1).all()
         fix = "(pixels * 255).round().astype('uint8')" if scaled else "pixels.round().astype('uint8')"
         raise InputError(
             f"the pixels are {array.dtype}{' and look scaled to 0..1' if scaled else ''}; this model takes raw uint8 "

@@ -74,6 +74,8 @@ def judge(
         # A batch and single calls go different ways through an engine: both must be right.
         singles = [model.predict(golden.inputs[row : row + 1]) for row in range(len(golden.inputs))]
         parity.check(np.concatenate(singles), golden.outputs, variant.tolerance)
+    except UsageError:
+        raise  # a mistake of the caller, no fault of the variant
     except EdgeProofError as error:
         return Verdict(variant.name, engine, "failed", str(error), agreement)
     return Verdict(variant.name, engine, "ok", "", agreement, model)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.backends.batching import chunk_rows
+from runtime.backends.batching import chunk_rows, in_chunks
 from runtime.errors import BundleError, EngineError, first_line
 from runtime.manifest import TensorSpec
 from runtime.signature import FLOAT32, feed
@@ -79,16 +79,9 @@ class OnnxRuntimeBackend:
         try:
             if 1 <= len(rows) <= self._chunk_rows:
                 return self._infer_some(rows)
-            return self._infer_all(rows)
+            return in_chunks(self._infer_some, rows, self._chunk_rows, self._output_row_shape)
         except Exception as error:  # its exceptions have no common base of their own
             raise EngineError(f"onnxruntime cannot run the model: {first_line(error)}") from None
-
-    def _infer_all(self, rows: np.ndarray) -> np.ndarray:
-        outputs = np.empty((len(rows), *self._output_row_shape), FLOAT32)
-        for start in range(0, len(rows), self._chunk_rows):
-            chunk = rows[start : start + self._chunk_rows]
-            outputs[start : start + self._chunk_rows] = self._infer_some(chunk)
-        return outputs
 
     def _infer_some(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 1 and self._lock.acquire(blocking=False):

@@ -20,6 +20,7 @@ from runtime.commands.arguments import (
 )
 from runtime.commands.latency import measure, single_calls
 from runtime.golden import read_golden
+from runtime.machine import cpu_name
 from runtime.model import Model, load_from
 from runtime.table import aligned
 from runtime.verify import engines_here, pairs_of, variants_of
@@ -95,7 +96,7 @@ def footnote(calls: int, threads: int, engines: list[str]) -> str:
     return (
         f"Latency: predict on one raw row, {calls} calls each, interleaved, warm-up excluded, {threads} thread"
         f"{'s' if threads > 1 else ''}; {versions}, numpy {np.__version__}, Python {platform.python_version()}, "
-        f"{platform.machine()}."
+        f"{platform.machine()}, {cpu_name()}."
     )
 
 

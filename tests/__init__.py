@@ -1,0 +1,1 @@
+"""Tests, mirroring the tree; attacks/ holds those with hostile bundles."""

@@ -1,0 +1,1 @@
+"""Bundles that somebody made to do harm: each must be refused with one clear error."""

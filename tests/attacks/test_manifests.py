@@ -1,0 +1,122 @@
+"""Manifests that somebody made to do harm."""
+
+import json
+import random
+
+import pytest
+
+import runtime
+from runtime.bundle import open_bundle
+from runtime.errors import BundleError, EdgeProofError
+
+PATHS = [
+    "../outside.tflite", "/etc/passwd", "a/../../b", "./a", "a//b", "a/", "/a", "", "..", ".", ".hidden", "a/.hidden",
+    "-option", "a\\b", "C:a", "a\x00b", "a\nb", "~/a", "$HOME", "a b", "ä", "%2e%2e/a", "a/b/c/d/e/f/g/h/i", "a" * 256,
+    "manifest.json/../../x",
+]  # fmt: skip
+
+
+@pytest.fixture
+def values(spoilt):
+    """The manifest of a bundle as plain values, and a way to write them back."""
+    return json.loads((spoilt / "manifest.json").read_text())
+
+
+def write(bundle, values):
+    (bundle / "manifest.json").write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_variant_points_outside(spoilt, values, path):
+    record = values["files"].pop("tflite-int8.tflite")
+    values["files"][path] = record
+    values["variants"]["tflite-int8"]["file"] = path
+    write(spoilt, values)
+    with pytest.raises(BundleError):
+        runtime.load(spoilt, "tflite-int8")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_file_of_the_list_points_outside(spoilt, values, path):
+    values["files"][path] = values["files"]["golden.npz"]
+    write(spoilt, values)
+    with pytest.raises(BundleError):
+        open_bundle(spoilt)
+
+
+def test_the_manifest_does_not_name_itself(spoilt, values):
+    values["files"]["manifest.json"] = values["files"]["golden.npz"]
+    write(spoilt, values)
+    with pytest.raises(BundleError, match="not a file name that a bundle may hold"):
+        open_bundle(spoilt)
+
+
+def test_a_key_that_appears_twice_is_refused(spoilt):
+    path = spoilt / "manifest.json"
+    text = path.read_text()
+    path.write_text(
+        text.replace('"golden": "golden.npz"', '"golden": "other.npz",\n  "golden": "golden.npz"')
+    )
+    with pytest.raises(BundleError, match="the key 'golden' appears twice"):
+        open_bundle(spoilt)
+
+
+def test_a_newer_version_is_refused_with_the_way_out(spoilt, values):
+    values["manifest_version"] = 2
+    write(spoilt, values)
+    with pytest.raises(
+        BundleError, match=r"manifest version 2, this edgeproof reads 1; install a newer edgeproof"
+    ):
+        runtime.load(spoilt)
+
+
+def test_a_giant_manifest_is_refused(spoilt):
+    with (spoilt / "manifest.json").open("a") as file:
+        file.write(" " * (5 << 20))
+    with pytest.raises(BundleError, match="larger than 4194304 bytes"):
+        open_bundle(spoilt)
+
+
+def test_a_claimed_size_takes_no_memory(spoilt, values):
+    values["files"]["tflite-int8.tflite"]["size_bytes"] = 2 << 30
+    write(spoilt, values)
+    with pytest.raises(BundleError, match="the manifest says 2147483648"):
+        runtime.load(spoilt, "tflite-int8")
+
+
+def test_the_saved_model_is_never_loaded(spoilt, values):
+    variant = dict(
+        values["variants"]["tflite-int8"], format="saved_model", scheme="float32", file="saved_model"
+    )
+    values["variants"]["saved_model"] = variant | {"engines": ["tensorflow", "litert"]}
+    values["files"]["saved_model/saved_model.pb"] = values["files"]["golden.npz"]
+    write(spoilt, values)
+    with pytest.raises(EdgeProofError, match="saved_model is code and stays on the export machine"):
+        runtime.load(spoilt, "saved_model")
+    assert runtime.load(spoilt).variant == "tflite-float32"
+
+
+@pytest.mark.parametrize("name", ["tflite-int8", "onnx-float32"])
+def test_engines_that_do_not_fit_the_format_refuse_the_bytes(spoilt, values, name):
+    other = "onnxruntime" if name.startswith("tflite") else "litert"
+    values["variants"][name]["engines"] = [other]
+    write(spoilt, values)
+    with pytest.raises(EdgeProofError, match=f"{other} refuses the file"):
+        runtime.load(spoilt, name)
+
+
+def test_no_spoilt_byte_raises_anything_else(spoilt):
+    path = spoilt / "manifest.json"
+    sound = path.read_bytes()
+    chance = random.Random(2)
+    for _ in range(1500):
+        content = bytearray(sound)
+        for _ in range(chance.choice((1, 1, 2, 8))):
+            content[chance.randrange(len(content))] = chance.choice((chance.randrange(256), *b'{}[]",:0-\\'))
+        if chance.random() < 0.2:
+            del content[chance.randrange(len(content)) :]
+        path.write_bytes(content)
+        try:
+            open_bundle(spoilt)
+        except BundleError as error:
+            assert "\n" not in str(error) and len(str(error)) < 1000

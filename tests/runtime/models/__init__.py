@@ -1,0 +1,1 @@
+"""The tiny models the tests run; make.py made them."""

@@ -1,0 +1,65 @@
+"""A bundle's files are read only as the bytes its manifest names."""
+
+import os
+
+import pytest
+
+from runtime.bundle import open_bundle, read_manifest
+from runtime.errors import BundleError
+
+
+def test_every_file_can_be_read(image_bundle):
+    bundle = open_bundle(image_bundle)
+    assert bundle.manifest == read_manifest(str(image_bundle))
+    for name in bundle.manifest.files:
+        assert bundle.read(name) == (image_bundle / name).read_bytes()
+
+
+def test_the_digest_changes_with_the_manifest(image_bundle, spoilt):
+    assert open_bundle(spoilt).digest == open_bundle(image_bundle).digest
+    text = (spoilt / "manifest.json").read_text()
+    (spoilt / "manifest.json").write_text(text.replace("tiny-image", "tiny-other"))
+    assert open_bundle(spoilt).digest != open_bundle(image_bundle).digest
+
+
+def test_a_folder_may_be_named_by_a_link(image_bundle, tmp_path):
+    (tmp_path / "link").symlink_to(image_bundle)
+    assert open_bundle(tmp_path / "link").read("golden.npz")
+
+
+def test_files_that_the_manifest_does_not_name_are_not_read(image_bundle):
+    with pytest.raises(BundleError, match=r"names no file 'manifest\.json'"):
+        open_bundle(image_bundle).read("manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("absent", "does not exist; a bundle is made by"), ("file", "is a file, a bundle is a folder")],
+)
+def test_what_is_no_folder_is_refused(tmp_path, path, words):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match=words):
+        open_bundle(tmp_path / path)
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path):
+    with pytest.raises(BundleError, match=r"manifest\.json: missing"):
+        open_bundle(tmp_path)
+
+
+def test_a_missing_file_is_named(spoilt):
+    (spoilt / "tflite-int8.tflite").unlink()
+    with pytest.raises(BundleError, match=r"tflite-int8\.tflite: missing; copy or export the bundle again"):
+        open_bundle(spoilt).read("tflite-int8.tflite")
+
+
+def test_a_read_error_is_named(spoilt, monkeypatch):
+    def fail(path, flags, **kwargs):
+        if path == "tflite-int8.tflite":
+            raise OSError(5, "Input/output error")
+        return real(path, flags, **kwargs)
+
+    real = os.open
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(BundleError, match="cannot be read: Input/output error"):
+        open_bundle(spoilt).read("tflite-int8.tflite")

@@ -1,0 +1,91 @@
+"""Golden samples are read strictly: plain numbers, the manifest's shapes, bounded sizes."""
+
+import io
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+
+from runtime.bundle import open_bundle
+from runtime.errors import BundleError
+from runtime.golden import parse_arrays, read_golden
+from tests.bundles import npz, replace_file
+
+
+def test_the_samples_are_those_that_were_written(image_bundle, golden):
+    found = read_golden(open_bundle(image_bundle))
+    assert np.array_equal(found.inputs, golden["images"])
+    assert np.array_equal(found.outputs, golden["probabilities"])
+    assert sorted(found.recorded) == [
+        "onnx-dynamic", "onnx-float32", "tflite-dynamic", "tflite-float32", "tflite-int8",
+    ]  # fmt: skip
+
+
+def test_the_order_in_memory_does_not_matter():
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert np.array_equal(parse_arrays(npz(a=np.asfortranarray(array)), "here")["a"], array)
+
+
+IMAGES = np.zeros((2, 8, 8, 1), np.uint8)
+OUTPUTS = np.zeros((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"inputs": IMAGES}, "the array 'outputs' is missing"),
+        ({"outputs": OUTPUTS}, "the array 'inputs' is missing"),
+        ({"inputs": IMAGES[..., 0], "outputs": OUTPUTS}, "not what the manifest says"),
+        ({"inputs": IMAGES.astype(np.float32), "outputs": OUTPUTS}, "not what the manifest says"),
+        ({"inputs": IMAGES[:0], "outputs": OUTPUTS[:0]}, "not what the manifest says"),
+        ({"inputs": IMAGES, "outputs": OUTPUTS[:1]}, "not what the manifest says"),
+        ({"inputs": IMAGES, "outputs": OUTPUTS.astype(np.float64)}, "not what the manifest says"),
+        (
+            {"inputs": IMAGES, "outputs": OUTPUTS, "outputs/onnx-int8": OUTPUTS[:1]},
+            "not what the manifest says",
+        ),
+        ({"inputs": IMAGES.astype(object), "outputs": OUTPUTS}, "not a sound .npz"),
+        ({"inputs": np.array(["a"]), "outputs": OUTPUTS}, "an array of <U1"),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused(spoilt, arrays, words):
+    replace_file(spoilt, "golden.npz", npz(**arrays))
+    with pytest.raises(BundleError, match=words):
+        read_golden(open_bundle(spoilt))
+
+
+def zipped(*members):
+    content = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")  # a name that appears twice
+        for name, data in members:
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def npy(header):
+    head = repr(header).encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a sound"),
+        (b"PK", "not a sound"),
+        (npz(inputs=IMAGES)[:-30], "not a sound"),
+        (zipped(("inputs.npy", b"no array")), "magic"),
+        (zipped(("a.npy", npy({"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}))), "size"),
+        (zipped(("a.npy", npy({"descr": "<f4", "fortran_order": False, "shape": (-1, 0)}))), "size"),
+        (zipped(("a.npy", npy({"descr": "|O", "fortran_order": False, "shape": ()}))), "array of object"),
+        (zipped(("a.npy", npy({"descr": "<f4", "shape": ()}))), "not a sound"),
+        (zipped(("a.npy", npz()), ("a.npy", npz())), "not a sound"),
+        (zipped(("bomb.npy", bytes(65 << 20))), "more than 1000 arrays or 67108864 bytes"),
+        (zipped(*((str(n), b"") for n in range(1001))), "more than 1000 arrays"),
+    ],
+    ids=range(11),
+)
+def test_hostile_archives_are_refused(content, words):
+    with pytest.raises(BundleError, match=words):
+        parse_arrays(content, "golden.npz")

@@ -1,0 +1,72 @@
+"""The check that all others rest on must fail when it should."""
+
+import math
+
+import numpy as np
+import pytest
+
+from runtime.errors import ParityError
+from runtime.parity import Tolerance, check, measure
+
+EXPECTED = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], np.float32)
+TIGHT = Tolerance(1e-6, "a test")
+
+
+def test_equal_outputs_agree():
+    found = check(EXPECTED.copy(), EXPECTED, TIGHT)
+    assert found == (0.0, 0.0, math.inf, 1.0)
+
+
+def test_measures_are_those_of_the_definition():
+    actual = EXPECTED + np.array([[0.1, 0, 0], [0, 0.3, 0]], np.float32)
+    found = measure(actual, EXPECTED)
+    error = actual.astype(float) - EXPECTED
+    assert found.max_abs_error == pytest.approx(0.3, abs=1e-6)
+    assert found.mean_abs_error == pytest.approx(0.4 / 6, abs=1e-6)
+    assert found.sqnr_db == pytest.approx(
+        10 * math.log10((EXPECTED.astype(float) ** 2).sum() / (error**2).sum())
+    )
+    assert found.top1_agreement == 0.5
+
+
+def test_a_single_output_has_no_top1():
+    assert measure(EXPECTED[:, :1], EXPECTED[:, :1]).top1_agreement is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda y: y + np.float32(1e-3), "largest error is 0.001, above the tolerance of 1e-06 (a test)"),
+        (lambda y: y[::-1].copy(), "largest error"),
+        (lambda y: np.roll(y, 1, axis=1), "largest error"),
+        (lambda y: np.full_like(y, np.nan), "6 of 6 actual outputs are NaN or infinite"),
+        (lambda y: np.where(y == y.max(), np.float32(np.inf), y), "1 of 6 actual outputs"),
+        (lambda y: y[:1], "shape [1, 3], expected [2, 3]"),
+        (lambda y: y[:, :1], "shape [2, 1], expected [2, 3]"),
+        (lambda y: y[0], "shape [3], expected [2, 3]"),
+        (lambda y: y[None], "shape [1, 2, 3], expected [2, 3]"),
+        (lambda y: y.astype(np.float64), "actual outputs are float64, expected float32"),
+        (lambda y: y.astype(">f4"), "expected float32"),
+        (lambda y: y.tolist(), "actual outputs are a list, not an array"),
+        (lambda y: None, "NoneType"),
+    ],
+)
+def test_spoilt_outputs_are_refused(spoil, words):
+    with pytest.raises(ParityError, match=words.replace("[", r"\[").replace("(", r"\(").replace(")", r"\)")):
+        check(spoil(EXPECTED), EXPECTED, TIGHT)
+
+
+def test_nan_against_nan_is_refused():
+    nan = np.full((2, 3), np.nan, np.float32)
+    with pytest.raises(ParityError, match="NaN"):
+        check(nan, nan, TIGHT)
+
+
+def test_no_rows_prove_nothing():
+    with pytest.raises(ParityError, match="n, k ≥ 1"):
+        check(EXPECTED[:0], EXPECTED[:0], TIGHT)
+
+
+def test_a_tolerance_of_nan_tolerates_nothing():
+    with pytest.raises(ParityError):
+        check(EXPECTED.copy(), EXPECTED, Tolerance(math.nan, "a mistake"))
