@@ -42,9 +42,10 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
         first = block(index, 3)
         if first is not None:
             calls[index] = max(1, min(CALLS, int(BLOCK_S * 1e9 / max(float(np.median(first)), 1.0))))
-    for turn in range(ROUNDS):
-        order = list(calls)
-        for index in order[turn % len(order) :] + order[: turn % len(order)]:
+    order = list(calls)
+    for _ in range(ROUNDS):
+        order = order[1:] + order[:1]  # so that no row always follows the same one
+        for index in [index for index in order if index in calls]:
             found = block(index, calls[index])
             if found is None:
                 del calls[index]
