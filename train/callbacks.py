@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 
-from runtime.errors import UsageError
+from runtime.errors import EdgeProofError, UsageError
 from train.recipe import Recipe
 
 
@@ -70,5 +71,9 @@ def loggers(csv_log: Path | None, tensorboard: Path | None, append: bool) -> lis
         csv_log.parent.mkdir(parents=True, exist_ok=True)
         chosen.append(keras.callbacks.CSVLogger(str(csv_log), append=append))
     if tensorboard is not None:
+        if find_spec("tensorboard") is None:
+            raise EdgeProofError(
+                "--tensorboard needs a package that is not installed; pip install tensorboard"
+            )
         chosen.append(keras.callbacks.TensorBoard(str(tensorboard)))
     return chosen

@@ -57,6 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._refuse_another(state)
         self.epoch, self.history, self.ended = state["epoch"], state["history"], state["ended"]
         self._resumed = state
+        for variable, value in zip(_random_state(trainer), state["random"], strict=True):
+            variable.assign(value)
         return trainer
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -74,6 +76,7 @@ class Checkpoint(keras.callbacks.Callback):
         memory = {type(callback).__name__: _memory(callback) for callback in self._others}
         state = {**self._about, "epoch": self.epoch, "history": self.history, "callbacks": memory}
         state["ended"] = self.model.stop_training
+        state["random"] = [keras.ops.convert_to_numpy(value).tolist() for value in _random_state(self.model)]
         staged = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".staged-"))
         self.model.save(staged / "trainer.keras")
         shutil.copyfile(self._best, staged / "best.weights.h5")
@@ -88,6 +91,11 @@ class Checkpoint(keras.callbacks.Callback):
                 f"{self._folder} is of another training ({'; '.join(other)}); "
                 "give the same flags to resume it, or leave --resume out to begin again"
             )
+
+
+def _random_state(trainer: keras.Model) -> list[keras.Variable]:
+    """Return the state of dropout and augmentation, which Keras does not keep in its file."""
+    return [variable for variable in trainer.variables if "seed_generator" in variable.path]
 
 
 def _memory(callback: keras.callbacks.Callback) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Trained:
             ),
             validation_batch_size=1000,
             callbacks=callbacks,
+            shuffle=False,  # the batches do it themselves
             verbose=0,
         )
     except KeyboardInterrupt:

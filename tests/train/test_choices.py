@@ -1,0 +1,94 @@
+"""Keras' names: found whatever their spelling, refused with a list when unknown."""
+
+from dataclasses import replace
+
+import keras
+import pytest
+
+from runtime.errors import UsageError
+from train import choices
+from train.recipes import find
+
+
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "adam"]
+)
+def test_every_optimizer_of_the_tutorials(name):
+    recipe = replace(find("digits-cnn"), optimizer=name, clipnorm=1.0)
+    made = choices.optimizer(recipe, steps_per_epoch=10)
+    assert type(made).__name__.lower() == name.lower()
+    assert made.clipnorm == 1.0
+
+
+def test_momentum_and_nesterov():
+    recipe = replace(find("digits-cnn"), optimizer="SGD", momentum=0.9, nesterov=True)
+    made = choices.optimizer(recipe, steps_per_epoch=10)
+    assert (made.momentum, made.nesterov) == (0.9, True)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "halfway", "end"),
+    [("constant", 0.002, 0.002), ("cosine", 0.001, 0.0), ("exponential", 0.002 * 0.9**2, 0.002 * 0.9**4)],
+)
+def test_schedules(schedule, halfway, end):
+    recipe = replace(find("digits-cnn"), schedule=schedule, epochs=4)
+    made = choices.optimizer(recipe, steps_per_epoch=10)
+    rates = []
+    for step in (20, 40):
+        made.iterations.assign(step)
+        rates.append(float(made.learning_rate))
+    assert rates == pytest.approx([halfway, end], abs=1e-6)
+
+
+def test_warm_up_rises_then_falls():
+    recipe = replace(find("digits-cnn"), epochs=4, warmup_epochs=1)
+    rate = choices.optimizer(recipe, steps_per_epoch=10)._learning_rate
+    assert [float(rate(step)) for step in (0, 10, 40)] == pytest.approx([0, 0.002, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "message"),
+    [
+        ("optimizer", "Addam", r"unknown optimizer 'Addam'; known: Adadelta, .*SGD"),
+        ("loss", "msle2", r"unknown loss 'msle2'; known: .*MeanSquaredError"),
+        ("metric", "Precission", r"unknown metric 'Precission'; known: .*FBetaScore"),
+        ("initializer", "he", r"unknown initializer 'he'; known: .*HeNormal"),
+        ("constraint", "big", r"unknown constraint 'big'; known: .*MaxNorm"),
+        ("regularizer", "l3", r"unknown regularizer 'l3'; known: .*L1L2"),
+        ("loss", "Huber:size=2", r"loss 'Huber:size=2': .*; Huber takes delta"),
+    ],
+)
+def test_a_wrong_name_lists_the_known_ones(kind, words, message):
+    with pytest.raises(UsageError, match=message):
+        choices.make(kind, words)
+
+
+def test_unknown_activation():
+    with pytest.raises(UsageError, match=r"unknown activation 'relux'; known: .*relu, relu6, selu"):
+        choices.activation("relux")
+
+
+def test_options_reach_keras():
+    assert float(choices.make("loss", "Huber:delta=2")([[0.0]], [[10.0]])) == 2 * 10 - 2
+    assert choices.make("metric", "FBetaScore:beta=2.0").beta == 2.0
+    assert choices.make("metric", "FBetaScore").average == "macro"
+    assert choices.make("constraint", "max_norm:max_value=3").max_value == 3
+    assert float(choices.regularizer("l2=0.01").l2) == pytest.approx(0.01)
+    assert float(choices.regularizer("l1=0.1,l2=0.2").l1) == pytest.approx(0.1)
+    assert choices.regularizer(None) is None
+
+
+def test_metrics_keep_their_names_from_training_to_training():
+    recipe = replace(
+        find("digits-cnn"), metrics=("accuracy", "Precision", "TopKCategoricalAccuracy:k=3", "mse")
+    )
+    for _ in range(2):
+        made = choices.metrics(recipe)
+        names = [metric if isinstance(metric, str) else metric.name for metric in made]
+        assert names == ["accuracy", "precision", "top_k_categorical_accuracy", "mean_squared_error"]
+
+
+def test_label_smoothing():
+    made = choices.loss(replace(find("digits-cnn"), label_smoothing=0.1))
+    assert isinstance(made, keras.losses.CategoricalCrossentropy)
+    assert made.label_smoothing == 0.1

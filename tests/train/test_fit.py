@@ -1,0 +1,181 @@
+"""Training: the same seed gives the same weights, also over an interruption."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+
+import data
+from runtime.errors import EdgeProofError, UsageError
+from train.batches import Batches
+from train.callbacks import StopAtTarget
+from train.fit import Run, fit
+from train.recipes import find
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self._epoch, self._now = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._now == self._epoch and batch == 2:
+            raise KeyboardInterrupt
+
+
+def same_weights(first: keras.Model, second: keras.Model) -> bool:
+    return all(map(np.array_equal, first.get_weights(), second.get_weights()))
+
+
+@pytest.fixture
+def recipe():
+    return replace(find("digits-cnn"), epochs=4)
+
+
+@pytest.fixture
+def uninterrupted(recipe, few_digits, tmp_path):
+    return fit(recipe, few_digits, Run(seed=3, state=tmp_path / "whole"))
+
+
+def test_the_same_seed_gives_the_same_weights(recipe, few_digits, tmp_path, uninterrupted):
+    again = fit(recipe, few_digits, Run(seed=3, state=tmp_path / "again"))
+    assert same_weights(uninterrupted.model, again.model)
+    assert uninterrupted.history == again.history
+    other = fit(replace(recipe, epochs=1), few_digits, Run(seed=4, state=tmp_path / "other"))
+    assert not same_weights(uninterrupted.model, other.model)
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_been(
+    recipe, few_digits, tmp_path, uninterrupted, capsys
+):
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=2),)))
+    assert "digits-cnn: 2 whole epochs are kept; --resume goes on" in capsys.readouterr().err
+    resumed = fit(recipe, few_digits, Run(seed=3, state=state, resume=True))
+    assert "digits-cnn: resumed after epoch 2/4" in capsys.readouterr().err
+    assert same_weights(resumed.model, uninterrupted.model)
+    assert resumed.history == uninterrupted.history
+    assert not state.exists()
+
+
+def test_resuming_nothing_begins_at_the_beginning_and_says_so(recipe, few_digits, tmp_path, capsys):
+    trained = fit(replace(recipe, epochs=1), few_digits, Run(seed=3, state=tmp_path / "none", resume=True))
+    assert "nothing to resume, beginning at epoch 1" in capsys.readouterr().err
+    assert len(trained.history["loss"]) == 1
+
+
+def test_another_training_is_not_resumed(recipe, few_digits, tmp_path):
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
+    with pytest.raises(UsageError, match=r"learning_rate 0\.002 → 0\.1; seed 3 → 4"):
+        fit(replace(recipe, learning_rate=0.1), few_digits, Run(seed=4, state=state, resume=True))
+
+
+def test_a_damaged_state_is_refused(recipe, few_digits, tmp_path):
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
+    (state / "last" / "trainer.keras").write_bytes(b"not a model")
+    with pytest.raises(EdgeProofError, match=r"last: cannot be resumed .*; delete it to begin again"):
+        fit(recipe, few_digits, Run(seed=3, state=state, resume=True))
+
+
+def test_the_best_weights_are_given_back_not_the_last(few_digits, tmp_path):
+    # A rate that is far too high at the end: the best epoch is an early one.
+    recipe = replace(find("digits-cnn"), epochs=3, augmentation=(), schedule="constant")
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.optimizer.learning_rate = 10.0
+
+    trained = fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s", extra=(Spoil(),)))
+    losses = trained.history["val_loss"]
+    assert losses[2] > 2 * losses[1]
+    trained.model.compile(loss="categorical_crossentropy")
+    targets = np.eye(10)[few_digits.validation.targets]
+    found = trained.model.evaluate(few_digits.validation.inputs.astype(np.float32), targets, verbose=0)
+    assert found == pytest.approx(min(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize(("words", "epochs"), [("val_accuracy=0.05", 1), ("loss=0.0001", 3), ("loss=100", 1)])
+def test_stop_at_target(few_digits, tmp_path, words, epochs):
+    recipe = replace(find("digits-cnn"), epochs=3, stop_at=words)
+    assert len(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]) == epochs
+
+
+@pytest.mark.parametrize("words", ["val_accuracy", "val_accuracy=high"])
+def test_stop_at_wants_a_figure_and_a_value(words):
+    with pytest.raises(UsageError, match=r"give a figure and a value, as in val_accuracy=0\.9"):
+        StopAtTarget(words)
+
+
+def test_stop_at_an_unknown_figure_lists_the_known(few_digits, tmp_path):
+    recipe = replace(find("digits-cnn"), epochs=1, stop_at="val_acc=0.9")
+    with pytest.raises(UsageError, match="unknown figure; known: accuracy, loss, val_accuracy, val_loss"):
+        fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s"))
+
+
+def test_early_stopping(few_digits, tmp_path):
+    recipe = replace(find("digits-cnn"), epochs=9, patience=1, learning_rate=10.0, schedule="constant")
+    assert len(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]) < 9
+
+
+def test_the_rate_cannot_have_two_masters(few_digits, tmp_path):
+    recipe = replace(find("digits-cnn"), epochs=1, reduce_on_plateau=2)
+    with pytest.raises(UsageError, match="--reduce-on-plateau sets the learning rate, and so does"):
+        fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s"))
+
+
+def test_step_schedule_and_logs(few_digits, tmp_path):
+    recipe = replace(find("digits-cnn"), epochs=4, schedule="step", learning_rate=0.008)
+    run = Run(seed=0, state=tmp_path / "s", csv_log=tmp_path / "log.csv")
+    rates = fit(recipe, few_digits, run).history["learning_rate"]
+    assert rates == pytest.approx([0.008, 0.004, 0.002, 0.001])
+    assert (tmp_path / "log.csv").read_text().count("\n") == 5
+
+
+def test_tensorboard(few_digits, tmp_path):
+    run = Run(seed=0, state=tmp_path / "s", tensorboard=tmp_path / "board")
+    recipe = replace(find("digits-cnn"), epochs=1)
+    if find_spec("tensorboard") is None:
+        with pytest.raises(EdgeProofError, match="pip install tensorboard"):
+            fit(recipe, few_digits, run)
+    else:
+        fit(recipe, few_digits, run)
+        assert list((tmp_path / "board").rglob("events*"))
+
+
+def test_batches_are_drawn_from_seed_and_epoch():
+    numbers = np.arange(10)
+    first, second = (Batches(numbers, numbers, 4, seed=1) for _ in range(2))
+    assert [len(first[index][0]) for index in range(len(first))] == [4, 4, 2]
+    everything = np.concatenate([first[index][1] for index in range(3)])
+    assert sorted(everything) == list(range(10))
+    first.start_epoch(1)
+    assert not np.array_equal(first[0][1], second[0][1])
+    second.start_epoch(1)
+    np.testing.assert_array_equal(first[0][1], second[0][1])
+    assert first[0][0].dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mean_squared_error"])
+def test_other_losses(few_digits, tmp_path, loss):
+    recipe = replace(find("digits-cnn"), epochs=1, loss=loss)
+    assert np.isfinite(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]).all()
+
+
+def test_a_regression_trains(tmp_path):
+    recipe = replace(find("diabetes-mlp"), epochs=2, metrics=("root_mean_squared_error", "r2_score"))
+    trained = fit(recipe, data.load("diabetes"), Run(seed=0, state=tmp_path / "s"))
+    assert trained.history["val_root_mean_squared_error"][-1] < 90
+    assert "val_r2_score" in trained.history
