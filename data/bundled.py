@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from sklearn.model_selection import train_test_split
 from data.dataset import Dataset, Split, image_input, table_input
 
 
-def load_digits() -> Dataset:
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Load ``digits`` or ``diabetes``; they come with scikit-learn, so ``data_dir`` is of no use to them."""
+    return _digits() if name == "digits" else _diabetes()
+
+
+def _digits() -> Dataset:
     """Load ``digits``: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
     bunch = bundled_digits()
     images = bunch.images.astype(np.uint8)[..., np.newaxis]
@@ -39,7 +45,7 @@ def load_digits() -> Dataset:
     )
 
 
-def load_diabetes() -> Dataset:
+def _diabetes() -> Dataset:
     """Load ``diabetes``: raw float32 rows [n, 10]; the target is disease progression after one year."""
     bunch = bundled_diabetes(scaled=False)
     rows, targets = bunch.data.astype(np.float32), bunch.target.astype(np.float32)

@@ -27,10 +27,10 @@ ARCHIVE_SHA256 = "aaa5c9a6afe2225cc2aed2723682ae403280c4a3695a2ddda4ffb5d8215ea6
 _URL = "https://ndownloader.figshare.com/files/5976036"
 
 
-def load_california(data_dir: str | Path | None = None) -> Dataset:
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load ``california-housing``: raw float32 rows [n, 8]; the target is the median price in 100,000 USD."""
     try:
-        paths, _ = locate("california-housing", SHA256, None, data_dir)
+        paths, _ = locate(name, SHA256, None, data_dir)
         path = paths[FILE]
     except DatasetNotFound as missing:
         path = _fetch(missing)
@@ -38,7 +38,7 @@ def load_california(data_dir: str | Path | None = None) -> Dataset:
     rest, test, rest_prices, test_prices = train_test_split(rows, prices, random_state=7)
     train, validation, train_prices, validation_prices = train_test_split(rest, rest_prices, random_state=11)
     return Dataset(
-        name="california-housing",
+        name=name,
         task="regression",
         labels=None,
         unit="100,000 USD",

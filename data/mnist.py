@@ -46,7 +46,7 @@ LABELS = {
 }
 
 
-def load_mnist(name: str, data_dir: str | Path | None = None) -> Dataset:
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load ``mnist`` or ``fashion-mnist``: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples."""
     urls = {file: _URL[name] + file for file in SHA256[name]}
     paths, _ = locate(name, SHA256[name], urls, data_dir)
