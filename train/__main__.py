@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from runtime.command import run_command
-from train import device, flags
+from train import device, flags, table
 from train.recipe import Recipe
 from train.recipes import RECIPES, find
 
@@ -16,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = flags.parse(argv)
     if arguments.models == ["list"]:
         _list()
+        return
+    if arguments.models == ["table"]:
+        print(table.markdown(arguments.out))
         return
     names = list(RECIPES) if arguments.models == ["all"] else arguments.models
     # Every name and number is checked before the first of the trainings begins.
@@ -35,6 +38,7 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
     # The data first: a missing dataset is told at once, not after the seconds that importing a backend takes.
     dataset = data.load(recipe.dataset, arguments.data_dir)
     device.prepare()
+    from train.distribute import scope
     from train.fit import Run, fit
     from train.pictures import pictures
     from train.record import record
@@ -47,7 +51,8 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
         csv_log=folder / "training.csv" if arguments.csv_log else None,
         tensorboard=arguments.tensorboard,
     )
-    trained = fit(recipe, dataset, run)
+    with scope(arguments.distribute):
+        trained = fit(recipe, dataset, run)
     document = record(recipe, dataset, trained, arguments.seed, folder, pictures)
     figure = document["metric"]
     print(f"{recipe.model}: test {figure['name']} {figure['value']:.4f} (goal {recipe.goal:g}), in {folder}")

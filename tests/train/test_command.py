@@ -1,0 +1,116 @@
+"""The command line: what it lists, what it refuses, and what an interruption leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.command import run_command
+from train.__main__ import main
+from train.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "train", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def test_list_names_every_model(capsys):
+    assert run_command(main, ["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["mnist-cn"], 2, "error: unknown model 'mnist-cn'; known: mnist-cnn, "),
+        (["digits-cnn", "list"], 2, "error: unknown model 'list'; known: "),
+        (["digits-cnn", "--epochs", "0"], 2, "error: --epochs 0: give a whole number from 1"),
+        (["digits-cnn", "--learning-rate", "-1"], 2, "error: --learning-rate -1.0: give a number from 0"),
+        (["digits-cnn", "--optimizer", "Adm"], 2, "error: unknown optimizer 'Adm'; known: Adadelta, "),
+        (["mnist-cnn", "--data-dir", "/no/such"], 1, "error: data folder '/no/such' is not a folder"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, code, words, tmp_path, capsys):
+    assert run_command(main, [*arguments, "--out", str(tmp_path)]) == code
+    error = capsys.readouterr().err
+    assert last_line(error).startswith(words)
+    assert "Traceback" not in error
+    assert not list(tmp_path.rglob("*.keras"))
+
+
+def test_wrong_usage_exits_with_2(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["digits-cnn", "--schedule", "sometimes"])
+    assert "'constant', 'cosine', 'step', 'exponential'" in capsys.readouterr().err
+
+
+def test_an_unwritable_folder_is_told_before_training(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert run_command(main, ["digits-cnn", "--out", str(tmp_path / "file")]) == 1
+    error = capsys.readouterr().err
+    assert last_line(error).startswith("error: ")
+    assert "epoch 1" not in error
+
+
+def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path):
+    arguments = ("diabetes-mlp", "--epochs", "60", "--out", str(tmp_path))
+    process = start(*arguments)
+    state = tmp_path / "diabetes-mlp" / "checkpoint" / "last" / "state.json"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    assert "--resume goes on" in error
+    assert last_line(error) == "interrupted"
+    assert not (tmp_path / "diabetes-mlp" / "model.keras").exists()
+
+    process = start(*arguments, "--resume")
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert "diabetes-mlp: resumed after epoch " in error
+    training = json.loads((tmp_path / "diabetes-mlp" / "training.json").read_text())
+    assert len(training["history"]["loss"]) == 60
+    assert not (tmp_path / "diabetes-mlp" / "checkpoint").exists()
+
+
+def test_flags_stand_in_the_record(tmp_path):
+    flags = "--optimizer SGD --momentum 0.9 --nesterov --learning-rate 0.1 --schedule exponential --epochs 2"
+    flags += " --activation tanh --initializer he_normal --constraint max_norm --batch-size 64 --clipnorm 1"
+    flags += " --metrics accuracy Precision Recall FBetaScore:beta=2.0 TopKCategoricalAccuracy:k=3"
+    process = start("digits-cnn", *flags.split(), "--csv-log", "--seed", "3", "--out", str(tmp_path))
+    output, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert output.startswith("digits-cnn: test accuracy 0.")
+    training = json.loads((tmp_path / "digits-cnn" / "training.json").read_text())
+    recipe = training["recipe"]
+    assert (recipe["optimizer"], recipe["momentum"], recipe["nesterov"]) == ("SGD", 0.9, True)
+    assert (recipe["activation"], recipe["constraint"], training["seed"]) == ("tanh", "max_norm", 3)
+    assert {"val_precision", "val_recall", "val_f_beta_score", "val_top_k_categorical_accuracy"} <= set(
+        training["history"]
+    )
+    assert (tmp_path / "digits-cnn" / "training.csv").read_text().count("\n") == 3
+    with np.load(tmp_path / "digits-cnn" / "reference.npz") as reference:
+        assert reference["outputs"].shape == (360, 10)

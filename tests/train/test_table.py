@@ -1,0 +1,26 @@
+"""The README's table comes from files alone."""
+
+import json
+
+import pytest
+
+from runtime.errors import EdgeProofError
+from train import table
+
+
+def test_trained_untrained_and_int8(tmp_path):
+    (tmp_path / "mnist-cnn").mkdir()
+    training = {"parameters": 44426, "device": "a CPU", "metric": {"name": "accuracy", "value": 0.9937}}
+    (tmp_path / "mnist-cnn" / "training.json").write_text(json.dumps(training))
+    row = {"model": "mnist-cnn", "variant": "tflite-int8", "status": "ok", "metric": 0.9935}
+    unmeasured = {**row, "model": "fashion-mlp", "metric": None}
+    (tmp_path / "report.json").write_text(json.dumps({"rows": [row, unmeasured]}))
+    lines = table.markdown(tmp_path).splitlines()
+    assert "| mnist-cnn | mnist | 44,426 | not given | 99.30 % | 99.37 % | 99.35 % | a CPU |" in lines
+    assert "| fashion-mlp | fashion-mnist | – | 81.88 % | 0.9 | not trained | – | – |" in lines
+
+
+def test_a_damaged_report_is_named(tmp_path):
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(EdgeProofError, match=r"report\.json: cannot be read as JSON"):
+        table.markdown(tmp_path)
