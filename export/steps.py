@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -58,6 +59,7 @@ class Workers:
     """
 
     def __init__(self, jobs: int) -> None:
+        resource_tracker.ensure_running()  # now, since it would undo the signal mask that `submit` sets
         # Else joblib, imported with scikit-learn, leaves a semaphore behind in every worker.
         os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
         self._logs = tempfile.TemporaryDirectory(prefix="edgeproof-logs-")
@@ -86,7 +88,15 @@ class Workers:
 
     def submit(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run one function in a worker of that pool."""
-        future: Future[Any] = self._pools[pool].schedule(function, args=list(arguments), timeout=TIMEOUT_S)
+        # Ctrl-C is the parent's to handle. The pool's threads and processes, started at the first call, inherit
+        # this mask; a handler of their own would come too late for a worker that is still importing.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            future: Future[Any] = self._pools[pool].schedule(
+                function, args=list(arguments), timeout=TIMEOUT_S
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return future
 
     def outcome(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Outcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +21,7 @@ from runtime.backends import open_backend
 
 
 def start(log_folder: Path) -> None:
-    """Prepare a worker: its output goes to a log of its own, Ctrl-C is the parent's to handle, no GPU is taken."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker: its output goes to a log of its own, and no GPU is taken."""
     log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -60,7 +60,14 @@ def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):
     images = generator.integers(0, 256, (300, 12, 12), dtype=np.uint8)
     np.savez(tmp_path / "s.npz", calibration=images, inputs=images[:50], targets=generator.integers(0, 3, 50))
     done = run_export(
-        made("images"), "--pixels", "0-1", "--samples", str(tmp_path / "s.npz"), "--labels", "a,b,c", out=tmp_path
+        made("images"),
+        "--pixels",
+        "0-1",
+        "--samples",
+        str(tmp_path / "s.npz"),
+        "--labels",
+        "a,b,c",
+        out=tmp_path,
     )
     assert done.code == 0, done.stdout
     assert len(done.rows) == 15 and all(row["metric"] is not None for row in done.rows)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -61,7 +63,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments, expected, tmp_path):
 @pytest.fixture
 def copied(tmp_path):
     shutil.copytree(
-        ROOT / "artifacts" / "diabetes-mlp", tmp_path / "diabetes-mlp", ignore=shutil.ignore_patterns("bundle")
+        ROOT / "artifacts" / "diabetes-mlp",
+        tmp_path / "diabetes-mlp",
+        ignore=shutil.ignore_patterns("bundle"),
     )
     return tmp_path
 
@@ -69,7 +73,11 @@ def copied(tmp_path):
 @pytest.mark.parametrize(
     ("file", "damage", "expected"),
     [
-        ("model.keras", lambda content: content[:-10], "model.keras is not the file that training.json was recorded"),
+        (
+            "model.keras",
+            lambda content: content[:-10],
+            "model.keras is not the file that training.json was recorded",
+        ),
         ("reference.npz", lambda content: content[:50], "reference.npz is not the file"),
         ("golden.npz", None, "golden.npz is missing"),
         ("training.json", lambda content: content[:100], "training.json is not a training record"),
@@ -114,7 +122,9 @@ def test_a_failed_row_makes_the_exit_code_1(copied):
 
     folder = copied / "diabetes-mlp"
     golden = np.load(folder / "golden.npz")
-    np.savez_compressed(folder / "golden.npz", inputs=golden["inputs"], outputs=golden["outputs"] + np.float32(50))
+    np.savez_compressed(
+        folder / "golden.npz", inputs=golden["inputs"], outputs=golden["outputs"] + np.float32(50)
+    )
     record = json.loads((folder / "training.json").read_text())
     record["sha256"]["golden.npz"] = hashlib.sha256((folder / "golden.npz").read_bytes()).hexdigest()
     (folder / "training.json").write_text(json.dumps(record))
@@ -123,3 +133,17 @@ def test_a_failed_row_makes_the_exit_code_1(copied):
     assert "above the tolerance" in done.stdout and "1 failed" in done.stdout
     assert [row["status"] for row in done.rows] == ["failed"]
     assert not (folder / "bundle").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.5, 5])
+def test_ctrl_c_is_one_word_and_leaves_nothing_half_written(tmp_path, seconds):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "export", "digits-cnn", "--out", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.strip() == "interrupted"
+    assert [path for path in tmp_path.rglob("*") if path.name != "digits-cnn"] == []

@@ -23,7 +23,9 @@ def rows_of(exported: Export, **wanted: str) -> list[dict]:
 def test_every_variant_of_every_model_passes_on_every_engine(exported):
     assert exported.code == 0, exported.stdout
     found = {(row["model"], row["variant"], row["engine"]): row["status"] for row in exported.rows}
-    wanted = {(model, name, engine) for model in MODELS for name, t in TARGETS.items() for engine in t.engines}
+    wanted = {
+        (model, name, engine) for model in MODELS for name, t in TARGETS.items() for engine in t.engines
+    }
     assert set(found) == wanted
     assert len(TARGETS) == 10
     assert {key: status for key, status in found.items() if status != "ok"} == {}
@@ -108,7 +110,9 @@ def test_a_damaged_bundle_is_built_anew(exported, tmp_path):
 def test_the_manifest_names_every_file_and_its_hash(exported, model):
     folder = exported.out / model / "bundle"
     manifest = json.loads((folder / "manifest.json").read_text())
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"manifest.json"}
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {
+        "manifest.json"
+    }
     assert set(manifest["files"]) == files
     for name, record in manifest["files"].items():
         content = (folder / name).read_bytes()
@@ -125,7 +129,9 @@ def test_every_variant_answers_the_same_through_predict(exported, model, variant
         loaded = runtime.load(folder, variant=variant, engine=engine)
         answers = loaded.predict(golden["inputs"])
         assert answers.shape == golden["outputs"].shape and answers.dtype == np.float32
-        limit = json.loads((folder / "manifest.json").read_text())["variants"][variant]["tolerance"]["max_abs_error"]
+        limit = json.loads((folder / "manifest.json").read_text())["variants"][variant]["tolerance"][
+            "max_abs_error"
+        ]
         assert np.abs(answers - golden["outputs"]).max() <= limit
 
 

@@ -16,7 +16,11 @@ from tests.conftest import ROOT
 @pytest.fixture
 def model(tmp_path):
     """A model folder of its own, so that nothing of the checkout is written to."""
-    shutil.copytree(ROOT / "artifacts" / "diabetes-mlp", tmp_path / "diabetes-mlp", ignore=shutil.ignore_patterns("bundle"))
+    shutil.copytree(
+        ROOT / "artifacts" / "diabetes-mlp",
+        tmp_path / "diabetes-mlp",
+        ignore=shutil.ignore_patterns("bundle"),
+    )
     return find("diabetes-mlp", [tmp_path])
 
 
@@ -118,11 +122,12 @@ def test_when_nothing_passes_the_previous_bundle_stays(model, tmp_path):
 
 
 def test_an_engine_that_is_not_installed_is_skipped_and_said_so(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        plan, "engine_version", lambda engine: None if engine == "tflite-runtime" else "1.0"
-    )
+    monkeypatch.setattr(plan, "engine_version", lambda engine: None if engine == "tflite-runtime" else "1.0")
     done = export(model, [TARGETS["tflite-float32"]], tmp_path)
-    assert statuses(done) == {("tflite-float32", "litert"): "ok", ("tflite-float32", "tflite-runtime"): "skipped"}
+    assert statuses(done) == {
+        ("tflite-float32", "litert"): "ok",
+        ("tflite-float32", "tflite-runtime"): "skipped",
+    }
     assert "tflite-runtime is not installed here" in {row.reason for row in done.rows}
     manifest = json.loads((done.bundle / "manifest.json").read_text())
     assert manifest["variants"]["tflite-float32"]["engines"] == ["litert"]

@@ -19,7 +19,9 @@ class Perfect:
     def __init__(self, original, inputs, outputs):
         golden = original.golden()
         self.known = {row.astype(np.float32).tobytes(): out for row, out in zip(*golden, strict=True)}
-        self.known |= {row.astype(np.float32).tobytes(): out for row, out in zip(inputs, outputs, strict=True)}
+        self.known |= {
+            row.astype(np.float32).tobytes(): out for row, out in zip(inputs, outputs, strict=True)
+        }
 
     def __call__(self, rows):
         return np.stack([self.known[row.tobytes()] for row in rows])
@@ -33,7 +35,11 @@ def digits(tmp_path):
     original = read(folder)
     test = data.load("digits").test
     reference = original.reference()
-    return original, Perfect(original, test.inputs, reference), Labelled(test.inputs, test.inputs, test.targets)
+    return (
+        original,
+        Perfect(original, test.inputs, reference),
+        Labelled(test.inputs, test.inputs, test.targets),
+    )
 
 
 def test_the_originals_own_answers_pass(digits):
@@ -62,7 +68,10 @@ def test_spoilt_outputs_fail(digits, how, with_data):
     original, run, labelled = digits
     with pytest.raises(ParityError):
         verify(
-            lambda rows: SPOILT[how](run(rows)), original, TARGETS["tflite-float32"], labelled if with_data else None
+            lambda rows: SPOILT[how](run(rows)),
+            original,
+            TARGETS["tflite-float32"],
+            labelled if with_data else None,
         )
 
 

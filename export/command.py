@@ -1,0 +1,190 @@
+"""The command line of the export stage: what was asked for, the progress bar, the table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from export import adopt, labelled, original, pipeline, report, state, targets
+from export.original import Original
+from export.report import Row
+from export.steps import Workers
+from runtime.backends import engine_version
+from runtime.errors import EdgeProofError, EngineError, UsageError
+
+EPILOG = """examples:
+  python -m export list                         the models and targets there are
+  python -m export all                          every trained model to every target
+  python -m export mnist-cnn --targets tflite-int8,onnx-int8
+  python -m export my_model.keras --samples my_samples.npz --labels cat,dog
+
+exit code: 0 when every row passed, 1 when one failed (the report says why), 2 for wrong usage"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `python -m export`."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Export trained Keras models to SavedModel, TFLite and ONNX, verify every file against the "
+        "original on the engine it will run on, and pack what passed into artifacts/<model>/bundle.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    arguments.add_argument(
+        "models", nargs="+", metavar="MODEL", help="list | all | names | the path of a .keras file"
+    )
+    arguments.add_argument("--targets", help=f"comma-separated; default: all of {', '.join(targets.TARGETS)}")
+    arguments.add_argument(
+        "--out", type=Path, default=Path("artifacts"), help="where bundles and the report go"
+    )
+    arguments.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="conversions at a time (default: the number of cores)",
+    )
+    arguments.add_argument(
+        "--data-dir", help="folder with the datasets (default: $EDGEPROOF_DATA, cache, download)"
+    )
+    arguments.add_argument(
+        "--samples", type=Path, metavar="FILE.npz",
+        help="for a model of your own: raw arrays calibration, inputs and targets (accuracy, and the static schemes)",
+    )  # fmt: skip
+    arguments.add_argument("--labels", help="for a classifier of your own: its classes, comma-separated")
+    arguments.add_argument("--unit", help="for a regressor of your own: the unit of its value")
+    arguments.add_argument(
+        "--pixels",
+        choices=("0-255", "0-1"),
+        help="for an image model of your own: the pixels it was trained on",
+    )
+    arguments.add_argument("--force", action="store_true", help="rebuild even if nothing changed")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code says whether all rows passed."""
+    options = parser().parse_args(argv)
+    logging.getLogger("pebble").setLevel(logging.CRITICAL)
+    chosen = targets.select(options.targets)
+    if options.jobs < 1:
+        raise UsageError(f"--jobs is {options.jobs}; give at least 1")
+    roots = _roots(options.out)
+    if options.models == ["list"]:
+        return _list(roots)
+    originals = _originals(_adopted(options), roots)
+    console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
+    began = time.monotonic()
+    missing = {found.name: labelled.missing(found, options.data_dir) for found in originals}
+    rows: dict[str, list[Row]] = {}
+    if not options.force:
+        for found in originals:
+            same = state.unchanged(
+                options.out / found.name / "bundle", state.digest(found, chosen, missing[found.name] is None)
+            )
+            if same is not None:
+                rows[found.name] = same
+    changed = [found for found in originals if found.name not in rows]
+    if changed:
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=Console(stderr=True), transient=True,
+        ) as progress:  # fmt: skip
+            bar = progress.add_task("starting workers", total=None)
+
+            def tell(what: str, finished: int, total: int) -> None:
+                progress.update(bar, description=f"{what:<42}", completed=finished, total=total)
+
+            for done in pipeline.export(
+                changed, chosen, options.out, options.jobs, options.data_dir, missing, tell
+            ):
+                rows[done.original.name] = done.rows
+    every = [row for found in originals for row in rows[found.name]]
+    report.write(every, options.out)
+    report.show(every, console)
+    failed = sum(row.status == "failed" for row in every)
+    same_names = [found.name for found in originals if found not in changed]
+    if same_names:
+        console.print(f"nothing changed for {', '.join(same_names)} (--force rebuilds)", highlight=False)
+    console.print(
+        f"{len(every)} rows, {failed} failed; {options.out}/report.json, {options.out}/report.md; "
+        f"{time.monotonic() - began:.0f} s",
+        highlight=False,
+    )
+    return 1 if failed else 0
+
+
+def _roots(out: Path) -> list[Path]:
+    """Where trained models are looked for: the output folder, then artifacts here, then this checkout's."""
+    roots = [out, Path("artifacts"), Path(__file__).parent.parent / "artifacts"]
+    return list({root.resolve(): root for root in roots}.values())
+
+
+def _originals(models: list[str], roots: list[Path]) -> list[Original]:
+    names = original.names(roots) if models == ["all"] else list(dict.fromkeys(models))
+    if not names:
+        raise UsageError(
+            f"no trained model in {', '.join(map(str, roots))}; train one: python -m train mnist-cnn"
+        )
+    return [original.find(name, roots) for name in names]
+
+
+def _adopted(options: argparse.Namespace) -> list[str]:
+    """The models asked for by name; those given as a path are recorded first, under the file's name."""
+    paths = [Path(model) for model in options.models if Path(model).suffix in adopt.SUFFIXES]
+    given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
+    if given and len(paths) != 1:
+        raise UsageError(
+            f"--{given[0]} is for one model given by its path, not for {', '.join(options.models)}"
+        )
+    for path in paths:
+        folder = options.out / path.stem
+        _check_free(path, folder)
+        labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
+        request = adopt.Request(path.resolve(), options.samples, labels, options.unit, options.pixels)
+        with Workers(1) as workers:
+            outcome = workers.outcome("keras", adopt.adopt, request, folder)
+        if isinstance(outcome.error, EdgeProofError):
+            raise outcome.error
+        if not outcome.ok:
+            raise EngineError(f"{path} cannot be recorded: {outcome.reason}")
+    return [Path(model).stem if Path(model) in paths else model for model in options.models]
+
+
+def _check_free(path: Path, folder: Path) -> None:
+    """Refuse a path that is not there, or whose name belongs to a model that was trained here."""
+    if not path.is_file():
+        raise UsageError(
+            f"{path} does not exist; give the path of a .keras file, or the name of a trained model"
+        )
+    if (folder / original.RECORD).exists() and original.read(folder).record.get("recipe") is not None:
+        raise UsageError(
+            f"{folder} holds the trained model {folder.name}; rename {path.name}, or give another --out"
+        )
+
+
+def _list(roots: list[Path]) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print("[bold]models[/bold]")
+    for name in original.names(roots):
+        found = original.find(name, roots)
+        metric = "" if found.metric is None else f"{found.metric_name} {found.metric:.4g}"
+        console.print(
+            f"  {name:<28} {found.record['parameters']:>12,} parameters   {metric:<20} {found.dataset or ''}",
+            highlight=False,
+        )
+    console.print("[bold]targets[/bold]")
+    for target in targets.TARGETS.values():
+        engines = ", ".join(
+            engine if engine == "tensorflow" or engine_version(engine) else f"{engine} (not installed)"
+            for engine in target.engines
+        )
+        console.print(f"  {target.name:<16} by {target.converter:<18} for {engines}", highlight=False)
+    return 0
