@@ -88,7 +88,7 @@ def test_outputs_spoilt_on_the_test_split_alone_fail(digits):
 
 def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
     """Ties broken the wrong way: errors of a hair, and the answers of 2 % of the samples are others."""
-    original, run, labelled = digits
+    original, _, labelled = digits
     reference = original.reference()
     flat = np.full_like(reference, 0.1)
     flat[np.arange(len(flat)), reference.argmax(axis=1)] += 1e-6
