@@ -26,10 +26,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(RUN) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[export,train,sign,dev]'
 	touch $@
 
-# Needs uv; run on Python 3.11. The file names versions only, no index.
-pins:
-	uv pip compile pyproject.toml --python-version 3.11 --extra export --extra train --extra sign --extra dev \
-		--no-emit-index-url --no-emit-find-links --no-header --output-file constraints.txt
+# The file names versions only, no index.
+pins: $(VENV)/.installed
+	$(RUN) -m pip install --disable-pip-version-check -q pip-tools
+	$(RUN) -m piptools compile --quiet --strip-extras --upgrade --extra export --extra train --extra sign --extra dev \
+		--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file constraints.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info artifacts/*/bundle artifacts/report.json artifacts/report.md
