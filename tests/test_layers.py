@@ -46,7 +46,9 @@ def test_packages_import_downwards_only(package):
 def test_the_runtime_needs_the_standard_library_numpy_and_one_engine():
     for path in sorted((ROOT / "runtime").rglob("*.py")):
         name = str(path.relative_to(ROOT))
-        foreign = imports(path) - set(sys.stdlib_module_names) - {"numpy", "runtime"} - ENGINES.get(name, set())
+        foreign = (
+            imports(path) - set(sys.stdlib_module_names) - {"numpy", "runtime"} - ENGINES.get(name, set())
+        )
         assert not foreign, f"{name} imports {foreign}"
 
 
