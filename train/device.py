@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
-from pathlib import Path
+
+from runtime.machine import cpu_name
 
 # Read when a backend is imported: same results run after run, full float32 (no TF32), no log before our own.
 _SETTINGS = {
@@ -26,14 +26,8 @@ def device_name() -> str:
     """Name the device that Keras computes on: the GPU's product name, or the CPU's model name."""
     import keras
 
-    if keras.distribution.list_devices("gpu"):
+    if not all(device.startswith("cpu") for device in keras.distribution.list_devices()):
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
         return names[0] if names else "GPU"
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return cpu_name()
