@@ -9,8 +9,10 @@ RUN := $(VENV)/bin/python
 export: $(VENV)/.installed
 	$(RUN) -m export all
 
+# Two processes: training imports TensorFlow, and beside it tflite-runtime cannot load a model.
 test: lint
 	$(RUN) -m pytest
+	$(RUN) -m pytest tests/train
 
 lint: $(VENV)/.installed
 	$(RUN) -m ruff check .

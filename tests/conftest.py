@@ -15,6 +15,15 @@ MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
 DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with scikit-learn
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse the mixture that would crash: tflite-runtime and TensorFlow in one process."""
+    train = [item for item in session.items if "tests/train/" in item.path.as_posix()]
+    if train and len(train) < len(session.items):
+        raise pytest.UsageError(
+            "run tests/train in a process of its own, as `make test` does: it imports TensorFlow"
+        )
+
+
 @dataclass(frozen=True)
 class Export:
     """One run of `python -m export`: where it wrote, what it said, how long it took."""

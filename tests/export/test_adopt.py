@@ -61,6 +61,8 @@ def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):
     np.savez(tmp_path / "s.npz", calibration=images, inputs=images[:50], targets=generator.integers(0, 3, 50))
     done = run_export(
         made("images"),
+        "--jobs",
+        "1",
         "--pixels",
         "0-1",
         "--samples",
@@ -79,7 +81,9 @@ def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):
 
 
 def test_a_table_model_without_samples_gets_the_float_variants(made, tmp_path):
-    done = run_export(made("table"), "--targets", "tflite-float32,onnx-float16,onnx-int8", out=tmp_path)
+    done = run_export(
+        made("table"), "--jobs", "1", "--targets", "tflite-float32,onnx-float16,onnx-int8", out=tmp_path
+    )
     status = {row["variant"]: row["status"] for row in done.rows}
     assert status == {"tflite-float32": "ok", "onnx-float16": "ok", "onnx-int8": "failed"}
     assert done.code == 1
@@ -87,7 +91,9 @@ def test_a_table_model_without_samples_gets_the_float_variants(made, tmp_path):
 
 
 def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
-    done = run_export(made("erfinv"), "--targets", "saved_model,tflite-float32,tflite-float16", out=tmp_path)
+    done = run_export(
+        made("erfinv"), "--jobs", "1", "--targets", "saved_model,tflite-float32,tflite-float16", out=tmp_path
+    )
     rows = {row["variant"]: row for row in done.rows}
     assert rows["saved_model"]["status"] == "ok"
     assert "tf.Erfinv" in rows["tflite-float32"]["reason"] and rows["tflite-float16"]["status"] == "failed"
@@ -105,7 +111,7 @@ def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
     ],
 )
 def test_what_does_not_fit_is_one_line(made, tmp_path, kind, options, code, expected):
-    done = run_export(made(kind), *options, out=tmp_path)
+    done = run_export(made(kind), "--jobs", "1", *options, out=tmp_path)
     assert done.code == code
     assert expected in done.stdout
     assert len(done.stdout.strip().splitlines()) == 1
@@ -114,7 +120,7 @@ def test_what_does_not_fit_is_one_line(made, tmp_path, kind, options, code, expe
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04 not really")
-    done = run_export(str(tmp_path / "broken.keras"), out=tmp_path / "out")
+    done = run_export(str(tmp_path / "broken.keras"), "--jobs", "1", out=tmp_path / "out")
     assert done.code == 1
     assert "broken.keras is not a Keras model" in done.stdout
 
@@ -123,5 +129,5 @@ def test_a_trained_models_name_is_not_taken_over(made, tmp_path):
     import shutil
 
     shutil.copytree(ROOT / "artifacts" / "diabetes-mlp", tmp_path / "table")
-    done = run_export(made("table"), out=tmp_path)
+    done = run_export(made("table"), "--jobs", "1", out=tmp_path)
     assert done.code == 2 and "holds the trained model table" in done.stdout

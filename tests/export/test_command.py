@@ -91,7 +91,7 @@ def test_a_damaged_model_folder_is_refused_by_the_files_name(copied, file, damag
         path.unlink()
     else:
         path.write_bytes(damage(path.read_bytes()))
-    done = run_export("diabetes-mlp", "--targets", "onnx-int8", out=copied)
+    done = run_export("diabetes-mlp", "--jobs", "1", "--targets", "onnx-int8", out=copied)
     assert done.code == 1
     assert expected in done.stdout
     assert not (copied / "diabetes-mlp" / "bundle").exists()
@@ -128,7 +128,7 @@ def test_a_failed_row_makes_the_exit_code_1(copied):
     record = json.loads((folder / "training.json").read_text())
     record["sha256"]["golden.npz"] = hashlib.sha256((folder / "golden.npz").read_bytes()).hexdigest()
     (folder / "training.json").write_text(json.dumps(record))
-    done = run_export("diabetes-mlp", "--targets", "onnx-float32", out=copied)
+    done = run_export("diabetes-mlp", "--jobs", "1", "--targets", "onnx-float32", out=copied)
     assert done.code == 1
     assert "above the tolerance" in done.stdout and "1 failed" in done.stdout
     assert [row["status"] for row in done.rows] == ["failed"]

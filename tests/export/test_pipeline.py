@@ -27,7 +27,7 @@ def model(tmp_path):
 def export(model, targets, out):
     told = []
     (done,) = pipeline.export(
-        [model], targets, out, 2, None, {model.name: None}, lambda *what: told.append(what)
+        [model], targets, out, 1, None, {model.name: None}, lambda *what: told.append(what)
     )
     assert told[-1][1] <= told[-1][2]
     return done
