@@ -73,7 +73,7 @@ def test_an_unwritable_folder_is_told_before_training(tmp_path, capsys):
 
 
 def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path):
-    arguments = ("diabetes-mlp", "--epochs", "60", "--out", str(tmp_path))
+    arguments = ("diabetes-mlp", "--epochs", "20", "--out", str(tmp_path))
     process = start(*arguments)
     state = tmp_path / "diabetes-mlp" / "checkpoint" / "last" / "state.json"
     deadline = time.monotonic() + 120
@@ -92,7 +92,7 @@ def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path):
     assert process.returncode == 0, error
     assert "diabetes-mlp: resumed after epoch " in error
     training = json.loads((tmp_path / "diabetes-mlp" / "training.json").read_text())
-    assert len(training["history"]["loss"]) == 60
+    assert len(training["history"]["loss"]) == 20
     assert not (tmp_path / "diabetes-mlp" / "checkpoint").exists()
 
 

@@ -17,7 +17,7 @@ def test_trained_untrained_and_int8(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps({"rows": [row, unmeasured]}))
     lines = table.markdown(tmp_path).splitlines()
     assert "| mnist-cnn | mnist | 44,426 | not given | 99.30 % | 99.37 % | 99.35 % | a CPU |" in lines
-    assert "| fashion-mlp | fashion-mnist | – | 81.88 % | 0.9 | not trained | – | – |" in lines
+    assert "| fashion-mlp | fashion-mnist | – | 81.88 % | 90.00 % | not trained | – | – |" in lines
 
 
 def test_a_damaged_report_is_named(tmp_path):
