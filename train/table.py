@@ -32,9 +32,8 @@ def markdown(folder: Path) -> str:
     for name, recipe in RECIPES.items():
         path = folder / name / "training.json"
         if not path.is_file():
-            rows.append(
-                (name, recipe.dataset, "–", recipe.tutorial, str(recipe.goal), "not trained", "–", "–")
-            )
+            goal = _figure("accuracy" if "accuracy" in recipe.metrics else "rmse", recipe.goal)
+            rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
             continue
         training = _read(path)
         kind = training["metric"]["name"]
