@@ -11,48 +11,36 @@ from tests.conftest import ROOT, run_export
 
 MAKE = """
 import sys
+from pathlib import Path
 import keras
 from keras import layers
-kind, path = sys.argv[1:]
+
+folder = Path(sys.argv[1])
 keras.utils.set_random_seed(1)
-if kind == "images":
-    stack = [keras.Input((12, 12)), layers.Flatten(), layers.Dense(16, "relu"), layers.Dense(3, "softmax")]
-elif kind == "table":
-    stack = [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)]
-elif kind == "erfinv":
-    class Erfinv(layers.Layer):
-        def call(self, x):
-            return keras.ops.erfinv(x)
-    inputs = keras.Input((4,))
-    outputs = layers.Dense(1)(keras.ops.erfinv(layers.Dense(4, "tanh")(inputs) * 0.5))
-    keras.Model(inputs, outputs).save(path)
-    sys.exit()
-elif kind == "lambda":
-    stack = [keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)]
-elif kind == "sequence":
-    stack = [keras.Input((5, 7, 9)), layers.Flatten(), layers.Dense(1)]
-elif kind == "two":
-    a, b = keras.Input((2,)), keras.Input((2,))
-    keras.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b]))).save(path)
-    sys.exit()
-keras.Sequential(stack).save(path)
+stacks = {
+    "images": [keras.Input((12, 12)), layers.Flatten(), layers.Dense(16, "relu"), layers.Dense(3, "softmax")],
+    "table": [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)],
+    "lambda": [keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)],
+    "sequence": [keras.Input((5, 7, 9)), layers.Flatten(), layers.Dense(1)],
+}
+models = {name: keras.Sequential(stack) for name, stack in stacks.items()}
+inputs = keras.Input((4,))
+models["erfinv"] = keras.Model(inputs, layers.Dense(1)(keras.ops.erfinv(layers.Dense(4, "tanh")(inputs) * 0.5)))
+pair = [keras.Input((2,)), keras.Input((2,))]
+models["two"] = keras.Model(pair, layers.Dense(1)(layers.Concatenate()(pair)))
+for name, model in models.items():
+    model.save(folder / f"{name}.keras")
 """
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
-
-    def make(kind):
-        path = folder / f"{kind}.keras"
-        if not path.exists():
-            subprocess.run(
-                [sys.executable, "-c", MAKE, kind, str(path)], check=True, capture_output=True,
-                env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
-            )  # fmt: skip
-        return str(path)
-
-    return make
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run(
+        [sys.executable, "-c", MAKE, str(folder)], check=True, capture_output=True, env=environment
+    )
+    return lambda kind: str(folder / f"{kind}.keras")
 
 
 def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):

@@ -140,6 +140,7 @@ def test_ctrl_c_is_one_word_and_leaves_nothing_half_written(tmp_path, seconds):
     process = subprocess.Popen(
         [sys.executable, "-m", "export", "digits-cnn", "--out", str(tmp_path)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )  # fmt: skip
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
