@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "data": {"data", "runtime"},
     "train": {"train", "data", "runtime"},
     "export": {"export", "data", "runtime"},
+    "bench": {"bench", "runtime"},
 }
 PROJECT = {"train", "export", "data", "runtime", "bench", "tests"}
 ENGINES = {

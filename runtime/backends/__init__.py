@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from runtime.errors import EngineError, UsageError
 from runtime.manifest import TensorSpec
+from runtime.requirements import engine_problem, verdict
 
 
 class Engine(NamedTuple):
@@ -55,14 +57,22 @@ def installed(name: str) -> bool:
 
 def engine_version(name: str) -> str | None:
     """The installed version of an engine; None where it is not installed. Imports nothing of the engine."""
-    if not installed(name):
+    spec = find_spec(_engine(name).module)
+    if spec is None:
         return None
-    from importlib.metadata import PackageNotFoundError, version  # 20 ms that loading a model need not pay
+    # importlib.metadata alone takes 20 ms to import; the folder beside the module has the version in its name.
+    prefix = f"{ENGINES[name].package.replace('-', '_')}-"
+    for folder in getattr(spec, "submodule_search_locations", None) or ():
+        for entry in Path(folder).parent.iterdir():
+            if entry.name.startswith(prefix) and entry.suffix == ".dist-info":
+                return entry.name[len(prefix) : -len(entry.suffix)]
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version(ENGINES[name].package)
+        found: str = version(ENGINES[name].package)
     except PackageNotFoundError:
         return "unknown"  # unpacked by hand: the module is there, the package record is not
+    return found
 
 
 def pip_line(name: str) -> str:
@@ -79,6 +89,9 @@ def probe(name: str) -> str | None:
     import subprocess
     import sys
 
+    problem = engine_problem(name, engine_version(name), np.__version__)
+    if problem:
+        return problem
     program = (
         f"import sys\nsys.path[:] = {sys.path!r}\n"
         f"from {_engine(name).backend} import import_engine\n"
@@ -96,18 +109,30 @@ def probe(name: str) -> str | None:
 
 
 def import_engine(name: str) -> None:
-    """Imports an engine; EngineError where it is missing or broken."""
-    if not installed(name):
+    """Imports an engine; EngineError where it is missing, broken or cannot work beside this numpy."""
+    version = engine_version(name)
+    if version is None:
         raise EngineError(f"the engine {name} is not installed; install it with: {pip_line(name)}")
+    problem = engine_problem(name, version, np.__version__)
+    if problem:
+        raise EngineError(problem)
     import_module(_engine(name).backend).import_engine()
 
 
 def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
-    """Loads a model from its bytes. EngineError where the engine is missing, broken or refuses the file."""
+    """Loads a model from its bytes, once nothing speaks against it.
+
+    Raises:
+        EngineError: the engine is missing or broken, cannot be trusted with the file, or refuses it.
+        BundleError: the file has another signature than a bundle's files have.
+    """
     row = _engine(engine)
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
     import_engine(engine)
+    problem = verdict(model_bytes, row.formats[0], engine, engine_version(engine), np.__version__)
+    if problem:
+        raise EngineError(f"{engine} cannot run the file: {problem}")
     opened: Backend = import_module(row.backend).open_model(model_bytes, threads)
     return opened
 

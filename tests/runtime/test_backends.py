@@ -1,10 +1,12 @@
 """Every engine, through its backend: right answers for any batch, clear words for what is wrong."""
 
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 
+from bench.tiny_files import tflite_with_op
 from runtime import backends
 from runtime.errors import BundleError, EngineError, InputError, UsageError
 from tests.bundles import MODELS
@@ -121,12 +123,24 @@ def test_wrong_feeds_are_refused(backend, feeds, words):
 @pytest.mark.parametrize(("engine", "form"), ENGINE_FILES)
 def test_bytes_that_are_no_model_are_refused(engine, form):
     sound = (MODELS / f"image-float32.{form}").read_bytes()
-    # tflite-runtime checks nothing but the first bytes: half a file kills its process. A bundle's digests keep such
-    # bytes from every engine.
-    truncated = () if engine == "tflite-runtime" else (sound[: len(sound) // 2], sound[:100])
-    for content in (b"", b"not a model", *truncated):
-        with pytest.raises(EngineError, match=f"{engine} refuses the file: ."):
+    # By itself, tflite-runtime checks nothing but the first bytes: half a file kills its process.
+    for content in (b"", b"not a model", sound[: len(sound) // 2], sound[:100]):
+        with pytest.raises(EngineError, match=f"{engine} cannot run the file: the file ."):
             backends.open_backend(engine, content)
+
+
+@pytest.mark.parametrize(("engine", "form"), ENGINE_FILES)
+def test_what_an_engine_refuses_is_an_engine_error(engine, form):
+    module = import_module(backends.ENGINES[engine].backend)
+    with pytest.raises(EngineError, match=f"{engine} refuses the file: ."):
+        module.open_model(b"not a model", 1)
+
+
+def test_a_file_that_an_engine_would_answer_wrongly_never_reaches_it():
+    with pytest.raises(
+        EngineError, match="tflite-runtime cannot run the file: the file needs FULLY_CONNECTED"
+    ):
+        backends.open_backend("tflite-runtime", tflite_with_op(9, 12))
 
 
 def test_unknown_engines_and_threads_are_refused():

@@ -1,0 +1,35 @@
+"""`python -m bench [COMMAND]`: the benchmarks of this project."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from runtime.command import run_command
+from runtime.errors import UsageError
+
+COMMANDS = {
+    "speed": "run and predict beside bare engine calls, interleaved; what is done without a command",
+    "start": "cold start and peak memory beside a bare script",
+    "matrix": "which file runs on which engine: predicted, and what happens",
+    "limits": "what the engines installed here can run: the rows of runtime/requirements/limits.py",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its module is imported only then."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ("-h", "--help"):
+        print("usage: python -m bench [COMMAND] …\n\ncommands (each has --help):")
+        print("\n".join(f"  {name.ljust(8)}{text}" for name, text in COMMANDS.items()))
+        return 0
+    if not arguments or arguments[0].startswith("-"):
+        arguments = ["speed", *arguments]
+    if arguments[0] not in COMMANDS:
+        raise UsageError(f"unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}")
+    command = import_module(f"bench.{arguments[0]}")
+    code: int = command.run(command.parser().parse_args(arguments[1:]))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,58 @@
+"""Run in a child process: opens files with an engine, past every check of ours, and says what became of it.
+
+Each line of the input is a JSON object with the engine and a file; a golden file makes it run the samples too.
+"""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime import parity
+from runtime.backends import ENGINES
+from runtime.golden import parse_arrays
+
+
+def bare_engine(engine: str, content: bytes) -> Any:
+    """The engine's own object for a file, its tensors allocated."""
+    if engine == "onnxruntime":
+        onnxruntime = import_module("onnxruntime")
+        onnxruntime.set_default_logger_severity(4)
+        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
+        model_content=content, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def outcome(engine: str, file: str, golden: str | None, limit: float) -> str:
+    """ "runs", or what is wrong: an exception of any kind, or answers beyond the tolerance."""
+    content = Path(file).read_bytes()
+    try:
+        if golden is None:
+            bare_engine(engine, content)
+            return "runs"
+        backend = import_module(ENGINES[engine].backend).open_model(content, 1)
+        arrays = parse_arrays(Path(golden).read_bytes(), golden)
+        inputs, outputs = arrays["inputs"], arrays["outputs"]
+        answers = np.concatenate([backend.infer(inputs[at : at + 1]) for at in range(len(inputs))])
+        parity.check(answers, outputs, parity.Tolerance(limit, ""))
+    except Exception as error:  # whatever an engine comes up with is the answer
+        lines = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0] if lines else ''}"
+    return "runs"
+
+
+def main() -> None:
+    """Answers line by line, each flushed: where the engine kills this process, the answers before it stand."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        print(json.dumps(outcome(job["engine"], job["file"], job["golden"], job["limit"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Will it run here? What a file needs against what an engine has, before the engine sees a byte of it."""
+
+from typing import TYPE_CHECKING, TypeVar
+
+from runtime.errors import BundleError
+from runtime.requirements.limits import (
+    CUSTOM_OPS,
+    HYBRID_PER_CHANNEL,
+    NEWEST,
+    NUMPY_2,
+    ONNX,
+    ONNX_DOMAINS,
+    TFLITE,
+    Release,
+    TfliteLimits,
+)
+from runtime.requirements.tflite_schema import TYPES
+
+if TYPE_CHECKING:
+    from runtime.requirements.tflite import TfliteFile
+
+_Row = TypeVar("_Row")
+_PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
+
+
+def verdict(
+    file_bytes: bytes, file_format: str, engine: str, engine_version: str | None, numpy_version: str
+) -> str | None:
+    """Why an engine cannot be trusted with a file, and what to do; None where nothing speaks against it.
+
+    Args:
+        file_bytes: the whole file. It may come from anywhere: nothing but this answer comes of a broken one.
+        file_format: "tflite" or "onnx".
+        engine: "litert", "tflite-runtime" or "onnxruntime".
+        engine_version: such as "2.14.0"; None or an unknown word skips what depends on it. A release newer than
+            those of `limits.py` is given the benefit of the doubt: it has its own check, and all it can do is raise.
+        numpy_version: the one beside the engine.
+    """
+    problem = engine_problem(engine, engine_version, numpy_version)
+    if problem:
+        return problem
+    try:
+        if file_format == "tflite":
+            return _tflite_problem(file_bytes, engine, engine_version)
+        return _onnx_problem(file_bytes, engine, engine_version)
+    except BundleError as error:
+        return str(error)
+
+
+def engine_problem(engine: str, engine_version: str | None, numpy_version: str) -> str | None:
+    """Why an engine cannot work here, whatever the file; None where nothing speaks against it."""
+    release = _release(engine_version)
+    first = NUMPY_2[engine]
+    if _release(numpy_version) >= (2, 0) and (first is None or _known_older(release, first)):
+        other = "use ai-edge-litert" if first is None else f"pip install -U {_PACKAGES[engine]}"
+        return (
+            f"{_name(engine, engine_version)} was built against numpy 1 and cannot work with numpy {numpy_version}; "
+            f"run: pip install 'numpy<2', or {other}"
+        )
+    oldest = min(ONNX if engine == "onnxruntime" else TFLITE[engine])
+    if _known_older(release, oldest):
+        return (
+            f"{_name(engine, engine_version)} is older than {_dotted(oldest)}, the first that edgeproof knows; "
+            f"{_upgrade(engine)}"
+        )
+    return None
+
+
+def _tflite_problem(content: bytes, engine: str, engine_version: str | None) -> str | None:
+    from runtime.requirements.tflite import read_tflite
+
+    file, release, name = read_tflite(content), _release(engine_version), _name(engine, engine_version)
+    # A newer tflite-runtime will not come: its successor is LiteRT.
+    fix = "run it with ai-edge-litert" if engine == "tflite-runtime" else _upgrade(engine)
+    if file.external:
+        return "the file keeps weights outside of itself, which an engine given bytes cannot read; export it again"
+    for op in file.custom_ops:
+        if op not in CUSTOM_OPS:
+            kind = "Flex op" if op.startswith("Flex") else "custom op"
+            return (
+                f"the file needs the {kind} {_shown(op)}, which no engine on a device has; "
+                "build the model from builtin ops"
+            )
+    limits = _at_or_below(TFLITE[engine], release) if release <= NEWEST[engine] else None
+    missing = _missing(file, limits) if limits else None
+    if missing:
+        return f"the file needs {missing[0]}, {name} {missing[1]}; {fix}"
+    first = HYBRID_PER_CHANNEL[engine]
+    if file.hybrid_per_channel and (first is None or _known_older(release, first)):
+        return (
+            f"a dense layer has int8 weights with a scale for each channel, and float inputs: {name} "
+            f"would answer garbage; {fix}, or export it again with one scale for each dense layer"
+        )
+    if file.blockwise and engine == "tflite-runtime":
+        return f"weights have a scale for each block, which {name} does not know; {fix}"
+    # It is in the versions of TensorFlow, which tflite-runtime shares and LiteRT does not.
+    if engine == "tflite-runtime" and _release(file.min_runtime_version) > release:
+        return f"the file says it needs TensorFlow Lite {_shown(file.min_runtime_version)}, this is {name}; {fix}"
+    return None
+
+
+def _missing(file: "TfliteFile", limits: TfliteLimits) -> tuple[str, str] | None:
+    """What a file needs that an engine does not have, and what it has instead."""
+    for op, version in file.ops.items():
+        highest = limits.of(op)
+        if version > highest:
+            return (
+                f"{op} version {version}",
+                f"has it up to version {highest}" if highest else "does not have it",
+            )
+    unknown = max(file.types, default=0)
+    if unknown > limits.highest_type:
+        return (
+            f"tensors of {TYPES[unknown] if unknown < len(TYPES) else f'type {unknown}'}",
+            "does not know them",
+        )
+    return None
+
+
+def _onnx_problem(content: bytes, engine: str, engine_version: str | None) -> str | None:
+    from runtime.requirements.onnx import read_onnx
+
+    file, release, name = read_onnx(content), _release(engine_version), _name(engine, engine_version)
+    if file.external:
+        return "the file keeps data in other files, which a bundle must not; export it as one file"
+    own = {domain for domain, _ in file.functions}
+    for domain, op in sorted(file.ops):
+        if domain not in ONNX_DOMAINS and domain not in ("", "ai.onnx.ml") and domain not in own:
+            return (
+                f"the file needs the custom op {_shown(op)} of the domain {_shown(domain)}, which {name} does not "
+                "have; build the model from ONNX's own ops"
+            )
+    limits = _at_or_below(ONNX, release) if release <= NEWEST[engine] else None
+    if limits is None:
+        return None
+    fix = f"{_upgrade(engine)}, or export it with an older opset"
+    if file.ir_version > limits.ir_version:
+        return f"the file has IR version {file.ir_version}, {name} has up to {limits.ir_version}; {fix}"
+    highest = {"": limits.opset, "ai.onnx.ml": limits.ml_opset} | dict.fromkeys(ONNX_DOMAINS, 1)
+    for domain, version in sorted(file.opsets.items()):
+        if version > highest.get(domain, version):
+            what = f"opset {version}" + (f" of {domain}" if domain else "")
+            return f"the file needs {what}, {name} has up to {highest[domain]}; {fix}"
+    return None
+
+
+_UNKNOWN: Release = (0, 0)
+
+
+def _release(version: str | None) -> Release:
+    """Major and minor of a version; (0, 0) where it says nothing."""
+    parts = (version or "").split(".")
+    if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):
+        return _UNKNOWN
+    return int(parts[0][:6]), int(parts[1][:6])
+
+
+def _known_older(release: Release, first: Release) -> bool:
+    return release != _UNKNOWN and release < first
+
+
+def _at_or_below(rows: dict[Release, _Row], release: Release) -> _Row | None:
+    """The row of a release, or of the nearest before it; None for an unknown release."""
+    return rows[max(key for key in rows if key <= release)] if release != _UNKNOWN else None
+
+
+def _name(engine: str, version: str | None) -> str:
+    return f"{engine} {version}" if _release(version) != _UNKNOWN else engine
+
+
+def _upgrade(engine: str) -> str:
+    return f"run: pip install -U {_PACKAGES[engine]}"
+
+
+def _dotted(release: Release) -> str:
+    return f"{release[0]}.{release[1]}"
+
+
+def _shown(text: str) -> str:
+    """A name from a file, fit for a terminal."""
+    return repr(text[:80])

@@ -1,0 +1,214 @@
+"""Reads what a .tflite file needs, and refuses one that is not sound: tflite-runtime checks next to nothing."""
+
+from typing import NamedTuple
+
+from runtime.requirements.flatbuffer import Flatbuffer, Table, broken
+from runtime.requirements.tflite_schema import OPS, OPTIONS, OPTIONS_2
+
+_SCHEMA_VERSION = 3
+_CUSTOM = 32  # the code of an op that is known by a name of its own
+_FULLY_CONNECTED = 9
+_FLOAT32, _INT8, _INT4 = 0, 9, 17
+_WIDTHS = {"1": 1, "2": 2, "4": 4, "8": 8, "b": 1, "i": 4, "l": 8, "s": 1}
+_SPARSE_INDICES = {1: 4, 2: 2, 3: 1}  # the width of an element by the type of the list
+_BLOCKWISE = 2
+
+
+class TfliteFile(NamedTuple):
+    """What a .tflite file needs.
+
+    `ops` holds the versions of builtin ops by name, `custom_ops` names of others; `types` the codes of its tensors'
+    types. `external` says that weights lie outside of the flatbuffer, `blockwise` that some have a scale for each
+    block, `hybrid_per_channel` that a dense layer takes floats and has int8 weights with a scale for each channel.
+    """
+
+    ops: dict[str, int]
+    custom_ops: tuple[str, ...]
+    types: frozenset[int]
+    min_runtime_version: str
+    external: bool
+    blockwise: bool
+    hybrid_per_channel: bool
+
+
+class _Tensor(NamedTuple):
+    type: int
+    scales: int
+    blockwise: bool
+    external: bool
+
+
+def read_tflite(content: bytes) -> TfliteFile:
+    """What the file needs; BundleError where an offset or index of it leads nowhere."""
+    if len(content) < 16:
+        broken("is truncated or damaged: nothing of a .tflite file is in it")
+    model = Flatbuffer(content, b"TFL3").root
+    if model.uint32(0) != _SCHEMA_VERSION:
+        broken(f"has the schema version {model.uint32(0)}, known is {_SCHEMA_VERSION}")
+    sizes = _buffers(model, len(content))
+    codes = [_op_code(table) for table in model.tables(1)]
+    external, hybrid, blockwise = model.vector(9, 4)[1] > 0, False, False
+    types: set[int] = set()
+    tensor_counts: list[int] = []
+    for subgraph in model.tables(2):
+        tensors = [_tensor(table, len(sizes)) for table in subgraph.tables(0)]
+        tensor_counts.append(len(tensors))
+        for field in (1, 2):
+            _check_indices(subgraph.int32s(field), len(tensors), 0)
+        subgraph.text(4)
+        for operator in subgraph.tables(3):
+            hybrid |= _operator(operator, codes, tensors)
+        types |= {tensor.type for tensor in tensors}
+        blockwise |= any(tensor.blockwise for tensor in tensors)
+        external |= any(tensor.external for tensor in tensors)
+    if not tensor_counts:
+        broken("holds no graph")
+    _signatures(model, tensor_counts)
+    ops: dict[str, int] = {}
+    for name, version, custom in codes:
+        if not custom:
+            ops[name] = max(version, ops.get(name, 0))
+    return TfliteFile(
+        ops,
+        tuple(name for name, _, custom in codes if custom),
+        frozenset(types),
+        _min_runtime_version(content, model, sizes),
+        external,
+        blockwise,
+        hybrid,
+    )
+
+
+def _buffers(model: Table, length: int) -> list[tuple[int, int]]:
+    """Start and size of each buffer's bytes in the file of `length` bytes."""
+    model.text(3)
+    model.int32s(5)
+    places = []
+    for buffer in model.tables(4):
+        # 0 and 1 are placeholders of the writer; a real offset leads behind the flatbuffer, still in the same file:
+        # the quantizer writes the weights of larger models there.
+        start, size = buffer.uint64(1), buffer.uint64(2)
+        if start > 1 and start + size > length:
+            broken("is truncated or damaged: weights lie behind its end")
+        places.append((start, size) if start > 1 else buffer.vector(0, 1))
+    return places
+
+
+def _op_code(table: Table) -> tuple[str, int, bool]:
+    """Name, version, and whether the op is custom."""
+    old = table.byte(0)
+    code = max(table.int32(3), old - 256 if old > 127 else old)
+    custom, version = table.text(1), table.int32(2, 1)
+    if code == _CUSTOM:
+        return custom or "unnamed", version, True
+    if code < 0:
+        broken(f"is damaged: it has an op of the code {code}")
+    return OPS[code] if code < len(OPS) else f"op {code}", version, False
+
+
+def _tensor(table: Table, buffers: int) -> _Tensor:
+    table.int32s(0)
+    table.int32s(7)
+    table.text(3)
+    table.byte(5)
+    table.byte(8)
+    if table.uint32(2) >= max(buffers, 1):
+        broken("is damaged: a tensor's buffer does not exist")
+    scales, blockwise = 0, False
+    quantization = table.table(4)
+    if quantization is not None:
+        for field, width in ((0, 4), (1, 4), (3, 8)):
+            quantization.vector(field, width)
+        scales = quantization.vector(2, 4)[1]
+        quantization.int32(6)
+        details = quantization.table(5)
+        if details is not None:
+            blockwise = quantization.byte(4) >= _BLOCKWISE
+            if not blockwise:
+                details.vector(0, 1)
+    _sparsity(table.table(6))
+    for variant in table.tables(9):
+        variant.int32s(0)
+        variant.byte(1)
+        variant.byte(2)
+    return _Tensor(table.byte(1), scales, blockwise, table.uint32(10) != 0)
+
+
+def _sparsity(table: Table | None) -> None:
+    if table is None:
+        return
+    table.int32s(0)
+    table.int32s(1)
+    for dimension in table.tables(2):
+        dimension.byte(0)
+        dimension.int32(1)
+        for field in (2, 4):
+            indices = dimension.table(field + 1)
+            width = _SPARSE_INDICES.get(dimension.byte(field))
+            if indices is not None and width:
+                indices.vector(0, width)
+
+
+def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: list[_Tensor]) -> bool:
+    """Checks an operator; says whether it is a dense layer on floats with a scale for each channel."""
+    index = table.uint32(0)
+    if index >= len(codes):
+        broken("is damaged: an operator's code does not exist")
+    inputs, outputs = table.int32s(1), table.int32s(2)
+    _check_indices(inputs, len(tensors), -1)  # -1 stands for an optional input that is not given
+    _check_indices(outputs, len(tensors), 0)
+    _check_indices(table.int32s(8), len(tensors), -1)
+    table.vector(5, 1)
+    table.byte(6)
+    if table.vector(7, 1)[1] > len(inputs):
+        broken("is damaged: an operator changes more inputs than it has")
+    for kind, field, known in ((3, 4, OPTIONS), (11, 12, OPTIONS_2)):
+        _options(table.table(field), known, table.byte(kind))
+    if table.uint64(9) > 1 or table.uint64(10) > 1:
+        broken("keeps a custom op's options behind its end")
+    if codes[index][0] != OPS[_FULLY_CONNECTED] or len(inputs) < 2 or min(inputs[:2]) < 0:
+        return False
+    given, weights = tensors[inputs[0]], tensors[inputs[1]]
+    return given.type == _FLOAT32 and weights.type in (_INT8, _INT4) and weights.scales > 1
+
+
+def _options(table: Table | None, known: list[str], kind: int) -> None:
+    if table is None:
+        return
+    for field, letter in enumerate(known[kind] if 0 < kind < len(known) else ""):
+        if letter in "1248":
+            table.has(field, _WIDTHS[letter])
+        elif letter == "s":
+            table.text(field)
+        elif letter in _WIDTHS:
+            table.vector(field, _WIDTHS[letter])
+
+
+def _check_indices(indices: tuple[int, ...], count: int, least: int) -> None:
+    if indices and not (least <= min(indices) and max(indices) < count):
+        broken("is damaged: it names a tensor that does not exist")
+
+
+def _signatures(model: Table, tensor_counts: list[int]) -> None:
+    for signature in model.tables(7):
+        signature.text(2)
+        subgraph = signature.uint32(4)
+        if subgraph >= len(tensor_counts):
+            broken("is damaged: a signature's graph does not exist")
+        for field in (0, 1):
+            for entry in signature.tables(field):
+                entry.text(0)
+                if entry.uint32(1) >= tensor_counts[subgraph]:
+                    broken("is damaged: a signature names a tensor that does not exist")
+
+
+def _min_runtime_version(content: bytes, model: Table, buffers: list[tuple[int, int]]) -> str:
+    found = ""
+    for metadata in model.tables(6):
+        buffer = metadata.uint32(1)
+        if buffer >= len(buffers):
+            broken("is damaged: metadata names a buffer that does not exist")
+        if metadata.text(0) == "min_runtime_version":
+            start, size = buffers[buffer]
+            found = content[start : start + min(size, 40)].split(b"\0")[0].decode("ascii", "replace")
+    return found

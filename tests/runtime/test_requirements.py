@@ -1,0 +1,302 @@
+"""Will it run here: verdicts on files that do and do not, and readers that nothing gets past."""
+
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.tiny_files import flatbuffer, onnx_identity, tflite_with_op, tflite_with_type
+from runtime.errors import BundleError
+from runtime.requirements import engine_problem, verdict
+from runtime.requirements.onnx import read_onnx
+from runtime.requirements.tflite import read_tflite
+from tests.bundles import MODELS
+
+TFLITE_FILES = sorted(MODELS.glob("*.tflite"))
+ONNX_FILES = sorted(MODELS.glob("*.onnx"))
+NEWEST = {"litert": "2.3.0", "tflite-runtime": "2.14.0", "onnxruntime": "1.31.1"}
+
+
+def judged(content, engine, version=None, numpy="1.26.4"):
+    form = "onnx" if engine == "onnxruntime" else "tflite"
+    return verdict(content, form, engine, version or NEWEST[engine], numpy)
+
+
+@pytest.mark.parametrize("path", TFLITE_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("engine", ["litert", "tflite-runtime"])
+def test_nothing_speaks_against_what_runs(path, engine):
+    assert judged(path.read_bytes(), engine) is None
+
+
+@pytest.mark.parametrize("path", ONNX_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("version", ["1.16.3", "1.20.1", "1.31.1", "99.0", None, "unknown"])
+def test_nothing_speaks_against_an_onnx_file_that_runs(path, version):
+    assert verdict(path.read_bytes(), "onnx", "onnxruntime", version, "1.26.4") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "engine", "version", "words"),
+    [
+        (tflite_with_op(9, 12), "tflite-runtime", "2.14.0",
+         r"needs FULLY_CONNECTED version 12, tflite-runtime 2\.14\.0 has it up to version 10; run it with ai-edge"),
+        (tflite_with_op(9, 14), "litert", "2.0.2", "has it up to version 13; run: pip install -U ai-edge-litert"),
+        (tflite_with_op(206, 1), "tflite-runtime", "2.14.0", "STABLEHLO_COMPOSITE version 1, .* does not have it"),
+        (tflite_with_op(250, 1), "litert", "2.3.0", "op 250 version 1, .* does not have it"),
+        (tflite_with_type(18), "tflite-runtime", "2.14.0", "tensors of bfloat16, .* does not know them"),
+        (tflite_with_type(99), "litert", "2.3.0", "tensors of type 99"),
+        (onnx_identity(13, {"": 13}), "onnxruntime", "1.20.1", "IR version 13, onnxruntime 1.20.1 has up to 10"),
+        (onnx_identity(8, {"": 21}), "onnxruntime", "1.16.0", "needs opset 21, .* has up to 19; .*older opset"),
+        (onnx_identity(8, {"ai.onnx": 21}), "onnxruntime", "1.16.0", "needs opset 21"),
+        (onnx_identity(8, {"": 13, "ai.onnx.ml": 4}), "onnxruntime", "1.16.0", "opset 4 of ai.onnx.ml"),
+        (onnx_identity(8, {"": 13, "com.example": 1}, "Magic", "com.example"), "onnxruntime", "1.31.1",
+         "the custom op 'Magic' of the domain 'com.example'"),
+        (b"", "litert", "2.3.0", "truncated or damaged"),
+        (b"", "onnxruntime", "1.31.1", "truncated or damaged"),
+        (b"TFL3" * 100, "litert", "2.3.0", "the file .*; copy or export it again"),
+        (b"not a model at all", "onnxruntime", "1.31.1", "the file .*; copy or export it again"),
+    ],
+)  # fmt: skip
+def test_what_speaks_against_a_file_is_said_with_the_fix(content, engine, version, words):
+    import re
+
+    assert re.search(words, judged(content, engine, version) or "runs")
+
+
+def test_an_unknown_or_newer_release_is_trusted_to_refuse_by_itself():
+    content = tflite_with_op(9, 30)
+    assert judged(content, "litert") and judged(content, "litert", "2.0.2")
+    for version in ("9.1.0", "unknown", "nightly"):
+        assert judged(content, "litert", version) is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "numpy", "words"),
+    [
+        (
+            "tflite-runtime",
+            "2.14.0",
+            "2.1.0",
+            "numpy 2.1.0; run: pip install 'numpy<2', or use ai-edge-litert",
+        ),
+        ("litert", "1.0.1", "2.0.0", "numpy 2.0.0; .*or pip install -U ai-edge-litert"),
+        ("onnxruntime", "1.15.1", "1.26.4", "older than 1.16, .*; run: pip install -U onnxruntime"),
+        ("tflite-runtime", "2.5.0", "1.26.4", "older than 2.14"),
+        ("litert", "1.1.2", "2.1.0", None),
+        ("onnxruntime", "1.16.3", "2.1.0", None),
+        ("litert", None, "2.1.0", None),
+        ("tflite-runtime", "2.14.0", "1.26.4", None),
+    ],
+)
+def test_an_engine_that_cannot_work_here_is_named(engine, version, numpy, words):
+    import re
+
+    found = engine_problem(engine, version, numpy)
+    assert found is None if words is None else re.search(words, found)
+
+
+# --- .tflite: what the tensors say
+
+
+def dense(weight_scales=1, input_type=0, weight_type=9, min_version=None, buffer=None, details=None):
+    """A graph of one dense layer."""
+    quantization = {2: ("f", [0.5] * weight_scales), 3: ("q", [0] * weight_scales)}
+    if details is not None:
+        quantization |= {4: ("B", details), 5: {0: ("I", 0)}}
+    tensors = [
+        {0: ("i", [1, 4]), 1: ("b", input_type), 3: b"x"},
+        {0: ("i", [4, 4]), 1: ("b", weight_type), 3: b"w", 4: quantization},
+        {0: ("i", [1, 4]), 1: ("b", 0), 3: b"y"},
+    ]
+    operator = {0: ("I", 0), 1: ("i", [0, 1, -1]), 2: ("i", [2]), 3: ("B", 8), 4: {0: ("b", 0)}}
+    model = {
+        0: ("I", 3), 1: [{0: ("b", 9), 2: ("i", 1)}],
+        2: [{0: tensors, 1: ("i", [0]), 2: ("i", [2]), 3: [operator]}], 4: [{}, buffer or {}],
+    }  # fmt: skip
+    if min_version:
+        model[4].append({0: ("B", list(min_version.encode()))})
+        model[6] = [{0: b"min_runtime_version", 1: ("I", 2)}]
+    return flatbuffer(model, b"TFL3")
+
+
+def test_a_dense_layer_that_would_answer_garbage_is_found_by_its_tensors():
+    content = dense(weight_scales=4)
+    assert "scale for each channel" in judged(content, "tflite-runtime")
+    assert "garbage" in judged(content, "tflite-runtime", "unknown")
+    assert judged(content, "litert") is None and judged(content, "litert", "1.0.1") is None
+    assert judged(dense(weight_scales=1), "tflite-runtime") is None
+    assert (
+        judged(dense(weight_scales=4, input_type=9), "tflite-runtime") is None
+    )  # static int8 is right there
+
+
+def test_the_version_that_a_converter_asks_for_is_kept():
+    assert "needs TensorFlow Lite '2.17.0'" in judged(dense(min_version="2.17.0"), "tflite-runtime")
+    assert judged(dense(min_version="2.14.0"), "tflite-runtime") is None
+    assert judged(dense(min_version="2.17.0"), "litert") is None
+    assert read_tflite(dense(min_version="1.5.0\0\0")).min_runtime_version == "1.5.0"
+
+
+def test_weights_outside_of_the_file_are_refused():
+    assert "weights lie behind its end" in judged(dense(buffer={1: ("Q", 4096), 2: ("Q", 64)}), "litert")
+    elsewhere = {0: ("I", 3), 2: [{0: [{10: ("I", 1)}]}], 4: [{}]}
+    assert "outside of itself" in judged(flatbuffer(elsewhere, b"TFL3"), "litert")
+
+
+def test_weights_behind_the_flatbuffer_in_the_same_file_are_taken():
+    content = dense(buffer={1: ("Q", 256), 2: ("Q", 64)})
+    assert judged(content + bytes(1024 - len(content)), "litert") is None
+
+
+def test_blockwise_scales_are_refused_where_nobody_reads_them():
+    assert "scale for each block" in judged(dense(details=2), "tflite-runtime")
+    assert judged(dense(details=2), "litert") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({0: ("I", 4)}, "schema version 4"),
+        ({2: []}, "no graph"),
+        ({2: [{0: [], 1: ("i", [0])}]}, "names a tensor that does not exist"),
+        ({2: [{0: [{2: ("I", 9)}]}]}, "buffer does not exist"),
+        ({2: [{3: [{0: ("I", 5)}]}]}, "operator's code does not exist"),
+        ({6: [{0: b"m", 1: ("I", 7)}]}, "metadata names a buffer"),
+        ({7: [{2: b"s", 4: ("I", 3)}]}, "signature's graph does not exist"),
+        ({7: [{0: [{0: b"x", 1: ("I", 8)}]}]}, "signature names a tensor"),
+    ],
+)
+def test_an_index_that_leads_nowhere_is_refused(change, words):
+    model = {0: ("I", 3), 1: [{0: ("b", 9)}], 2: [{0: []}], 4: [{}]} | change
+    with pytest.raises(BundleError, match=words):
+        read_tflite(flatbuffer(model, b"TFL3"))
+
+
+def test_many_offsets_to_one_table_end_soon():
+    many = 400_000
+    content = bytearray(flatbuffer({0: ("I", 3), 1: [{0: ("b", 9)}] * 2, 4: []}, b"TFL3"))
+    # A vector of operator codes that all point to the first one.
+    at = len(content) + (-len(content)) % 4
+    content += bytes(at - len(content))
+    root = struct.unpack_from("<I", content)[0]
+    vtable = root - struct.unpack_from("<i", content, root)[0]
+    place = root + struct.unpack_from("<H", content, vtable + 6)[0]
+    old = place + struct.unpack_from("<I", content, place)[0]
+    table = old + 4 + struct.unpack_from("<I", content, old + 4)[0]
+    content += struct.pack("<I", many)
+    content += b"".join(struct.pack("<I", (table - (at + 4 + 4 * index)) % 2**32) for index in range(many))
+    struct.pack_into("<I", content, place, at - place)
+    with pytest.raises(BundleError):
+        read_tflite(bytes(content))
+
+
+# --- nothing but a verdict comes of any bytes
+
+
+@pytest.mark.parametrize("path", TFLITE_FILES, ids=lambda path: path.name)
+def test_no_truncated_tflite_file_is_let_through(path):
+    sound = path.read_bytes()
+    # The last bytes may be padding that nothing refers to.
+    for size in (*range(0, 200), *range(200, len(sound) - 16, 97)):
+        assert judged(sound[:size], "tflite-runtime"), size
+
+
+def test_tflite_runtime_survives_every_damaged_file_that_is_let_through():
+    """Without the reader, most of these kill the process; here it lives, whatever the engine then says."""
+    program = (
+        "import sys, random\n"
+        "from runtime.backends import open_backend\n"
+        "from runtime.errors import EdgeProofError\n"
+        "sound = open(sys.argv[1], 'rb').read(); chance = random.Random(7); structure = len(sound) // 4\n"
+        "for turn in range(400):\n"
+        "    content = bytearray(sound)\n"
+        "    if turn % 2: content = content[: chance.randrange(len(content) - 16)]\n"
+        "    else: at = chance.randrange(len(content) - 64); content[at : at + 64] = bytes(64)\n"
+        "    if bytes(content) == sound: continue\n"
+        "    try: open_backend('tflite-runtime', bytes(content))\n"
+        "    except EdgeProofError: pass\n"
+        "print('alive')"
+    )
+    for path in TFLITE_FILES:
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+        )
+        assert done.stdout.strip() == "alive", (path.name, done.returncode, done.stderr[-300:])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=600), st.sampled_from(["litert", "tflite-runtime", "onnxruntime"]))
+def test_any_bytes_get_a_verdict(content, engine):
+    assert judged(content, engine) is None or isinstance(judged(content, engine), str)
+    judged(b"\x10\0\0\0TFL3" + content, engine)
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=8)), min_size=1, max_size=8
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from([*TFLITE_FILES, *ONNX_FILES]), CHANGES, st.integers(0, 1 << 20))
+def test_a_changed_file_gets_a_verdict(path, changes, cut):
+    content = bytearray(path.read_bytes())
+    for at, new in changes:
+        at %= len(content)
+        content[at : at + len(new)] = new
+    content = bytes(content[: cut % len(content)] if cut % 3 else content)
+    engine = "onnxruntime" if path.suffix == ".onnx" else "tflite-runtime"
+    found = judged(content, engine)
+    assert found is None or found.isprintable()
+
+
+# --- .onnx
+
+
+@pytest.mark.parametrize("path", ONNX_FILES, ids=lambda path: path.name)
+def test_the_reader_finds_what_onnx_finds(path):
+    model, found = onnx.load(path), read_onnx(path.read_bytes())
+    assert found.ir_version == model.ir_version
+    assert found.opsets == {entry.domain: entry.version for entry in model.opset_import}
+    assert found.ops == {(node.domain, node.op_type) for node in model.graph.node}
+    assert not found.external and not found.functions
+
+
+def test_onnx_data_outside_of_the_file_is_refused():
+    weights = onnx.numpy_helper.from_array(np.zeros(4, np.float32), "w")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    entry = weights.external_data.add()
+    entry.key, entry.value = "location", "../../etc/passwd"
+    for field in ("initializer", "attribute"):
+        node = onnx.helper.make_node("Identity", ["x"], ["y"])
+        initializers = [weights] if field == "initializer" else []
+        if field == "attribute":
+            node = onnx.helper.make_node("Constant", [], ["y"], value=weights)
+        graph = onnx.helper.make_graph([node], "g", [], [], initializers)
+        content = onnx.helper.make_model(graph).SerializeToString()
+        assert "data in other files" in judged(content, "onnxruntime")
+
+
+def test_ops_in_nested_graphs_and_functions_are_seen():
+    inner = onnx.helper.make_graph([onnx.helper.make_node("Magic", [], ["z"], domain="far")], "inner", [], [])
+    branch = onnx.helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
+    model = onnx.helper.make_model(onnx.helper.make_graph([branch], "g", [], []), ir_version=8)
+    assert read_onnx(model.SerializeToString()).ops == {("", "If"), ("far", "Magic")}
+    assert "domain 'far'" in judged(model.SerializeToString(), "onnxruntime")
+    node = onnx.helper.make_node("Relu", ["a"], ["b"])
+    own = onnx.helper.make_function("far", "Magic", ["a"], ["b"], [node], [onnx.helper.make_opsetid("", 13)])
+    model.functions.append(own)
+    del model.opset_import[:]
+    model.opset_import.extend([onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("far", 1)])
+    assert judged(model.SerializeToString(), "onnxruntime", "1.31.1") is None
+
+
+def test_graphs_in_graphs_end_somewhere():
+    graph = onnx.helper.make_graph([], "leaf", [], [])
+    for _ in range(25):
+        graph = onnx.helper.make_graph([onnx.helper.make_node("If", [], [], then_branch=graph)], "g", [], [])
+    with pytest.raises(BundleError, match="graphs inside of graphs"):
+        read_onnx(onnx.helper.make_model(graph).SerializeToString())
