@@ -8,9 +8,14 @@ from runtime.command import run_command
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Import the command line only here, where Ctrl-C is already handled: it takes a second."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ("keygen", "sign"):
+        from export.sign import main as sign
+
+        return sign(arguments)
     from export.command import main as export
 
-    return export(argv)
+    return export(arguments)
 
 
 if __name__ == "__main__":

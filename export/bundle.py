@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from export import report
+from export import recorded, report
 from export.original import Original
 from export.report import Row
 from export.targets import TARGETS
-from export.verify import tolerance
+from export.verify import spread, tolerance
 from runtime import manifest as contract
 from runtime.atomic import replace_folder, write_file
+from runtime.golden import contract_digest
 from runtime.manifest_json import to_json
 from runtime.version import __version__
 
@@ -33,8 +34,8 @@ def pack(
 ) -> Path | None:
     """Turn the staging folder that holds `files` into the model's bundle; None, and nothing changed, if none passed.
 
-    `golden` holds each variant's own answers to the golden inputs, float32 [32, k]; `state` is what the bundle
-    was made from (`export.state`), so that a later run can tell that nothing changed.
+    `golden` holds the variants' own answers to the golden inputs (`Plan.golden`), float32 [32, k]; `state` is what
+    the bundle was made from (`export.state`), so that a later run can tell that nothing changed.
     """
     passed = {
         name: tuple(row.engine for row in rows if row.variant == name and row.status == "ok")
@@ -45,9 +46,12 @@ def pack(
         return None
     folder = next(iter(files.values())).parent
     _remove_others(folder, {files[name] for name in passed})
-    _write_golden(folder / "golden.npz", original, {name: golden[name] for name in passed})
     write_file(folder / "report.json", report.to_json(rows, state=state))
-    text = to_json(_manifest(original, passed, files, folder))
+    manifest = _manifest(original, passed, files, folder)
+    answers = {name: found for name, found in golden.items() if name.split("/")[0] in passed}
+    write_file(folder / manifest.golden, _golden(original, answers, contract_digest(manifest)))
+    named = dict(manifest.files) | {manifest.golden: _file_record(folder / manifest.golden)}
+    text = to_json(manifest._replace(files=dict(sorted(named.items()))))
     write_file(folder / contract.MANIFEST_NAME, text.encode())
     folder.chmod(0o755)
     target = out / original.name / "bundle"
@@ -70,16 +74,17 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _write_golden(path: Path, original: Original, answers: dict[str, np.ndarray]) -> None:
+def _golden(original: Original, answers: dict[str, np.ndarray], contract_digest: np.ndarray) -> bytes:
     inputs, outputs = original.golden()
     content = io.BytesIO()
     np.savez_compressed(
         content,
         inputs=inputs,
         outputs=outputs,
+        contract=contract_digest,
         **{f"outputs/{name}": found for name, found in answers.items()},
     )
-    write_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def _manifest(
@@ -119,6 +124,7 @@ def _manifest(
                 outputs=outputs,
                 tolerance=tolerance(original, TARGETS[name]),
                 converter=f"{TARGETS[name].converter} {version(TARGETS[name].converter)}",
+                recorded=recorded.limits(TARGETS[name], spread(original)),
             )
             for name, engines in passed.items()
         },

@@ -133,13 +133,14 @@ class Plan:
         return row
 
     def golden(self, results: Results) -> dict[str, np.ndarray]:
-        """Each variant's own answers to the golden inputs, on the first engine that passed it."""
+        """Each variant's own answers to the golden inputs on its first engine, and as <variant>/<engine> on others."""
         answers: dict[str, np.ndarray] = {}
         for target in self.targets:
             for engine in target.engines:
                 verified = results.get(self.key("verify", target.name, engine))
                 if verified is not None and verified.ok:
-                    answers.setdefault(target.name, verified.value["golden_outputs"])
+                    name = f"{target.name}/{engine}" if target.name in answers else target.name
+                    answers[name] = verified.value["golden_outputs"]
         return answers
 
     def keep_ranges(self, results: Results) -> None:

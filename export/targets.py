@@ -51,7 +51,12 @@ class Target:
 
 
 FLOAT32 = Tolerance(1e-5, 0.9995, "the same float32 arithmetic in another order of additions")
-FLOAT16 = Tolerance(5e-3, 0.998, "weights keep 11 significant bits; ONNX also computes in them")
+FLOAT16 = Tolerance(5e-3, 0.998, "weights keep 11 significant bits")
+ONNX_FLOAT16 = Tolerance(
+    2e-2,
+    0.998,
+    "weights keep 11 significant bits; a processor that can, such as a Pi 5's, computes in them too",
+)
 DYNAMIC = Tolerance(
     0.20, 0.99, "8-bit weights, activations rounded at each call: samples near a decision move"
 )
@@ -72,7 +77,7 @@ _TARGETS = (
     Target("tflite", "int8", "export.tflite:int8", _AEQ, "tflite-float32", "device", _LITERT, INT8, True),
     Target("tflite", "int16x8", "export.tflite:int16x8", _AEQ, "tflite-float32", "device", _LITERT, INT16X8, True),
     Target("onnx", "float32", "export.onnx:float32", "tf2onnx", "saved_model", "keras", _ONNX, FLOAT32),
-    Target("onnx", "float16", "export.onnx:float16", "onnxruntime", "onnx-float32", "device", _ONNX, FLOAT16),
+    Target("onnx", "float16", "export.onnx:float16", "onnxruntime", "onnx-float32", "device", _ONNX, ONNX_FLOAT16),
     Target("onnx", "dynamic", "export.onnx:dynamic", "onnxruntime", "onnx-float32", "device", _ONNX, DYNAMIC),
     Target("onnx", "int8", "export.onnx:int8", "onnxruntime", "onnx-float32", "device", _ONNX, INT8, True),
 )  # fmt: skip

@@ -14,6 +14,9 @@ COMMANDS = {
     "predict": "answer for files: images, tables, arrays",
     "bench": "latency and throughput of the variants on this device",
     "compare": "size, accuracy, parity and latency of all variants side by side, and which to ship",
+    "select": "measure what may run here, choose, and remember it for load(…, variant='auto')",
+    "pack": "write a bundle as one .zip",
+    "install": "put a bundle into its place on a device, whole or not at all",
 }
 
 

@@ -1,15 +1,22 @@
-"""Reads a bundle: its manifest, and its files only as bytes whose SHA-256 the manifest names."""
+"""Reads a bundle, a folder or one .zip: its manifest, and its files only as bytes whose SHA-256 the manifest names."""
 
 import errno
 import os
 import stat
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.archive import Archive
 from runtime.errors import BundleError
-from runtime.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest
+from runtime.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, SIGNATURE_NAME, Manifest
 from runtime.manifest_json import from_json
+
+SIGNATURE_BYTES = 64
+_MAX_FILES = 10_002
+_REPLACE = "copy or export the bundle again"
 
 
 class Bundle(NamedTuple):
@@ -18,6 +25,7 @@ class Bundle(NamedTuple):
     path: Path
     manifest: Manifest
     digest: str
+    read_member: Callable[[str, int], bytes]  # (name, limit) -> at most limit + 1 bytes, unchecked
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, read once; BundleError where they are not those the manifest names."""
@@ -25,7 +33,7 @@ class Bundle(NamedTuple):
         if record is None:
             raise BundleError(f"{self.path}: the manifest names no file {name!r}")
         where = f"{self.path / name}"
-        content = _read_inside(self.path, name, record.size_bytes)
+        content = self.read_member(name, record.size_bytes)
         if len(content) != record.size_bytes:
             size = f"more than {record.size_bytes}" if len(content) > record.size_bytes else str(len(content))
             raise BundleError(f"{where}: has {size} bytes, the manifest says {record.size_bytes}; {_REPLACE}")
@@ -33,23 +41,76 @@ class Bundle(NamedTuple):
             raise BundleError(f"{where}: damaged, its SHA-256 is not the manifest's; {_REPLACE}")
         return content
 
+    def read_manifest(self) -> bytes:
+        """The bytes of manifest.json, those that `manifest` was read from."""
+        content = self.read_member(MANIFEST_NAME, MAX_MANIFEST_BYTES)
+        if sha256(content).hexdigest() != self.digest:
+            raise BundleError(f"{self.path / MANIFEST_NAME}: has changed since it was opened; try again")
+        return content
 
-_REPLACE = "copy or export the bundle again"
+    def read_signature(self) -> bytes | None:
+        """The bytes of the manifest's signature, unchecked; None where the bundle is not signed."""
+        try:
+            return self.read_member(SIGNATURE_NAME, SIGNATURE_BYTES)
+        except _Missing:
+            return None
+
+
+class _Missing(BundleError):
+    """A file of the bundle is not there."""
 
 
 def open_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Opens a bundle folder and reads its manifest; BundleError where it is missing, damaged or unknown."""
-    folder = Path(path)
-    if not folder.is_dir():
-        problem = "is a file, a bundle is a folder" if folder.exists() else "does not exist"
-        raise BundleError(f"{folder}: {problem}; a bundle is made by `python -m export`")
-    content = _read_inside(folder, MANIFEST_NAME, MAX_MANIFEST_BYTES)
-    return Bundle(folder, from_json(content, str(folder / MANIFEST_NAME)), sha256(content).hexdigest())
+    """Opens a bundle and reads its manifest; BundleError where it is missing, damaged or unknown."""
+    where = Path(path)
+    archive = None
+    read_member: Callable[[str, int], bytes]
+    if where.is_dir():
+        read_member = partial(_read_inside, where)
+    elif where.is_file():
+        archive = Archive(
+            partial(_read_at, where), where.stat().st_size, str(where), _MAX_FILES, deflated=False
+        )
+        read_member = partial(_read_zipped, where, archive)
+    else:
+        problem = "is neither a file nor a folder" if where.exists() else "does not exist"
+        raise BundleError(f"{where}: {problem}; a bundle is made by `python -m export`")
+    content = read_member(MANIFEST_NAME, MAX_MANIFEST_BYTES)
+    manifest = from_json(content, str(where / MANIFEST_NAME))
+    if archive is not None:
+        # In a folder other files may lie about; in an archive that somebody packed they are no accident.
+        strange = set(archive.members) - set(manifest.files) - {MANIFEST_NAME, SIGNATURE_NAME}
+        if strange:
+            raise BundleError(
+                f"{where}: holds {min(strange)[:80]!r}, which its manifest does not name; {_REPLACE}"
+            )
+    return Bundle(where, manifest, sha256(content).hexdigest(), read_member)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """The manifest of the bundle at `path`, checked against docs/bundle.md; BundleError where it does not fit."""
     return open_bundle(path).manifest
+
+
+def _read_zipped(path: Path, archive: Archive, name: str, limit: int) -> bytes:
+    """A member of an archive that is at most limit + 1 bytes long."""
+    member = archive.members.get(name)
+    if member is None:
+        raise _Missing(f"{path / name}: missing; {_REPLACE}")
+    if member.size_bytes > limit + 1:
+        raise BundleError(f"{path / name}: has {member.size_bytes} bytes, allowed are {limit}; {_REPLACE}")
+    return archive.read(name)
+
+
+def _read_at(path: Path, offset: int, count: int) -> bytes:
+    """Up to `count` bytes of a file. It is opened anew each time: what changes meanwhile fails its SHA-256."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            # As read(), which takes memory for all that is asked for, there or not.
+            return file.read(max(0, min(count, os.fstat(file.fileno()).st_size - offset)))
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _read_inside(folder: Path, name: str, limit: int) -> bytes:
@@ -71,7 +132,7 @@ def _read_inside(folder: Path, name: str, limit: int) -> bytes:
             # The file's own size too: read() takes memory for all that is asked for, there or not.
             return file.read(min(limit, found.st_size) + 1)
     except FileNotFoundError:
-        raise BundleError(f"{where}: missing; {_REPLACE}") from None
+        raise _Missing(f"{where}: missing; {_REPLACE}") from None
     except OSError as error:
         link = error.errno in (errno.ELOOP, errno.ENOTDIR)
         problem = (

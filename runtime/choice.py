@@ -22,7 +22,8 @@ def best(rows: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
     before = _reference(sound)
     good = [row for row in sound if within_gate(row, before)]
     if not good:
-        return None, f"no variant keeps the original's {sound[0]['metric_name']} of {before:.4g} on this data"
+        known = "" if before is None else f" of {before:.4g}"
+        return None, f"no variant keeps the original's {sound[0]['metric_name']}{known} on this data"
     fastest = min(good, key=lambda row: row["latency_us_p50"])
     close = [row for row in good if row["latency_us_p50"] <= fastest["latency_us_p50"] * (1 + _TIE)]
     chosen = min(close, key=lambda row: (row["size_bytes"], row["latency_us_p50"]))
@@ -36,17 +37,18 @@ def best(rows: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
     return chosen, why
 
 
-def _reference(rows: list[dict[str, Any]]) -> float:
+def _reference(rows: list[dict[str, Any]]) -> float | None:
     measured = [row for row in rows if row["metric"] is not None]
     plain = [row["metric"] for row in measured if row["variant"].endswith("-float32")]
-    return float(plain[0] if plain else rows[0]["metric_original"])
+    found = plain[0] if plain else rows[0]["metric_original"]
+    return None if found is None else float(found)
 
 
-def within_gate(row: dict[str, Any], before: float) -> bool:
+def within_gate(row: dict[str, Any], before: float | None) -> bool:
     """Whether a row's metric is as good as `before`, within what export allows; True where not measured."""
     metric = row["metric"]
-    if metric is None:
-        return True
+    if metric is None or before is None:
+        return True  # a user's own model may never have been measured
     if row["metric_name"] == "accuracy":
         return bool(before - metric <= MAX_ACCURACY_DROP + 1e-9)
     return bool(metric <= before * (1 + MAX_RMSE_RISE))

@@ -1,27 +1,40 @@
 """Golden samples: fixed inputs, the original's outputs, and each variant's own outputs at export."""
 
-import zipfile
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from io import BytesIO
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from runtime.archive import Archive
 from runtime.bundle import Bundle
-from runtime.errors import BundleError
+from runtime.errors import BundleError, first_line
+from runtime.manifest import Manifest
 
-RECORDED = "outputs/"  # + variant: what that variant itself answered when it was exported
+# + variant: what that variant itself answered at export, on its first engine; + "/" + engine for the others.
+RECORDED = "outputs/"
+CONTRACT = "contract"
 _MAX_BYTES = 64 << 20
 _MAX_ARRAYS = 1000
 
 
 class Golden(NamedTuple):
-    """`inputs` raw as `predict` takes them [n, …], `outputs` the original's float32 [n, k], `recorded` by variant."""
+    """`inputs` raw as `predict` takes them [n, …], and `outputs`, the original's for them: float32 [n, k].
+
+    `recorded` holds what the variants themselves answered at export.
+    """
 
     inputs: np.ndarray
     outputs: np.ndarray
     recorded: Mapping[str, np.ndarray]
+
+    def recordings(self, variant: str) -> list[np.ndarray]:
+        """What a variant answered at export, on each of its engines: float32 [n, k]."""
+        names = (name for name in self.recorded if name == variant or name.startswith(f"{variant}/"))
+        return [self.recorded[name] for name in names]
 
 
 def read_golden(bundle: Bundle) -> Golden:
@@ -44,30 +57,49 @@ def read_golden(bundle: Bundle) -> Golden:
             raise BundleError(
                 f"{where}: outputs are {array.dtype} {list(array.shape)}, not what the manifest says"
             )
+    if CONTRACT in arrays and not np.array_equal(arrays[CONTRACT], contract_digest(manifest)):
+        raise BundleError(
+            f"{where}: recorded for other labels, another unit or other columns than the manifest names; "
+            "export the bundle again"
+        )
     return Golden(inputs, outputs, recorded)
+
+
+def contract_digest(manifest: Manifest) -> np.ndarray:
+    """SHA-256 of all that `predict` promises besides its numbers: labels, unit, columns …; uint8 [32].
+
+    Golden samples hold it, so that a manifest in which two labels were swapped does not fit them.
+    """
+    wanted, given = manifest.input, manifest.output
+    low, high = (None if bound is None else float(bound) for bound in (wanted.low, wanted.high))
+    values = (
+        manifest.task, manifest.labels, manifest.unit,
+        wanted.kind, wanted.name, wanted.shape, wanted.dtype, low, high, wanted.columns,
+        given.name, given.shape,
+    )  # fmt: skip
+    text = json.dumps(values, separators=(",", ":"))
+    return np.frombuffer(sha256(text.encode()).digest(), np.uint8)
 
 
 def parse_arrays(content: bytes, where: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz from its bytes: plain numbers only, no pickle, sizes bounded before memory is taken."""
+    archive = Archive(
+        lambda at, size: content[at : at + size], len(content), where, _MAX_ARRAYS, deflated=True
+    )
+    if sum(member.size_bytes for member in archive.members.values()) > _MAX_BYTES:
+        raise archive.broken(f"more than {_MAX_BYTES} bytes when unpacked")
     try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            members = archive.infolist()
-            if len(members) > _MAX_ARRAYS or sum(member.file_size for member in members) > _MAX_BYTES:
-                raise BundleError(
-                    f"{where}: more than {_MAX_ARRAYS} arrays or {_MAX_BYTES} bytes when unpacked"
-                )
-            arrays = {}
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if name in arrays:
-                    raise BundleError(f"{where}: the array {name[:80]!r} appears twice")
-                # The size in a zip's directory is a claim; read() stops there and checks the CRC.
-                arrays[name] = _parse_npy(archive.read(member))
-            return arrays
+        return {_array_name(name): _parse_npy(archive.read(name)) for name in archive.members}
     except BundleError:
         raise
-    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged bytes
-        raise BundleError(f"{where}: not a sound .npz file ({error})") from None
+    except Exception as error:  # numpy raises a dozen kinds on damaged headers
+        raise BundleError(f"{where}: not a sound .npz file ({first_line(error)})") from None
+
+
+def _array_name(member: str) -> str:
+    if not member.endswith(".npy"):
+        raise ValueError(f"the member {member[:80]!r} is no array")
+    return member[: -len(".npy")]
 
 
 def _parse_npy(content: bytes) -> np.ndarray:

@@ -5,10 +5,11 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from runtime.parity import Tolerance
+from runtime.parity import Recorded, Tolerance
 
 MANIFEST_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.json.sig"
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 2 << 30  # a flatbuffer and a protobuf both end there
 FORMATS = ("saved_model", "tflite", "onnx")
@@ -65,7 +66,10 @@ class FileRecord(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One file built for one target, the engines it was verified on, and its tolerance to the original."""
+    """One file built for one target, the engines it was verified on, and what it is held to.
+
+    `tolerance` bounds its distance to the original, `recorded` that to its own answers at export.
+    """
 
     name: str
     format: str
@@ -76,10 +80,11 @@ class Variant(NamedTuple):
     outputs: Mapping[str, TensorSpec]
     tolerance: Tolerance
     converter: str
+    recorded: Recorded | None = None
 
 
 class Manifest(NamedTuple):
-    """The whole of manifest.json."""
+    """The whole of manifest.json. `bundle_version` counts up; 0 where it was never set."""
 
     manifest_version: int
     producer: Mapping[str, str]
@@ -94,3 +99,4 @@ class Manifest(NamedTuple):
     golden: str
     files: Mapping[str, FileRecord]
     variants: Mapping[str, Variant]
+    bundle_version: int = 0

@@ -11,6 +11,7 @@ from runtime.manifest import (
     MANIFEST_VERSION,
     MAX_FILE_BYTES,
     MAX_MANIFEST_BYTES,
+    SIGNATURE_NAME,
     TASKS,
     FileRecord,
     InputRecord,
@@ -20,7 +21,7 @@ from runtime.manifest import (
     TensorSpec,
     Variant,
 )
-from runtime.parity import Tolerance
+from runtime.parity import Recorded, Tolerance
 from runtime.strict_json import Fields, parse_object
 
 _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -90,6 +91,7 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         golden=golden,
         files=files,
         variants=variants,
+        bundle_version=top.integer("bundle_version", 0, 1 << 53) if "bundle_version" in top else 0,
     )
 
 
@@ -128,7 +130,7 @@ def _original(fields: Fields) -> Original:
 def _files(fields: Fields) -> dict[str, FileRecord]:
     found = {}
     for path in fields:
-        if not _is_safe(path) or path == MANIFEST_NAME:
+        if not is_safe_path(path) or path in (MANIFEST_NAME, SIGNATURE_NAME):
             fields.refuse(path[:80], "is not a file name that a bundle may hold")
         record = fields.fields(path)
         found[path] = FileRecord(_sha256(record), record.integer("size_bytes", 0, MAX_FILE_BYTES))
@@ -160,7 +162,18 @@ def _variant(
         outputs=_tensor(fields.fields("outputs", 1), output.name, output.shape),
         tolerance=Tolerance(limit, tolerance.text("reason")),
         converter=fields.text("converter"),
+        recorded=_recorded(fields),
     )
+
+
+def _recorded(fields: Fields) -> Recorded | None:
+    if "recorded" not in fields or fields.value("recorded") is None:
+        return None
+    limits = fields.fields("recorded")
+    most, usual = limits.number("max_abs_error"), limits.number("usual_abs_error")
+    if not 0 <= usual <= most:
+        limits.refuse("usual_abs_error", "must be from 0 to max_abs_error")
+    return Recorded(most, usual, limits.text("reason"))
 
 
 def _tensor(tensors: Fields, name: str, row_shape: tuple[int, ...]) -> dict[str, TensorSpec]:
@@ -196,12 +209,12 @@ def _one_of(fields: Fields, key: str, known: tuple[str, ...]) -> str:
 
 def _path(fields: Fields, key: str) -> str:
     path = fields.text(key, 255)
-    if not _is_safe(path):
+    if not is_safe_path(path):
         fields.refuse(key, f"is {path[:80]!r}, not a safe path inside the bundle")
     return path
 
 
-def _is_safe(path: str) -> bool:
+def is_safe_path(path: str) -> bool:
     """Whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
     segments = path.split("/")
     return (

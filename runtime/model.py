@@ -13,6 +13,8 @@ from runtime.manifest import Manifest, Variant
 from runtime.raw import raw_check
 from runtime.signature import Signature, all_finite
 
+AUTO = "auto"
+
 
 class Model:
     """What `load` returns. Threads may share it.
@@ -74,26 +76,50 @@ class Model:
 
 
 def load(
-    bundle: str | os.PathLike[str], variant: str | None = None, engine: str | None = None, threads: int = 1
+    bundle: str | os.PathLike[str],
+    variant: str | None = None,
+    engine: str | None = None,
+    threads: int | None = None,
+    self_test: bool = True,
 ) -> Model:
-    """Loads a variant of the bundle in the folder `bundle`.
+    """Loads a variant of a bundle, and proves that it computes here what it did at export.
 
     Args:
-        bundle: the folder.
-        variant: its name, such as "tflite-int8"; None takes the first in the manifest that the engine can run.
-        engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first installed one, in that order.
-        threads: how many the engine may use for one call.
+        bundle: the folder or the .zip.
+        variant: its name, such as "tflite-int8"; "auto" for what `python -m runtime select` chose on this device;
+            None takes the first in the manifest that the engine can run.
+        engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first installed one, in that order, and
+            with "auto" the chosen one.
+        threads: how many the engine may use for one call; None is 1, and with "auto" the chosen number.
+        self_test: whether the golden inputs go through the model first; some milliseconds for a small one.
 
     Raises:
+        ParityError: the self-test found other answers than the known ones.
         BundleError: the bundle is missing, damaged, or not what its manifest says.
         EngineError: no fitting engine is installed, or it refuses the file.
-        UsageError: an unknown variant or engine.
+        UsageError: an unknown variant or engine; "auto", where nothing was chosen yet.
     """
-    return load_from(open_bundle(bundle), variant, engine, threads)
+    opened = open_bundle(bundle)
+    if variant == AUTO:
+        from runtime.selection import recall
+
+        chosen = recall(opened, engine)
+        variant, engine, threads = (
+            chosen.variant,
+            chosen.engine,
+            threads if threads is not None else chosen.threads,
+        )
+    model = load_from(opened, variant, engine, 1 if threads is None else threads)
+    if self_test:
+        from runtime import self_test as judge
+        from runtime.golden import read_golden
+
+        judge.self_test(model, read_golden(opened))
+    return model
 
 
 def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: int) -> Model:
-    """`load` for a bundle that is open already."""
+    """`load` for a bundle that is open already, without the self-test."""
     row, engine = choose(bundle.manifest, variant, engine)
     backend = open_backend(engine, bundle.read(row.file), threads)
     return Model(bundle.manifest, row, engine, backend)

@@ -21,7 +21,7 @@ def new_parser(command: str, description: str, example: str) -> argparse.Argumen
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of the bundle")
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle: a folder or one .zip")
     return parser
 
 

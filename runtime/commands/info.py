@@ -52,12 +52,15 @@ def _facts(manifest: Manifest) -> list[str]:
         gives += ", …" if len(manifest.labels) > 20 else ""
     elif manifest.unit:
         gives += f" in {manifest.unit}"
+    score = (
+        f"{original.metric_name} {'not measured' if original.metric is None else f'{original.metric:.4g}'}"
+    )
     producers = ", ".join(f"{name} {found}" for name, found in manifest.producer.items())
     return [
         f"model:     {manifest.model}, a {manifest.task} with {manifest.parameters:,} parameters",
         f"takes:     {takes}",
         f"gives:     {gives}",
-        f"original:  {original.metric_name} {original.metric:.4g} on {original.device}",
+        f"original:  {score} on {original.device}",
         f"made by:   {producers}",
     ]
 

@@ -1,6 +1,7 @@
 """`verify`: runs the golden samples on this device and says which variants may be used here."""
 
 import argparse
+from pathlib import Path
 
 from runtime.bundle import Bundle, open_bundle
 from runtime.commands.arguments import (
@@ -28,6 +29,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add_variants(made)
     add_engine(made, "all that are installed")
+    made.add_argument(
+        "--key",
+        metavar="PUBLIC",
+        type=Path,
+        help="refuse a bundle not signed with this key, a PEM file (Ed25519)",
+    )
     add_json(made)
     return made
 
@@ -35,6 +42,10 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where a file is damaged or a variant that an engine here could run fails."""
     bundle = open_bundle(args.bundle)
+    if args.key:
+        from runtime.signing import verify_signature
+
+        verify_signature(bundle, args.key)
     variants = variants_of(bundle.manifest, args.variant)
     engines = engines_here(args.engine)
     damaged = _damaged(bundle)
@@ -52,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [_row(verdict) for verdict in verdicts]
         print_json({"model": bundle.manifest.model, "rows": rows, "damaged_files": damaged})
     else:
-        _print(bundle, verdicts, damaged)
+        _print(bundle, verdicts, damaged, args.key)
     return 0 if usable and not failed and not damaged else 1
 
 
@@ -82,7 +93,7 @@ def _row(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _print(bundle: Bundle, verdicts: list[Verdict], damaged: list[str]) -> None:
+def _print(bundle: Bundle, verdicts: list[Verdict], damaged: list[str], signed_by: Path | None) -> None:
     rows = []
     for verdict in verdicts:
         found = verdict.agreement
@@ -103,3 +114,5 @@ def _print(bundle: Bundle, verdicts: list[Verdict], damaged: list[str]) -> None:
             by_variant.setdefault(verdict.variant, []).append(verdict.engine)
     may = "; ".join(f"{name} with {' or '.join(engines)}" for name, engines in by_variant.items())
     print(f"May be used here: {may or 'none'}.")
+    if signed_by:
+        print(f"Signed with the key {signed_by}; bundle version {bundle.manifest.bundle_version}.")

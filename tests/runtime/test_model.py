@@ -201,7 +201,8 @@ def test_an_answer_of_nan_is_refused(table_model):
 def test_pixels_of_a_smaller_range_are_checked(spoilt, golden):
     text = (spoilt / "manifest.json").read_text().replace('"high": 255', '"high": 16')
     (spoilt / "manifest.json").write_text(text)
-    model = runtime.load(spoilt, "tflite-float32")
+    # The golden images are brighter than that: the self-test would refuse the bundle.
+    model = runtime.load(spoilt, "tflite-float32", self_test=False)
     assert model.predict(golden["images"] // 16).shape == (32, 3)
     for images in (golden["images"], golden["images"][:1], golden["images"].astype(int)):
         with pytest.raises(

@@ -1,0 +1,148 @@
+"""Reads zip archives strictly: one meaning for every byte, sizes bounded before memory is taken."""
+
+import zlib
+from collections.abc import Callable
+from struct import Struct, error
+from typing import NamedTuple
+
+from runtime.errors import BundleError
+
+_END = Struct("<4s4H2LH")
+_ENTRY = Struct("<4s6H3L5H2L")
+_LOCAL = Struct("<4s5H3L2H")
+_STORED, _DEFLATED = 0, 8
+_UTF8 = 0x800
+_ZIP64_SIZE = 0xFFFFFFFF
+_ZIP64_EXTRA = Struct("<HHQQ")
+_MAX_DIRECTORY_BYTES = 8 << 20
+_FILE_KINDS = (0, 0o100000)  # of the Unix mode: not said, or a regular file; never a link or a folder
+
+ReadAt = Callable[[int, int], bytes]  # (offset, how many bytes) -> those bytes, fewer at the end
+
+
+class Member(NamedTuple):
+    """One file of an archive: where its header stands, where the next thing does, and what it should be."""
+
+    name: bytes
+    header: int
+    end: int
+    method: int
+    crc32: int
+    packed_bytes: int
+    size_bytes: int
+
+
+class Archive:
+    """The directory of a zip archive, and its members' bytes.
+
+    Taken is what our writer and numpy's write; refused is whatever two readers may understand differently:
+    bytes before, between or behind the members, names that appear twice, a directory that its members contradict,
+    encryption, comments, links.
+    """
+
+    def __init__(self, read_at: ReadAt, size_bytes: int, where: str, most: int, deflated: bool) -> None:
+        self._read_at = read_at
+        self._where = where
+        self._methods = (_STORED, _DEFLATED) if deflated else (_STORED,)
+        try:
+            self.members = self._directory(size_bytes, most)
+        except (error, UnicodeDecodeError):
+            raise self.broken("its directory is damaged") from None
+
+    def broken(self, problem: str) -> BundleError:
+        """The BundleError for this archive."""
+        return BundleError(f"{self._where}: not a sound zip archive: {problem}; copy or export it again")
+
+    def read(self, name: str) -> bytes:
+        """The unpacked bytes of one member, at most as many as the directory says, its CRC-32 checked."""
+        member = self.members[name]
+        try:
+            signature, _, flags, method, _, _, crc32, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(
+                self._read_at(member.header, _LOCAL.size)
+            )
+            names = self._read_at(member.header + _LOCAL.size, name_bytes + extra_bytes)
+            if packed == size == _ZIP64_SIZE:  # numpy leaves room for large sizes, and writes them there
+                kind, _, size, packed = _ZIP64_EXTRA.unpack(names[name_bytes:])
+                signature = signature if kind == 1 else b""
+        except error:
+            raise self.broken(f"the member {name} is damaged") from None
+        start = member.header + _LOCAL.size + name_bytes + extra_bytes
+        found = (signature, flags & ~_UTF8, method, crc32, packed, size, names[:name_bytes])
+        said = (b"PK\3\4", 0, *member[3:], member.name)
+        if found != said or start + member.packed_bytes != member.end:
+            raise self.broken(f"the member {name} is not what the directory says")
+        content = self._read_at(start, member.packed_bytes)
+        if member.method == _DEFLATED:
+            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                content = unpacker.decompress(content, member.size_bytes + 1)
+            except zlib.error:
+                content = b""
+            if not unpacker.eof or unpacker.unused_data:
+                raise self.broken(f"the member {name} does not unpack to what the directory says")
+        if len(content) != member.size_bytes or zlib.crc32(content) != member.crc32:
+            raise self.broken(f"the member {name} is damaged")
+        return content
+
+    def _directory(self, size_bytes: int, most: int) -> dict[str, Member]:
+        end_at = size_bytes - _END.size
+        signature, disk, first_disk, here, count, length, start, comment = _END.unpack(
+            self._read_at(max(0, end_at), _END.size)
+        )
+        if signature != b"PK\5\6":
+            raise self.broken("it does not end as one")
+        if disk or first_disk or here != count or comment or start + length != end_at:
+            raise self.broken("its end does not fit its directory")
+        if count > most or length > _MAX_DIRECTORY_BYTES:
+            raise self.broken(f"it holds more than {most} files")
+        content = self._read_at(start, length)
+        entries: list[Member] = []
+        names: list[str] = []
+        at = 0
+        while at < length:
+            fields = _ENTRY.unpack_from(content, at)
+            (
+                signature,
+                made_by,
+                _,
+                flags,
+                method,
+                _,
+                _,
+                crc32,
+                packed,
+                size,
+                *lengths,
+                disk,
+                _,
+                mode,
+                header,
+            ) = fields
+            name_bytes, extra_bytes, comment = lengths
+            raw = content[at + _ENTRY.size : at + _ENTRY.size + name_bytes]
+            names.append(raw.decode())
+            if signature != b"PK\1\2" or len(raw) != name_bytes:
+                raise self.broken("its directory is damaged")
+            if flags & ~_UTF8 or method not in self._methods or comment or disk:
+                raise self.broken(
+                    f"the member {names[-1][:80]!r} is encrypted, compressed or split"
+                    if _DEFLATED not in self._methods
+                    else f"the member {names[-1][:80]!r} is packed in an unknown way"
+                )
+            if made_by >> 8 == 3 and mode >> 16 & 0o170000 not in _FILE_KINDS:
+                raise self.broken(f"the member {names[-1][:80]!r} is no regular file")
+            entries.append(Member(raw, header, 0, method, crc32, packed, size))
+            at += _ENTRY.size + name_bytes + extra_bytes
+        if at != length or len(entries) != count:
+            raise self.broken("its directory has another length than it says")
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise self.broken(f"the member {twice[:80]!r} appears twice")
+        # Every byte belongs to exactly one member: each begins where the one before ends, and no room is left.
+        begins = [entry.header for entry in entries] + [start]
+        if begins[0] != 0 or begins != sorted(set(begins)):
+            raise self.broken("its members overlap, or bytes stand before them")
+        return {
+            name: entry._replace(end=following)
+            for name, entry, following in zip(names, entries, begins[1:], strict=True)
+        }

@@ -1,0 +1,46 @@
+"""The self-test: does a loaded model answer the golden inputs as it did at export, on this device?"""
+
+import numpy as np
+
+from runtime import parity
+from runtime.errors import EngineError, ParityError
+from runtime.golden import Golden
+from runtime.manifest import Variant
+from runtime.model import Model
+
+_ADVICE = "do not use it here; `python -m runtime verify` tries the others"
+
+
+def self_test(model: Model, golden: Golden) -> None:
+    """Sends the golden inputs through `predict`, one by one; ParityError where the answers are not the known ones.
+
+    They must be within the variant's tolerance of the original's, and within the much smaller limits that the
+    manifest sets of what the variant itself answered at export, on one of its engines.
+    """
+    variant = model.manifest.variants[model.variant]
+    try:
+        outputs = singles(model, golden.inputs)
+        parity.check(outputs, golden.outputs, variant.tolerance)
+        check_recorded(outputs, golden, variant)
+    except (ParityError, EngineError) as error:
+        raise ParityError(
+            f"{model.variant} fails its self-test on {model.engine}: {error}; {_ADVICE}"
+        ) from None
+
+
+def singles(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """The answers for single rows, as one array; ParityError where they do not even make one."""
+    try:
+        return np.concatenate([model.predict(inputs[row : row + 1]) for row in range(len(inputs))])
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:  # an engine that answers something else than an array
+        raise ParityError(f"the answers for single rows are no rows of an array: {error}") from None
+
+
+def check_recorded(outputs: np.ndarray, golden: Golden, variant: Variant) -> None:
+    """ParityError where a variant's outputs are not those recorded at export; nothing where none were."""
+    if variant.recorded is not None:
+        parity.check_recorded(outputs, golden.recordings(variant.name), variant.recorded)
