@@ -9,6 +9,7 @@ import pytest
 RUNTIME = Path(__file__).parents[2] / "runtime"
 EXTRA = {
     "images.py": {"PIL"},
+    "signing.py": {"cryptography"},
     "backends/litert.py": {"ai_edge_litert"},
     "backends/tflite_runtime.py": {"tflite_runtime"},
     "backends/onnxruntime.py": {"onnxruntime"},
