@@ -86,8 +86,10 @@ class Archive:
 
     def _directory(self, size_bytes: int, most: int) -> dict[str, Member]:
         end_at = size_bytes - _END.size
+        if end_at < 0:
+            raise self.broken("it does not end as one")
         signature, disk, first_disk, here, count, length, start, comment = _END.unpack(
-            self._read_at(max(0, end_at), _END.size)
+            self._read_at(end_at, _END.size)
         )
         if signature != b"PK\5\6":
             raise self.broken("it does not end as one")

@@ -10,10 +10,7 @@ from runtime.timing import times
 
 CONFIDENCE = 0.95
 # Screened twice, since one that takes a hundred times as long as the others leaves them few calls of the budget.
-_SCREENS = (
-    (2, 5.0, None),
-    (8, 1.5, 6),
-)  # rounds; those that go on: times the fastest's latency, how many at most
+_SCREENS = ((2, 5.0), (8, 1.5))  # rounds; how many times the fastest's latency goes on
 _ROUNDS = 40
 _BUDGET_NS = 4e9  # for the measured calls of one callable
 _MOST_CALLS = 50  # a block
@@ -36,19 +33,19 @@ class Standing(NamedTuple):
 def rank(callables: Mapping[str, Callable[[], object]]) -> dict[str, Standing]:
     """Measures the callables in interleaved blocks, fastest first.
 
-    All are screened, twice; those near the fastest are measured again, longer. A latency is the median of the medians of
-    blocks. Its interval, and that of the ratio of two callables block by block, comes from order statistics: it
-    supposes nothing of how latencies are distributed.
+    All are screened, twice; those near the fastest are measured again, longer. A latency is the median of the
+    medians of blocks. Its interval, and that of the ratio of two callables block by block, comes from order
+    statistics: it supposes nothing of how latencies are distributed.
     """
     remaining = list(callables)
     if not remaining:
         return {}
     left_behind: dict[str, Standing] = {}
-    for rounds, times_fastest, most in _SCREENS:
+    for rounds, times_fastest in _SCREENS:
         screened = _medians({name: callables[name] for name in remaining}, rounds)
         remaining.sort(key=lambda name: float(np.median(screened[name])))
         limit = np.median(screened[remaining[0]]) * times_fastest
-        kept = [name for name in remaining[:most] if np.median(screened[name]) <= limit]
+        kept = [name for name in remaining if np.median(screened[name]) <= limit]
         slower = [name for name in remaining if name not in kept]
         left_behind = {name: _standing(screened[name], None) for name in slower} | left_behind
         remaining = kept
