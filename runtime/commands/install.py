@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
         "install",
         "Check every file of a bundle, folder or .zip, and copy it to TARGET, a folder, or one file where its name "
         "ends in .zip. At every moment TARGET is the old bundle or the new one, also when the power fails.",
-        "python -m runtime install artifacts/mnist-cnn/bundle mnist-cnn.bundle --key maker.pem --no-rollback",
+        "python -m runtime install artifacts/mnist-cnn/bundle model.bundle --key maker.pem --no-rollback",
     )
     made.add_argument("target", metavar="TARGET", type=Path, help="where the bundle goes")
     made.add_argument(

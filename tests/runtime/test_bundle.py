@@ -34,7 +34,10 @@ def test_files_that_the_manifest_does_not_name_are_not_read(image_bundle):
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("absent", "does not exist; a bundle is made by"), ("file", "not a sound zip archive: it does not end as one")],
+    [
+        ("absent", "does not exist; a bundle is made by"),
+        ("file", "not a sound zip archive: it does not end as one"),
+    ],
 )
 def test_what_is_no_bundle_is_refused(tmp_path, path, words):
     (tmp_path / "file").write_text("")
