@@ -34,13 +34,13 @@ def tflite_limits(engine: str) -> TfliteLimits:
         highest = _highest(engine, [tflite_with_op(code, n) for n in range(1, _HIGHEST_VERSION)])
         versions.append(str(highest) if highest else "-")
     types = _highest(engine, [tflite_with_type(code) for code in range(_HIGHEST_TYPE)])
-    return TfliteLimits(types - 1, " ".join(versions))
+    return types - 1, " ".join(versions)
 
 
 def onnx_limits() -> OnnxLimits:
     """The highest IR version and opsets, found by asking."""
     numbers = range(1, _HIGHEST_OPSET)
-    return OnnxLimits(
+    return (
         _highest("onnxruntime", [onnx_identity(n, {"": 13}) for n in numbers]),
         _highest("onnxruntime", [onnx_identity(8, {"": n}) for n in numbers]),
         _highest("onnxruntime", [onnx_identity(8, {"": 13, "ai.onnx.ml": n}) for n in numbers]),

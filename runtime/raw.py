@@ -11,6 +11,7 @@ from runtime.signature import FLOAT32, all_finite
 
 _UINT8 = np.dtype(np.uint8)
 _largest = np.maximum.reduce
+_FEW = 1024
 
 
 def raw_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
@@ -25,6 +26,7 @@ def _image_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
     height, width, channels = shape = record.shape
     low, high = int(record.low or 0), int(255 if record.high is None else record.high)
     full_range = low == 0 and high == 255
+    allowed = bytes(range(low, high + 1))
     single, single_without_channel = (1, *shape), (1, height, width) if channels == 1 else None
 
     def check(images: Any) -> np.ndarray:
@@ -35,7 +37,8 @@ def _image_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
                 rows = images.reshape(single)
             else:
                 rows = _image_rows(images, record)
-            if full_range:
+            # What is left of a few bytes without the allowed ones: 0.3 µs, where numpy's largest takes 3.
+            if full_range or (rows.size <= _FEW and not rows.tobytes().translate(None, allowed)):
                 return rows
         else:
             rows = _image_rows(_integer_pixels(images), record)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from math import prod
 from threading import Lock
 from typing import Any
 
@@ -64,7 +63,7 @@ class OnnxRuntimeBackend:
         self._bound.bind_ortvalue_input(self._name, self._values[0])
         self._bound.bind_ortvalue_output(self._output_name, self._values[1])
         self._lock = Lock()
-        self._chunk_rows = 1 if by_row else chunk_rows(prod(self._single_shape))
+        self._chunk_rows = 1 if by_row else chunk_rows(spec.row_shape)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""

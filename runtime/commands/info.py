@@ -1,12 +1,16 @@
-"""`info`: what a bundle holds and what can run here. Loads no engine."""
+"""`info`: what a bundle holds and what will run here. Loads no engine."""
 
 import argparse
 
+import numpy as np
+
 from runtime.backends import ENGINES, engine_version
-from runtime.bundle import open_bundle
+from runtime.bundle import Bundle, open_bundle
 from runtime.commands.arguments import add_json, new_parser, print_json
-from runtime.manifest import Manifest
+from runtime.errors import BundleError
+from runtime.manifest import Manifest, Variant
 from runtime.manifest_json import to_json
+from runtime.requirements import verdict
 from runtime.table import aligned, kib
 
 
@@ -22,21 +26,39 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints; reads only the manifest."""
-    manifest = open_bundle(args.bundle).manifest
+    """Prints; reads the manifest and, for a verdict on it, each file that an engine here may run."""
+    bundle = open_bundle(args.bundle)
+    manifest = bundle.manifest
     versions = {name: engine_version(name) for name in ENGINES}
+    verdicts = {row.name: _verdicts(bundle, row, versions) for row in manifest.variants.values()}
     if args.json:
         import json
 
-        print_json(json.loads(to_json(manifest)) | {"engines": versions})
+        print_json(json.loads(to_json(manifest)) | {"engines": versions, "verdicts": verdicts})
         return 0
     print("\n".join(_facts(manifest)))
     print()
-    print(_variants(manifest, versions))
+    print(_variants(manifest, verdicts))
+    for name, reasons in verdicts.items():
+        for engine, reason in reasons.items():
+            if reason:
+                print(f"{name} with {engine}: {reason}")
     print()
     here = [f"{name} {found}" for name, found in versions.items() if found]
     print(f"engines here: {', '.join(here) or 'none; pip install ai-edge-litert or onnxruntime'}")
     return 0
+
+
+def _verdicts(bundle: Bundle, row: Variant, versions: dict[str, str | None]) -> dict[str, str | None]:
+    """For each engine here that the variant is for: what speaks against it, or None. Nothing has run yet."""
+    engines = [name for name in row.engines if versions.get(name)]
+    if row.format == "saved_model" or not engines:
+        return {}
+    try:
+        content = bundle.read(row.file)
+    except BundleError as error:
+        return dict.fromkeys(engines, str(error))
+    return {name: verdict(content, row.format, name, versions[name], np.__version__) for name in engines}
 
 
 def _facts(manifest: Manifest) -> list[str]:
@@ -65,7 +87,7 @@ def _facts(manifest: Manifest) -> list[str]:
     ]
 
 
-def _variants(manifest: Manifest, versions: dict[str, str | None]) -> str:
+def _variants(manifest: Manifest, verdicts: dict[str, dict[str, str | None]]) -> str:
     rows = []
     for row in manifest.variants.values():
         sizes = [
@@ -76,7 +98,9 @@ def _variants(manifest: Manifest, versions: dict[str, str | None]) -> str:
         if row.format == "saved_model":
             here = "no: it is code, and stays on the export machine"
         else:
-            here = ", ".join(name for name in row.engines if versions.get(name)) or "no: no engine for it"
+            found = verdicts[row.name]
+            here = ", ".join(name for name, reason in found.items() if reason is None)
+            here = here or ("no, see below" if found else "no: no engine for it")
         size = kib(sum(sizes))
         rows.append((row.name, size, f"{row.tolerance.max_abs_error:.2g}", ", ".join(row.engines), here))
     return aligned(("variant", "KiB", "tolerance", "verified on", "runs here"), rows, right=(1, 2))

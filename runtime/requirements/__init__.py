@@ -14,7 +14,7 @@ from runtime.requirements.limits import (
     Release,
     TfliteLimits,
 )
-from runtime.requirements.tflite_schema import TYPES
+from runtime.requirements.tflite_schema import OPS, TYPES
 
 if TYPE_CHECKING:
     from runtime.requirements.tflite import TfliteFile
@@ -101,15 +101,18 @@ def _tflite_problem(content: bytes, engine: str, engine_version: str | None) -> 
 
 def _missing(file: "TfliteFile", limits: TfliteLimits) -> tuple[str, str] | None:
     """What a file needs that an engine does not have, and what it has instead."""
+    highest_type, versions = limits
+    known = dict(zip(OPS, versions.split(), strict=True))
     for op, version in file.ops.items():
-        highest = limits.of(op)
+        found = known.get(op, "-")
+        highest = 0 if found == "-" else int(found)
         if version > highest:
             return (
                 f"{op} version {version}",
                 f"has it up to version {highest}" if highest else "does not have it",
             )
     unknown = max(file.types, default=0)
-    if unknown > limits.highest_type:
+    if unknown > highest_type:
         return (
             f"tensors of {TYPES[unknown] if unknown < len(TYPES) else f'type {unknown}'}",
             "does not know them",
@@ -134,9 +137,10 @@ def _onnx_problem(content: bytes, engine: str, engine_version: str | None) -> st
     if limits is None:
         return None
     fix = f"{_upgrade(engine)}, or export it with an older opset"
-    if file.ir_version > limits.ir_version:
-        return f"the file has IR version {file.ir_version}, {name} has up to {limits.ir_version}; {fix}"
-    highest = {"": limits.opset, "ai.onnx.ml": limits.ml_opset} | dict.fromkeys(ONNX_DOMAINS, 1)
+    ir_version, opset, ml_opset = limits
+    if file.ir_version > ir_version:
+        return f"the file has IR version {file.ir_version}, {name} has up to {ir_version}; {fix}"
+    highest = {"": opset, "ai.onnx.ml": ml_opset} | dict.fromkeys(ONNX_DOMAINS, 1)
     for domain, version in sorted(file.opsets.items()):
         if version > highest.get(domain, version):
             what = f"opset {version}" + (f" of {domain}" if domain else "")

@@ -5,37 +5,18 @@ op in every version, every tensor type, IR version and opset, and prints such a 
 at hand. A row stands for its minor release, measured on the patch release that its comment names.
 """
 
-from typing import NamedTuple
-
-from runtime.requirements.tflite_schema import OPS
-
-
-class TfliteLimits(NamedTuple):
-    """The highest code of a tensor's type; the highest version of each builtin op by its code, "-" where it is none."""
-
-    highest_type: int
-    versions: str
-
-    def of(self, op: str) -> int:
-        """The highest version of an op; 0 where the engine does not know it."""
-        found = dict(zip(OPS, self.versions.split(), strict=True)).get(op, "-")
-        return 0 if found == "-" else int(found)
-
-
-class OnnxLimits(NamedTuple):
-    """The highest IR version, and the highest opset of each domain ("" is ONNX's own)."""
-
-    ir_version: int
-    opset: int
-    ml_opset: int
-
-
+# Plain tuples: a record type costs 0.25 ms at import, and a cold start counts them.
 Release = tuple[int, int]
 
+# The highest code of a tensor's type; the highest version of each builtin op by its code, "-" where there is none.
+TfliteLimits = tuple[int, str]
+
+# The highest IR version, the highest opset of ONNX's own domain, and that of ai.onnx.ml.
+OnnxLimits = tuple[int, int, int]
 
 TFLITE: dict[str, dict[Release, TfliteLimits]] = {
     "tflite-runtime": {
-        (2, 14): TfliteLimits(  # 2.14.0
+        (2, 14): (  # 2.14.0
             17,
             "5 3 4 7 7 2 5 3 1 10 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 6 4 4 6 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 5 1 4 3 4 3 1 4 2 3 2 4 6 1 4 3 3 1 4 3 1 2 1 2 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -45,7 +26,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
         ),
     },
     "litert": {
-        (1, 0): TfliteLimits(  # 1.0.1
+        (1, 0): (  # 1.0.1
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 7 4 4 6 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 6 1 4 3 4 3 1 4 2 3 2 4 6 1 5 3 3 1 4 3 2 2 1 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -53,7 +34,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 2 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - - - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 - - -",
         ),
-        (1, 1): TfliteLimits(  # 1.1.2
+        (1, 1): (  # 1.1.2
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 7 4 4 6 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 7 1 4 3 4 3 1 4 2 3 2 4 6 1 5 3 3 1 4 3 2 2 1 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -61,7 +42,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 3 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (1, 2): TfliteLimits(  # 1.2.0
+        (1, 2): (  # 1.2.0
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 7 4 4 7 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 7 1 4 3 4 3 1 4 2 3 2 4 6 1 5 3 3 1 4 3 2 2 1 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -69,7 +50,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 3 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (1, 3): TfliteLimits(  # 1.3.0
+        (1, 3): (  # 1.3.0
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 7 4 4 7 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 7 1 4 3 4 3 1 4 2 3 2 4 6 1 5 3 3 1 4 3 2 2 1 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -77,7 +58,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 4 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (1, 4): TfliteLimits(  # 1.4.0
+        (1, 4): (  # 1.4.0
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 4 3 7 4 4 7 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 7 1 4 3 4 3 1 4 2 3 2 4 6 1 5 3 3 1 4 3 2 2 1 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -85,7 +66,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 4 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (2, 0): TfliteLimits(  # 2.0.2
+        (2, 0): (  # 2.0.2
             18,
             "5 3 4 8 7 2 6 4 1 13 1 2 1 1 3 1 4 3 7 3 1 3 1 4 3 3 2 4 3 - 1 - - 1 5 3 7 4 4 7 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 7 1 4 3 4 3 1 5 2 3 2 4 6 1 5 3 3 1 4 3 2 2 2 3 1 1 3 2 2 3 4 1 1 1 1 4 3 3 1 1 1 4 2 2 4 2 2 "
@@ -93,7 +74,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "2 4 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (2, 1): TfliteLimits(  # 2.1.6
+        (2, 1): (  # 2.1.6
             22,
             "6 3 6 8 7 2 8 5 1 14 1 2 1 1 3 1 4 3 8 3 1 3 1 4 3 4 2 4 3 - 1 - - 1 5 3 7 4 4 9 3 5 2 2 4 8 3 2 3 4 "
             "2 - 3 8 1 4 3 4 3 1 5 2 3 2 4 8 2 5 3 3 1 5 4 2 2 2 3 1 1 3 2 2 3 4 1 1 1 1 5 3 3 1 1 1 4 2 2 4 2 2 "
@@ -101,7 +82,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "3 6 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (2, 2): TfliteLimits(  # 2.2.0
+        (2, 2): (  # 2.2.0
             22,
             "6 3 7 8 7 2 9 5 1 14 1 2 1 1 3 1 4 3 8 3 1 3 1 4 3 4 2 4 3 - 1 - - 1 6 3 8 4 4 9 3 5 2 2 4 8 3 2 3 5 "
             "2 - 3 9 1 4 3 4 3 1 6 2 3 2 4 8 2 5 3 3 1 5 4 2 2 2 3 1 1 3 2 2 3 5 1 1 1 1 6 3 3 1 1 1 5 2 2 4 2 2 "
@@ -109,7 +90,7 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
             "3 6 1 1 1 1 1 1 2 1 1 1 - 1 - 1 1 - - - - - - - - - 1 - - - - 1 - - - - - - - - 1 - - - - 1 - - 1 - "
             "- 1 - 1 1 1 1 1 - 1",
         ),
-        (2, 3): TfliteLimits(  # 2.3.0
+        (2, 3): (  # 2.3.0
             22,
             "6 3 7 8 7 2 9 5 1 14 1 2 1 1 3 1 4 3 8 3 1 3 1 4 3 4 2 4 3 - 1 - - 1 6 3 8 4 4 9 3 5 2 2 4 8 3 2 3 5 "
             "2 - 3 9 1 4 3 4 3 1 6 2 3 2 4 8 2 5 3 3 1 5 4 2 2 2 3 1 1 3 2 2 3 5 1 1 1 1 6 3 3 1 1 1 5 2 2 4 2 2 "
@@ -121,13 +102,13 @@ TFLITE: dict[str, dict[Release, TfliteLimits]] = {
 }
 
 ONNX: dict[Release, OnnxLimits] = {
-    (1, 16): OnnxLimits(9, 19, 3),  # 1.16.3
-    (1, 17): OnnxLimits(9, 20, 4),  # 1.17.3
-    (1, 18): OnnxLimits(10, 21, 5),  # 1.18.1; the same in 1.19.2 and 1.20.1
-    (1, 21): OnnxLimits(10, 22, 5),  # 1.21.1; the same in 1.22.1
-    (1, 23): OnnxLimits(11, 23, 5),  # 1.23.2
-    (1, 24): OnnxLimits(13, 25, 5),  # 1.24.1
-    (1, 25): OnnxLimits(13, 26, 5),  # 1.25.0; the same in 1.26.0, 1.27.0, 1.28.0 and 1.31.1
+    (1, 16): (9, 19, 3),  # 1.16.3
+    (1, 17): (9, 20, 4),  # 1.17.3
+    (1, 18): (10, 21, 5),  # 1.18.1; the same in 1.19.2 and 1.20.1
+    (1, 21): (10, 22, 5),  # 1.21.1; the same in 1.22.1
+    (1, 23): (11, 23, 5),  # 1.23.2
+    (1, 24): (13, 25, 5),  # 1.24.1
+    (1, 25): (13, 26, 5),  # 1.25.0; the same in 1.26.0, 1.27.0, 1.28.0 and 1.31.1
 }
 NEWEST: dict[str, Release] = {"tflite-runtime": (2, 14), "litert": (2, 3), "onnxruntime": (1, 31)}
 

@@ -1,7 +1,5 @@
 """Reads what a .tflite file needs, and refuses one that is not sound: tflite-runtime checks next to nothing."""
 
-from typing import NamedTuple
-
 from runtime.requirements.flatbuffer import Flatbuffer, Table, broken
 from runtime.requirements.tflite_schema import OPS, OPTIONS, OPTIONS_2
 
@@ -14,28 +12,29 @@ _SPARSE_INDICES = {1: 4, 2: 2, 3: 1}  # the width of an element by the type of t
 _BLOCKWISE = 2
 
 
-class TfliteFile(NamedTuple):
+class TfliteFile:
     """What a .tflite file needs.
 
-    `ops` holds the versions of builtin ops by name, `custom_ops` names of others; `types` the codes of its tensors'
-    types. `external` says that weights lie outside of the flatbuffer, `blockwise` that some have a scale for each
-    block, `hybrid_per_channel` that a dense layer takes floats and has int8 weights with a scale for each channel.
+    Attributes:
+        ops: the highest version of each builtin op, by name.
+        custom_ops: names of the others.
+        types: codes of the tensors' types.
+        min_runtime_version: the TensorFlow Lite that the converter asks for; empty where it does not say.
+        external: whether weights lie outside of the file.
+        blockwise: whether weights have a scale for each block.
+        hybrid_per_channel: whether a dense layer takes floats and has int8 weights with a scale for each channel.
     """
 
-    ops: dict[str, int]
-    custom_ops: tuple[str, ...]
-    types: frozenset[int]
-    min_runtime_version: str
-    external: bool
-    blockwise: bool
-    hybrid_per_channel: bool
+    def __init__(self) -> None:
+        self.ops: dict[str, int] = {}
+        self.custom_ops: list[str] = []
+        self.types: set[int] = set()
+        self.min_runtime_version = ""
+        self.external = self.blockwise = self.hybrid_per_channel = False
 
 
-class _Tensor(NamedTuple):
-    type: int
-    scales: int
-    blockwise: bool
-    external: bool
+# Its type's code, how many scales it has, whether they are for blocks, whether it lies outside of the file.
+_Tensor = tuple[int, int, bool, bool]
 
 
 def read_tflite(content: bytes) -> TfliteFile:
@@ -47,8 +46,8 @@ def read_tflite(content: bytes) -> TfliteFile:
         broken(f"has the schema version {model.uint32(0)}, known is {_SCHEMA_VERSION}")
     sizes = _buffers(model, len(content))
     codes = [_op_code(table) for table in model.tables(1)]
-    external, hybrid, blockwise = model.vector(9, 4)[1] > 0, False, False
-    types: set[int] = set()
+    file = TfliteFile()
+    file.external = model.vector(9, 4)[1] > 0
     tensor_counts: list[int] = []
     for subgraph in model.tables(2):
         tensors = [_tensor(table, len(sizes)) for table in subgraph.tables(0)]
@@ -57,26 +56,21 @@ def read_tflite(content: bytes) -> TfliteFile:
             _check_indices(subgraph.int32s(field), len(tensors), 0)
         subgraph.text(4)
         for operator in subgraph.tables(3):
-            hybrid |= _operator(operator, codes, tensors)
-        types |= {tensor.type for tensor in tensors}
-        blockwise |= any(tensor.blockwise for tensor in tensors)
-        external |= any(tensor.external for tensor in tensors)
+            file.hybrid_per_channel |= _operator(operator, codes, tensors)
+        for kind, _, blockwise, external in tensors:
+            file.types.add(kind)
+            file.blockwise |= blockwise
+            file.external |= external
     if not tensor_counts:
         broken("holds no graph")
     _signatures(model, tensor_counts)
-    ops: dict[str, int] = {}
     for name, version, custom in codes:
-        if not custom:
-            ops[name] = max(version, ops.get(name, 0))
-    return TfliteFile(
-        ops,
-        tuple(name for name, _, custom in codes if custom),
-        frozenset(types),
-        _min_runtime_version(content, model, sizes),
-        external,
-        blockwise,
-        hybrid,
-    )
+        if custom:
+            file.custom_ops.append(name)
+        else:
+            file.ops[name] = max(version, file.ops.get(name, 0))
+    file.min_runtime_version = _min_runtime_version(content, model, sizes)
+    return file
 
 
 def _buffers(model: Table, length: int) -> list[tuple[int, int]]:
@@ -131,7 +125,7 @@ def _tensor(table: Table, buffers: int) -> _Tensor:
         variant.int32s(0)
         variant.byte(1)
         variant.byte(2)
-    return _Tensor(table.byte(1), scales, blockwise, table.uint32(10) != 0)
+    return table.byte(1), scales, blockwise, table.uint32(10) != 0
 
 
 def _sparsity(table: Table | None) -> None:
@@ -168,8 +162,8 @@ def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: list[_T
         broken("keeps a custom op's options behind its end")
     if codes[index][0] != OPS[_FULLY_CONNECTED] or len(inputs) < 2 or min(inputs[:2]) < 0:
         return False
-    given, weights = tensors[inputs[0]], tensors[inputs[1]]
-    return given.type == _FLOAT32 and weights.type in (_INT8, _INT4) and weights.scales > 1
+    weights, scales, _, _ = tensors[inputs[1]]
+    return tensors[inputs[0]][0] == _FLOAT32 and weights in (_INT8, _INT4) and scales > 1
 
 
 def _options(table: Table | None, known: list[str], kind: int) -> None:

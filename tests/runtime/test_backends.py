@@ -8,6 +8,7 @@ import pytest
 
 from bench.tiny_files import tflite_with_op
 from runtime import backends
+from runtime.backends.batching import in_chunks
 from runtime.errors import BundleError, EngineError, InputError, UsageError
 from tests.bundles import MODELS
 
@@ -60,10 +61,45 @@ def test_a_rows_answer_does_not_depend_on_its_batch(engine, file, tolerance, gol
         assert np.array_equal(backend.infer(images[:size]), found)  # and to the bit from call to call
 
 
-def test_large_batches_are_cut_and_joined(backend, golden):
-    images = np.resize(golden["images"], (1000, 8, 8, 1))
+@pytest.mark.parametrize("rows", [128, 129, 1000])
+def test_large_batches_are_cut_and_joined(backend, golden, rows):
+    images = np.resize(golden["images"], (rows, 8, 8, 1))
     found = backend.infer(images)
-    assert np.abs(found - np.resize(golden["probabilities"], (1000, 3))).max() < 1e-5
+    assert np.abs(found - np.resize(golden["probabilities"], (rows, 3))).max() < 1e-5
+
+
+def test_chunks_have_one_size_and_cover_every_row():
+    for count in (1, 2, 7, 8, 9, 15, 16, 17, 100):
+        sizes = []
+
+        def infer(rows, sizes=sizes):
+            sizes.append(len(rows))
+            return rows + 1
+
+        rows = np.arange(count, dtype=np.float32)[:, None]
+        assert np.array_equal(in_chunks(infer, rows, 8, (1,)), rows + 1)
+        assert len(set(sizes)) == 1 and max(sizes) <= 8 and len(sizes) == -(-count // 8)
+
+
+def test_an_interpreter_whose_inside_is_another_is_called_by_its_public_names(golden):
+    from ai_edge_litert.interpreter import Interpreter
+
+    from runtime.backends.interpreter import InterpreterBackend
+
+    class Renamed:
+        """An Interpreter without the attribute that holds the object inside."""
+
+        def __init__(self, **options):
+            self.real = Interpreter(**options)
+
+        def __getattr__(self, name):
+            if name == "_interpreter":
+                raise AttributeError(name)
+            return getattr(self.real, name)
+
+    backend = InterpreterBackend("litert", Renamed, (MODELS / "image-float32.tflite").read_bytes(), 1)
+    found = np.concatenate([backend.infer(golden["images"][row : row + 1]) for row in range(32)])
+    assert np.abs(found - golden["probabilities"]).max() < 1e-5
 
 
 def test_an_empty_batch_has_an_empty_answer(backend):

@@ -1,0 +1,240 @@
+"""`python -m bench`: run, predict and batches beside the engine's own calls, in interleaved blocks of one run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+
+from bench import bare
+from runtime.backends import engine_version, import_engine, installed
+from runtime.bundle import Bundle, open_bundle
+from runtime.commands.arguments import quiet_engines
+from runtime.commands.latency import single_calls
+from runtime.errors import UsageError
+from runtime.golden import read_golden
+from runtime.machine import cpu_name
+from runtime.manifest import Variant
+from runtime.model import load_from
+from runtime.table import aligned
+from runtime.timing import times
+
+# The limits of the project, in µs over the bare calls.
+MAX_RUN_OVER_US, MAX_PREDICT_OVER_US = 1.0, 3.0
+# What two measurements of one thing differ by on a busy machine; the raw batch is converted within it.
+MAX_BATCH_RATIO = 1.05
+_CALLS = 50
+_BATCH_ROWS = 1024
+_BATCH_ROUNDS = 7
+
+
+class Over(NamedTuple):
+    """How much longer a call takes than the bare one, in µs: the median over rounds, and its 95 % interval."""
+
+    us: float
+    low_us: float
+    high_us: float
+
+    def __str__(self) -> str:
+        return f"{self.us:+.1f} ({self.low_us:+.1f} to {self.high_us:+.1f})"
+
+
+class Batch(NamedTuple):
+    """A large batch: µs a row of predict and of the bare engine in chunks of its best size, and the ratios of turns."""
+
+    us_per_row: float
+    bare_us_per_row: float
+    best_size: int
+    of_bare: float
+    of_loop: float
+
+
+class Row(NamedTuple):
+    """One variant on one engine; latencies are medians in µs."""
+
+    model: str
+    variant: str
+    engine: str
+    bare_us: float
+    run: Over
+    predict: Over
+    batch: Batch
+
+    def misses(self) -> list[str]:
+        """The limits that this row does not keep, even at the near end of its interval."""
+        missed = []
+        most = 0.0 if self.engine == "onnxruntime" else MAX_RUN_OVER_US
+        if self.run.low_us > most:
+            missed.append(f"run {self.run.us:+.1f} µs, limit {most:+.1f}")
+        if self.predict.low_us > MAX_PREDICT_OVER_US:
+            missed.append(f"predict {self.predict.us:+.1f} µs, limit {MAX_PREDICT_OVER_US:+.1f}")
+        if self.batch.of_bare > MAX_BATCH_RATIO:
+            missed.append(f"batch {self.batch.of_bare:.2f} x the engine's best, limit {MAX_BATCH_RATIO:.2f}")
+        if self.batch.of_loop > MAX_BATCH_RATIO:
+            missed.append(f"batch {self.batch.of_loop:.2f} x the loop of single calls")
+        return missed
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(prog="python -m bench speed", description=__doc__)
+    made.add_argument(
+        "bundles",
+        metavar="BUNDLE",
+        type=Path,
+        nargs="*",
+        help="folders of bundles; default: artifacts/*/bundle",
+    )
+    made.add_argument("--engine", metavar="NAME", help="only this engine")
+    made.add_argument(
+        "--rounds", metavar="N", type=int, default=60, help=f"blocks of {_CALLS} calls each; default: 60"
+    )
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the table; the exit code says only whether it could be measured."""
+    paths = args.bundles or sorted(Path("artifacts").glob("*/bundle"))
+    if not paths:
+        raise UsageError("no bundles under artifacts/; run `python -m export all`, or name them")
+    if args.rounds < 6:
+        raise UsageError(f"--rounds is {args.rounds}; an interval needs at least 6")
+    rows = []
+    load_before = os.getloadavg()[0]
+    for path in paths:
+        bundle = open_bundle(path)
+        for variant in bundle.manifest.variants.values():
+            for engine in variant.engines:
+                if variant.format != "saved_model" and args.engine in (None, engine) and installed(engine):
+                    print(f"{bundle.manifest.model} {variant.name} {engine}", file=sys.stderr)
+                    import_engine(engine)
+                    with quiet_engines():
+                        rows.append(measure(bundle, variant, engine, args.rounds))
+    print(table(rows))
+    print()
+    print(footnote(rows, args.rounds, load_before))
+    return 0 if rows else 1
+
+
+def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
+    """One row of the table. All callables are given the same rows in turn."""
+    content = bundle.read(variant.file)
+    raw = read_golden(bundle).inputs
+    floats = raw.astype(np.float32)
+    model = load_from(bundle, variant.name, engine, 1)
+    infer, run_model, name = bare.single(engine, content), model.run, bundle.manifest.input.name
+
+    def run_row(row: np.ndarray) -> object:
+        return run_model({name: row})
+
+    blocks = times(
+        {
+            "bare": single_calls(infer, floats),
+            "run": single_calls(run_row, floats),
+            "predict": single_calls(model.predict, raw),
+        },
+        rounds,
+        _CALLS,
+    )
+    medians = {key: np.median(block, axis=1) / 1000 for key, block in blocks.items()}
+    single_us = float(np.median(medians["bare"]))
+    return Row(
+        bundle.manifest.model, variant.name, engine, single_us,
+        _over(medians["run"], medians["bare"]), _over(medians["predict"], medians["bare"]),
+        _batches(bundle, variant, engine, content, model.predict, raw, single_us),
+    )  # fmt: skip
+
+
+def _over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
+    """The median difference between blocks of the same round, with its interval by ranks (the sign test's)."""
+    differences = np.sort(ours - bare_us)
+    count = len(differences)
+    reach = 0.98 * np.sqrt(count)
+    low, high = max(0, int(count / 2 - reach)), min(count - 1, int(np.ceil(count / 2 + reach)))
+    return Over(float(np.median(differences)), float(differences[low]), float(differences[high]))
+
+
+def _batches(
+    bundle: Bundle, variant: Variant, engine: str, content: bytes,
+    predict: Callable[[np.ndarray], np.ndarray], raw: np.ndarray, single_us: float,
+) -> Batch:  # fmt: skip
+    """Predict on a large raw batch, the bare engine in its best chunks on a prepared one, and predict row by row."""
+    count = min(_BATCH_ROWS, 1 << max(5, int(np.log2(50_000 / single_us))))
+    batch = np.resize(raw, (count, *raw.shape[1:]))
+    floats = batch.astype(np.float32)
+    sizes = bare.chunk_sizes(bundle.manifest.input.shape, count)
+    if variant.format == "onnx" and variant.scheme == "dynamic":
+        sizes = [1]  # in one call, all rows share one scale: each answer would depend on the others
+    bare_calls = {size: _bound(bare.batched(engine, content, size), floats) for size in sizes}
+    first = _turns(bare_calls, 3)
+    best = min(sizes, key=lambda size: float(first[size].min()))
+    found = _turns(
+        {
+            0: _bound(predict, batch),
+            best: bare_calls[best],
+            -1: lambda: [predict(batch[at : at + 1]) for at in range(count)],
+        },
+        _BATCH_ROUNDS,
+    )
+    ours, engines, loop = (found[key] / 1000 / count for key in (0, best, -1))
+    return Batch(
+        float(np.median(ours)), float(np.median(engines)), best,
+        float(np.median(ours / engines)), float(np.median(ours / loop)),
+    )  # fmt: skip
+
+
+def _turns(calls: dict[int, Callable[[], object]], rounds: int) -> dict[int, np.ndarray]:
+    """Nanoseconds of each callable in each of `rounds` turns; a call before each timed one warms its caches."""
+    took = {key: np.empty(rounds) for key in calls}
+    for turn in range(rounds):
+        for key, call in calls.items():
+            call()
+            begin = perf_counter_ns()
+            call()
+            took[key][turn] = perf_counter_ns() - begin
+    return took
+
+
+def _bound(call: Callable[[np.ndarray], object], rows: np.ndarray) -> Callable[[], object]:
+    return lambda: call(rows)
+
+
+def table(rows: list[Row]) -> str:
+    """The table in Markdown-free columns."""
+    header = (
+        "model", "variant", "engine", "bare µs", "run, over it (95 %)", "predict, over it (95 %)",
+        "batch µs/row", "engine's best", "at rows", "of it", "of a loop",
+    )  # fmt: skip
+    cells = [
+        (
+            row.model, row.variant, row.engine, f"{row.bare_us:.1f}", str(row.run), str(row.predict),
+            f"{row.batch.us_per_row:.2f}", f"{row.batch.bare_us_per_row:.2f}", str(row.batch.best_size),
+            f"{row.batch.of_bare:.2f}", f"{row.batch.of_loop:.2f}",
+        )
+        for row in rows
+    ]  # fmt: skip
+    missed = [f"{row.model} {row.variant} {row.engine}: {miss}" for row in rows for miss in row.misses()]
+    tail = (
+        ["", "beyond a limit:", *(f"  {miss}" for miss in missed)] if missed else ["", "all limits are kept"]
+    )
+    return "\n".join([aligned(header, cells, right=(3, 4, 5, 6, 7, 8, 9, 10)), *tail])
+
+
+def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
+    """What was measured, and on what."""
+    versions = ", ".join(f"{name} {engine_version(name)}" for name in sorted({row.engine for row in rows}))
+    return (
+        f"bare: set_tensor, invoke and get_tensor, or session.run, on one float32 row; run: the same row; predict: "
+        f"the raw row. {rounds} rounds of {_CALLS} calls, interleaved; a difference is the median over rounds of the "
+        f"medians of a round. Batches of raw rows, beside the engine on a prepared array: medians of {_BATCH_ROUNDS} "
+        f"turns. One thread. {versions}, numpy "
+        f"{np.__version__}, Python {platform.python_version()}, {platform.machine()}, {cpu_name()}, "
+        f"{os.cpu_count()} cores, load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
+    )

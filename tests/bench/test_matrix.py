@@ -1,0 +1,74 @@
+"""The matrix judges by what happens in another process; checked here with the engines of this environment."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench import matrix, traps
+from bench.environments import ENVIRONMENTS, ROOT, Environment
+from tests.bundles import MODELS
+
+HERE = Environment("tflite-runtime", "2.14.0", 1)
+
+
+@pytest.fixture
+def in_this_environment(monkeypatch):
+    """Child processes with the packages that run the tests."""
+
+    def python(environment, folder, *arguments, given=""):
+        return subprocess.run(
+            [sys.executable, *arguments], input=given, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    monkeypatch.setattr(matrix, "python", python)
+
+
+def by_hand(folder):
+    sound = [(MODELS / f"image-float32.{form}").read_bytes() for form in ("tflite", "onnx")]
+    return traps.by_hand(sound[0], sound[1], folder)
+
+
+@pytest.mark.parametrize(
+    ("engine", "version"), [("tflite-runtime", "2.14.0"), ("litert", "2.3.0"), ("onnxruntime", "1.31.1")]
+)
+def test_the_files_made_by_hand_are_predicted_as_they_are(tmp_path, in_this_environment, engine, version):
+    cases = [matrix.Case(name, path.suffix[1:], path) for name, path in by_hand(tmp_path).items()]
+    found = matrix.judge(Environment(engine, version, 1), tmp_path, cases)
+    assert {cell.mark for _, cell in found} == {"runs", "no"}, found
+    if engine == "tflite-runtime":
+        # The truth was asked past our checks: half a file kills its process, and the rest is asked all the same.
+        assert any(cell.actual == "the process ends: signal 11" for _, cell in found)
+    assert len(found) == sum(
+        case.format == ("onnx" if engine == "onnxruntime" else "tflite") for case in cases
+    )
+
+
+def test_wrong_answers_are_no(tmp_path, in_this_environment):
+    from tests import bundles
+
+    bundle = bundles.image_bundle(tmp_path / "tiny")
+    golden = bundle / "golden.npz"
+    good = matrix.Case("good", "tflite", MODELS / "image-int8.tflite", golden, 0.05)
+    strict = good._replace(name="strict", limit=1e-9)
+    answers = matrix.truth(HERE, tmp_path, [good, strict])
+    assert answers["good"] == "runs" and answers["strict"].startswith("ParityError")
+
+
+def test_a_wrong_prediction_is_marked_and_counted(tmp_path):
+    case = matrix.Case("file", "onnx", tmp_path / "file.onnx")
+    column = next(column for column in ENVIRONMENTS if column.engine == "onnxruntime")
+    text = matrix.report([case], {("file", column): matrix.Cell("runs", "Fail: no")}, {})
+    assert "WRONG" in text and "1 cells, 0 predicted as they are, 1 wrong" in text
+
+
+def test_the_answers_come_line_by_line():
+    job = {"engine": "onnxruntime", "file": str(MODELS / "table-float32.onnx"), "golden": None, "limit": 0}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.truth"], input=json.dumps(job) + "\n", cwd=ROOT,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == "runs"

@@ -1,0 +1,95 @@
+"""The benchmarks of speed and cold start measure what they say; their figures are no business of tests."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bench import bare, speed, start
+from bench.__main__ import main
+from runtime.errors import UsageError
+from tests import bundles
+from tests.bundles import MODELS
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return bundles.image_bundle(tmp_path_factory.mktemp("bench") / "tiny")
+
+
+@pytest.mark.parametrize(
+    ("engine", "form"), [("litert", "tflite"), ("tflite-runtime", "tflite"), ("onnxruntime", "onnx")]
+)
+def test_the_bare_calls_answer_as_the_original(engine, form):
+    content, golden = (MODELS / f"image-float32.{form}").read_bytes(), bundles.golden()
+    images = golden["images"].astype(np.float32)
+    single = bare.single(engine, content)
+    found = np.concatenate([single(images[row : row + 1]) for row in range(32)])
+    assert np.abs(found - golden["probabilities"]).max() < 1e-5
+    for size in (1, 8, 32):
+        assert np.abs(bare.batched(engine, content, size)(images) - golden["probabilities"]).max() < 1e-5
+
+
+def test_a_row_for_each_variant_and_engine(bundle, capsys):
+    assert main(["speed", str(bundle), "--rounds", "6"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in printed[2:10]]
+    assert [row[1:3] for row in rows] == [
+        ["tflite-float32", "litert"], ["tflite-float32", "tflite-runtime"],
+        ["tflite-dynamic", "litert"], ["tflite-dynamic", "tflite-runtime"],
+        ["tflite-int8", "litert"], ["tflite-int8", "tflite-runtime"],
+        ["onnx-float32", "onnxruntime"], ["onnx-dynamic", "onnxruntime"],
+    ]  # fmt: skip
+    assert all(float(row[3]) > 0 for row in rows)
+    assert "load" in printed[-1]
+
+
+def test_a_difference_is_that_of_blocks_of_one_round():
+    base = np.linspace(10, 50, 60)  # a machine that gets slower all the time
+    found = speed._over(base + 2, base)
+    assert found.us == found.low_us == found.high_us == pytest.approx(2)
+    noisy = speed._over(base + 2 + np.resize([-1.0, 1.0], 60), base)
+    assert noisy.low_us <= noisy.us <= noisy.high_us and noisy.low_us < noisy.high_us
+
+
+def test_a_limit_that_is_not_kept_is_said():
+    kept, missed = speed.Over(0.5, 0.4, 0.6), speed.Over(9.0, 8.0, 10.0)
+    batch, slow = speed.Batch(1, 1, 32, 1.0, 0.5), speed.Batch(3, 2, 32, 1.5, 1.2)
+    good = speed.Row("m", "tflite-int8", "litert", 10, kept, kept, batch)
+    assert good.misses() == []
+    assert len(good._replace(run=missed, predict=missed, batch=slow).misses()) == 4
+    assert "run +0.5 µs, limit +0.0" in good._replace(engine="onnxruntime").misses()[0]
+    assert "beyond a limit:" in speed.table([good._replace(run=missed)])
+    assert "all limits are kept" in speed.table([good])
+
+
+def test_a_cold_start_is_a_process_of_its_own(tmp_path):
+    programs = {"nothing": "", "list": "x = [0] * 40_000_000" + start._PEAK, "again": start._PEAK}
+    found = start.measure(programs, 3, tmp_path)
+    assert found["list"][0].cpu_ms > found["nothing"][0].cpu_ms > 1
+    # 320 MB in the one must not show in the next.
+    assert found["list"][0].peak_rss_mib > 300 > 100 > found["again"][0].peak_rss_mib > 1
+
+
+@pytest.mark.parametrize("engine", ["litert", "tflite-runtime", "onnxruntime"])
+def test_the_compared_programs_give_the_same_answer(bundle, tmp_path, engine):
+    from runtime.bundle import open_bundle
+
+    variant = "onnx-float32" if engine == "onnxruntime" else "tflite-float32"
+    answers = []
+    for program in start.programs_of(open_bundle(bundle), variant, engine, tmp_path).values():
+        program = program.removesuffix(start._PEAK) + "\nimport json; print(json.dumps(answer.tolist()))"
+        answers.append(json.loads(subprocess.check_output([sys.executable, "-c", program]).splitlines()[-1]))
+    assert len(answers) == 3 and np.abs(np.array(answers) - answers[0]).max() < 1e-6
+
+
+def test_wrong_use_is_said(bundle, tmp_path):
+    for arguments in (
+        ["fly"],
+        ["speed", str(bundle), "--rounds", "1"],
+        ["start", str(bundle), "--scheme", "int4"],
+    ):
+        with pytest.raises(UsageError):
+            main(arguments)
