@@ -6,7 +6,6 @@ import hashlib
 import io
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ def pack(
 ) -> Path | None:
     """Turn the staging folder that holds `files` into the model's bundle; None, and nothing changed, if none passed.
 
-    `golden` holds the variants' own answers to the golden inputs (`Plan.golden`), float32 [32, k]; `state` is what
+    `golden` holds the variants' own answers as golden.npz does (`Plan.golden`), float32 [32, k]; `state` is what
     the bundle was made from (`export.state`), so that a later run can tell that nothing changed.
     """
     passed = {
@@ -48,7 +47,7 @@ def pack(
     _remove_others(folder, {files[name] for name in passed})
     write_file(folder / "report.json", report.to_json(rows, state=state))
     manifest = _manifest(original, passed, files, folder)
-    answers = {name: found for name, found in golden.items() if name.split("/")[0] in passed}
+    answers = {name: found for name, found in golden.items() if name.split("/")[1] in passed}
     write_file(folder / manifest.golden, _golden(original, answers, contract_digest(manifest)))
     named = dict(manifest.files) | {manifest.golden: _file_record(folder / manifest.golden)}
     text = to_json(manifest._replace(files=dict(sorted(named.items()))))
@@ -82,7 +81,7 @@ def _golden(original: Original, answers: dict[str, np.ndarray], contract_digest:
         inputs=inputs,
         outputs=outputs,
         contract=contract_digest,
-        **{f"outputs/{name}": found for name, found in answers.items()},
+        **answers,
     )
     return content.getvalue()
 
@@ -102,7 +101,7 @@ def _manifest(
         labels=tuple(record["labels"]) if record["labels"] else None,
         unit=record["unit"],
         parameters=record["parameters"],
-        input=_input(wanted),
+        input=original.input_record,
         output=contract.OutputRecord(given["name"], tuple(given["shape"])),
         original=contract.Original(
             record["sha256"]["model.keras"], record["device"], original.metric_name, original.metric
@@ -129,14 +128,6 @@ def _manifest(
             for name, engines in passed.items()
         },
     )
-
-
-def _input(record: dict[str, Any]) -> contract.InputRecord:
-    columns = tuple(record["columns"]) if record.get("columns") else None
-    return contract.InputRecord(
-        record["kind"], record["name"], tuple(record["shape"]), record["dtype"], record.get("low"),
-        record.get("high"), columns,
-    )  # fmt: skip
 
 
 def _file_record(path: Path) -> contract.FileRecord:

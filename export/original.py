@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import BundleError, UsageError
+from runtime.manifest import InputRecord
 
 RECORD = "training.json"
 
@@ -47,6 +48,16 @@ class Original:
     def input(self) -> dict[str, Any]:
         """What `predict` takes: name, kind, shape of one row."""
         return dict(self.record["input"])
+
+    @property
+    def input_record(self) -> InputRecord:
+        """The same as it will stand in the manifest."""
+        record = self.record["input"]
+        columns = tuple(record["columns"]) if record.get("columns") else None
+        return InputRecord(
+            record["kind"], record["name"], tuple(record["shape"]), record["dtype"], record.get("low"),
+            record.get("high"), columns,
+        )  # fmt: skip
 
     @property
     def output(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from export.report import Row
 from export.steps import Key, PoolName, Results, Step
 from export.targets import TARGETS, Target
 from runtime.backends import engine_version
+from runtime.golden import PROBED, RECORDED
 
 SUFFIX = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
 
@@ -133,14 +134,17 @@ class Plan:
         return row
 
     def golden(self, results: Results) -> dict[str, np.ndarray]:
-        """Each variant's own answers to the golden inputs on its first engine, and as <variant>/<engine> on others."""
+        """Each variant's own answers to golden inputs and probes, by the names they have in golden.npz."""
         answers: dict[str, np.ndarray] = {}
         for target in self.targets:
             for engine in target.engines:
                 verified = results.get(self.key("verify", target.name, engine))
                 if verified is not None and verified.ok:
-                    name = f"{target.name}/{engine}" if target.name in answers else target.name
-                    answers[name] = verified.value["golden_outputs"]
+                    first = RECORDED + target.name not in answers
+                    name = target.name if first else f"{target.name}/{engine}"
+                    answers[RECORDED + name] = verified.value["golden_outputs"]
+                    if np.isfinite(verified.value["probe_outputs"]).all():
+                        answers[PROBED + name] = verified.value["probe_outputs"]
         return answers
 
     def keep_ranges(self, results: Results) -> None:

@@ -14,7 +14,7 @@ QUANTIZED = Recorded(
     1e-5,
     "integers are exact; a float between two steps may be rounded the other way, which moves single rows",
 )
-# As on a Pi 5, which has float16 arithmetic: 8e-3, and 5e-3 in nine rows of ten; everywhere else 8e-6.
+# As on a Pi 5, which has float16 arithmetic: 8e-3, and 5e-3 in most rows; everywhere else 8e-6.
 ONNX_FLOAT16 = Recorded(
     2e-2, 1e-2, "a processor with float16 arithmetic computes in it, the others in float32"
 )

@@ -13,6 +13,7 @@ from export.targets import MAX_ACCURACY_DROP, MAX_RMSE_RISE, Target
 from runtime import parity
 from runtime.errors import ParityError
 from runtime.metric import metric
+from runtime.probes import probe_inputs
 
 BATCH = 500
 Run = Callable[[np.ndarray], np.ndarray]
@@ -47,7 +48,10 @@ def verify(run: Run, original: Original, target: Target, labelled: Labelled | No
     singles = np.concatenate([run(feed[index : index + 1]) for index in range(len(feed))])
     parity.check(singles, expected, allowed)
     parity.check(run(feed), expected, allowed)
-    measured: dict[str, Any] = {"golden_outputs": singles}
+    # What the self-test on a device will compare with: the golden samples, then the probes made of them.
+    probes = probe_inputs(inputs, original.input_record).astype(np.float32)
+    answers = [run(probes[index : index + 1]) for index in range(len(probes))]
+    measured: dict[str, Any] = {"golden_outputs": singles, "probe_outputs": np.concatenate(answers)}
     reference = original.reference()
     if labelled is None or reference is None:
         found = parity.measure(singles, expected)

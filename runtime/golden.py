@@ -16,6 +16,7 @@ from runtime.manifest import Manifest
 
 # + variant: what that variant itself answered at export, on its first engine; + "/" + engine for the others.
 RECORDED = "outputs/"
+PROBED = "probes/"  # the same for the probes made of the golden inputs
 CONTRACT = "contract"
 _MAX_BYTES = 64 << 20
 _MAX_ARRAYS = 1000
@@ -24,17 +25,25 @@ _MAX_ARRAYS = 1000
 class Golden(NamedTuple):
     """`inputs` raw as `predict` takes them [n, …], and `outputs`, the original's for them: float32 [n, k].
 
-    `recorded` holds what the variants themselves answered at export.
+    `recorded` holds what the variants themselves answered to the inputs at export, `probed` what to the probes.
     """
 
     inputs: np.ndarray
     outputs: np.ndarray
     recorded: Mapping[str, np.ndarray]
+    probed: Mapping[str, np.ndarray]
 
     def recordings(self, variant: str) -> list[np.ndarray]:
-        """What a variant answered at export, on each of its engines: float32 [n, k]."""
-        names = (name for name in self.recorded if name == variant or name.startswith(f"{variant}/"))
-        return [self.recorded[name] for name in names]
+        """What a variant answered to the inputs at export, on each of its engines: float32 [n, k]."""
+        return _of(self.recorded, variant)
+
+    def probings(self, variant: str) -> list[np.ndarray]:
+        """The same for the probes."""
+        return _of(self.probed, variant)
+
+
+def _of(answers: Mapping[str, np.ndarray], variant: str) -> list[np.ndarray]:
+    return [found for name, found in answers.items() if name == variant or name.startswith(f"{variant}/")]
 
 
 def read_golden(bundle: Bundle) -> Golden:
@@ -51,8 +60,11 @@ def read_golden(bundle: Bundle) -> Golden:
         raise BundleError(
             f"{where}: inputs are {inputs.dtype} {list(inputs.shape)}, not what the manifest says"
         )
-    recorded = {key[len(RECORDED) :]: array for key, array in arrays.items() if key.startswith(RECORDED)}
-    for array in (outputs, *recorded.values()):
+    recorded, probed = (
+        {key[len(kind) :]: array for key, array in arrays.items() if key.startswith(kind)}
+        for kind in (RECORDED, PROBED)
+    )
+    for array in (outputs, *recorded.values(), *probed.values()):
         if array.dtype != np.float32 or array.shape != (len(inputs), *manifest.output.shape):
             raise BundleError(
                 f"{where}: outputs are {array.dtype} {list(array.shape)}, not what the manifest says"
@@ -62,7 +74,7 @@ def read_golden(bundle: Bundle) -> Golden:
             f"{where}: recorded for other labels, another unit or other columns than the manifest names; "
             "export the bundle again"
         )
-    return Golden(inputs, outputs, recorded)
+    return Golden(inputs, outputs, recorded, probed)
 
 
 def contract_digest(manifest: Manifest) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from runtime.errors import ParityError
 
 _FLOAT32 = np.dtype(np.float32)
-_USUAL = 0.9  # of the rows
+_RARE = 32  # one row in so many
 
 
 class Tolerance(NamedTuple):
@@ -22,8 +22,8 @@ class Tolerance(NamedTuple):
 class Recorded(NamedTuple):
     """How far outputs may be from those that the same file gave at export, in output units, and why that much.
 
-    usual_abs_error holds for nine rows of ten, max_abs_error for every row: on another processor a value between
-    two steps of a quantization may be rounded the other way, which moves a row or two, and no more.
+    max_abs_error holds for every row, usual_abs_error for all but one in 32: on another processor a value between
+    two steps of a quantization may be rounded the other way, which moves a row, and rarely two.
     """
 
     max_abs_error: float
@@ -97,12 +97,12 @@ def check_recorded(actual: Any, recordings: Sequence[np.ndarray], limits: Record
         measure(actual, recorded)
         rows = np.abs(actual - recorded.astype(np.float64)).max(axis=1)
         rows.sort()
-        found = float(rows[-1]), float(rows[math.ceil(len(rows) * _USUAL) - 1])
+        found = float(rows[-1]), float(rows[-1 - len(rows) // _RARE])
         if found[0] <= limits.max_abs_error and found[1] <= limits.usual_abs_error:
             return
         nearest = min(found, nearest or found)
     if nearest is not None:
         raise ParityError(
-            f"the answers are up to {nearest[0]:.3g} from those recorded at export, and {nearest[1]:.3g} in nine rows "
-            f"of ten; allowed are {limits.max_abs_error:.3g} and {limits.usual_abs_error:.3g} ({limits.reason})"
+            f"the answers are up to {nearest[0]:.3g} from those recorded at export, {nearest[1]:.3g} in most "
+            f"rows; allowed are {limits.max_abs_error:.3g} and {limits.usual_abs_error:.3g} ({limits.reason})"
         )

@@ -7,21 +7,25 @@ from runtime.errors import EngineError, ParityError
 from runtime.golden import Golden
 from runtime.manifest import Variant
 from runtime.model import Model
+from runtime.probes import probe_inputs
 
 _ADVICE = "do not use it here; `python -m runtime verify` tries the others"
 
 
 def self_test(model: Model, golden: Golden) -> None:
-    """Sends the golden inputs through `predict`, one by one; ParityError where the answers are not the known ones.
+    """Sends golden inputs and probes through `predict`, one by one; ParityError where the answers are not known ones.
 
-    They must be within the variant's tolerance of the original's, and within the much smaller limits that the
-    manifest sets of what the variant itself answered at export, on one of its engines.
+    Those to the golden inputs must be within the variant's tolerance of the original's; all must be within the much
+    smaller limits that the manifest sets of what the variant itself answered at export, on one of its engines.
     """
     variant = model.manifest.variants[model.variant]
     try:
         outputs = singles(model, golden.inputs)
         parity.check(outputs, golden.outputs, variant.tolerance)
-        check_recorded(outputs, golden, variant)
+        check_recorded(outputs, golden.recordings(variant.name), variant)
+        if golden.probings(variant.name):
+            answers = singles(model, probe_inputs(golden.inputs, model.manifest.input))
+            check_recorded(answers, golden.probings(variant.name), variant)
     except (ParityError, EngineError) as error:
         raise ParityError(
             f"{model.variant} fails its self-test on {model.engine}: {error}; {_ADVICE}"
@@ -40,7 +44,7 @@ def singles(model: Model, inputs: np.ndarray) -> np.ndarray:
         raise ParityError(f"the answers for single rows are no rows of an array: {error}") from None
 
 
-def check_recorded(outputs: np.ndarray, golden: Golden, variant: Variant) -> None:
+def check_recorded(outputs: np.ndarray, recordings: list[np.ndarray], variant: Variant) -> None:
     """ParityError where a variant's outputs are not those recorded at export; nothing where none were."""
     if variant.recorded is not None:
-        parity.check_recorded(outputs, golden.recordings(variant.name), variant.recorded)
+        parity.check_recorded(outputs, recordings, variant.recorded)

@@ -1,0 +1,91 @@
+"""A device: a folder like a virtual environment on a board, whose `bin/python` is an Arm Python."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from arm.boards import board
+from arm.debian import run
+from arm.setup import Emulation, set_up
+
+_SITE = Path("lib", "python3.11", "site-packages")
+
+
+class Device(NamedTuple):
+    """A board with packages installed. `python` runs there, from a shell, a script or a test alike."""
+
+    board: str
+    python: Path
+
+    def run(
+        self, *arguments: str, folder: Path | None = None, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs Python there, in `folder` or the current one; the host's files are the device's."""
+        return subprocess.run(
+            [str(self.python), *arguments],
+            cwd=folder,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def install(self, wheel: Path) -> None:
+        """Installs a pure wheel, without what it depends on."""
+        site = self.python.parent.parent / _SITE
+        run(
+            sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--no-compile", f"--target={site}", str(wheel),
+        )  # fmt: skip
+
+
+def make_device(folder: Path, board_name: str, *engines: str) -> Device:
+    """A device in `folder`, with sets of engines (see arm/wheels.py); sets up the emulation where it is not yet."""
+    parts = set_up(board_name, *engines)
+    python = folder / "bin" / "python"
+    (folder / _SITE).mkdir(parents=True)
+    python.parent.mkdir()
+    (folder / "pyvenv.cfg").write_text(
+        f"home = {parts.userland}/usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n"
+    )
+    (folder / _SITE / "engines.pth").write_text("".join(f"{path}\n" for path in parts.packages))
+    python.write_text(_launcher(parts, python))
+    python.chmod(0o755)
+    return Device(board_name, python)
+
+
+def _launcher(parts: Emulation, python: Path) -> str:
+    """A shell script that is the device's Python.
+
+    The name it passes on is its own, so that sys.executable is this script: what the guest starts with
+    `subprocess` goes to the host's kernel, which can start a script but no Arm program.
+    """
+    row = board(parts.board)
+    wide = row.architecture == "arm64"
+    # QEMU with the libraries it was built with, whatever the host has.
+    libraries = [parts.qemu / path for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")]
+    command = [
+        str(parts.qemu / "lib64" / "ld-linux-x86-64.so.2"),
+        "--library-path",
+        ":".join(map(str, libraries)),
+        str(parts.qemu / "usr" / "bin" / ("qemu-aarch64" if wide else "qemu-arm")),
+        *("-cpu", row.core),
+        *("-L", str(parts.machine)),
+        *("-0", str(python)),
+    ]
+    if not wide:  # Debian's numpy finds BLAS and LAPACK through a link that its installation would make
+        arm = parts.userland / "usr" / "lib" / "arm-linux-gnueabihf"
+        command += ["-E", f"LD_LIBRARY_PATH={arm}/blas:{arm}/lapack"]
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            f"# Python on a {row.title}, emulated. $QEMU_OPTIONS: more options for QEMU.",
+            "unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV QEMU_CPU",
+            "export PYTHONNOUSERSITE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
+            f'exec {shlex.join(command)} $QEMU_OPTIONS {shlex.quote(f"{parts.userland}/usr/bin/python3.11")} "$@"',
+            "",
+        ]
+    )

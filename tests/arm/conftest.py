@@ -1,0 +1,156 @@
+"""The devices, with the project's wheel installed, and everything that is run on them, two at a time."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arm.device import Device, make_device
+from arm.errors import ArmError
+from tests.arm.cut import integers_only
+from tests.conftest import MODELS, ROOT, Export, run_export
+
+# device: board and sets of engines. `new` is what `pip install` gives today, the others have all that runs there.
+DEVICES = {
+    "pi4": ("pi4", "all", "tests"),
+    "pi5": ("pi5", "all", "tests"),
+    "pi4-new": ("pi4", "current"),
+    "pi5-new": ("pi5", "current"),
+    "pi4-32": ("pi4-32", "tflite-32"),
+}
+GUEST = Path(__file__).with_name("guest.py")
+# Of the runtime's own tests, those that say nothing about a device or cannot be there.
+LEFT_OUT = {
+    "test_bare.py": "installs from the package index",
+    "test_requirements.py": "builds files with the package onnx",
+    "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
+    "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
+    "test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
+    "test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
+    "test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
+}
+_REASON = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A skipped test is a letter in a line of dots; that no Arm code ran must be seen."""
+    reason = config.stash.get(_REASON, None)
+    if reason:
+        terminalreporter.section("THE ARM TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Nothing was checked as on a Raspberry Pi: {reason}")
+        terminalreporter.line("docs/arm.md says what they need; EDGEPROOF_ARM=required makes this a failure.")
+
+
+@pytest.fixture(scope="session")
+def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Device]:
+    """Every device of the table, by name."""
+    folder = tmp_path_factory.mktemp("devices")
+    try:
+        made = {name: make_device(folder / name, *parts) for name, parts in DEVICES.items()}
+    except ArmError as error:
+        if os.environ.get("EDGEPROOF_ARM") == "required":
+            raise
+        request.config.stash[_REASON] = str(error)
+        pytest.skip(f"no Arm: {error}")
+    wheel = _wheel(tmp_path_factory.mktemp("wheel"))
+    for device in made.values():
+        device.install(wheel)
+    return made
+
+
+def _wheel(folder: Path) -> Path:
+    """The project's wheel, built from a copy: a build leaves files in the tree, and old ones would be packed too."""
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("runtime", "data", "export", "train"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
+         "--wheel-dir", str(folder), str(source)],
+        check=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def bundles(devices, exported: Export, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The bundle of every committed model, by its name."""
+    others = sorted({path.parent.name for path in ROOT.glob("artifacts/*/model.keras")} - set(MODELS))
+    more = run_export(*others, out=tmp_path_factory.mktemp("others"))
+    assert (exported.code, more.code) == (0, 0), exported.stdout + more.stdout
+    return {path.parent.name: path for out in (exported.out, more.out) for path in out.glob("*/bundle")}
+
+
+@pytest.fixture(scope="session")
+def cuts(bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with each model's int8 file without its last float operations."""
+    folder = tmp_path_factory.mktemp("cuts")
+    for name, bundle in bundles.items():
+        (folder / f"{name}.tflite").write_bytes(integers_only((bundle / "tflite-int8.tflite").read_bytes()))
+    return folder
+
+
+Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the commands run and leave their files."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def runs(devices, bundles, cuts, work) -> Runs:
+    """What came of every process, by `device job`."""
+    golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
+    np.save(work / "digits.npy", golden["inputs"][:4])
+    cnn = str(bundles["mnist-cnn"])
+    jobs: dict[str, tuple[Device, list[str], Path]] = {}
+    every = [str(path) for path in bundles.values()]
+    for name in ("pi4", "pi5", "pi4-32"):
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *every]
+        jobs[f"{name} answers"] = devices[name], command, work
+    for name in ("pi4", "pi5"):
+        left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
+        command = ["-m", "pytest", "tests/runtime", "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
+        jobs[f"{name} tests"] = devices[name], command, ROOT
+    for name in ("pi4-new", "pi5-new", "pi4-32"):
+        jobs[f"{name} verify"] = devices[name], ["-m", "runtime", "verify", cnn], work
+    for name in ("pi4-new", "pi5-new"):
+        command = ["-m", "runtime", "predict", cnn, "digits.npy", "--variant", "tflite-int8", "--json"]
+        jobs[f"{name} predict"] = devices[name], command, work
+        command = ["-m", "runtime", "compare", cnn, "--calls", "10", "--json"]
+        jobs[f"{name} compare"] = devices[name], command, work
+
+    def start(job: tuple[Device, list[str], Path]) -> "subprocess.CompletedProcess[str]":
+        device, arguments, folder = job
+        return device.run(*arguments, folder=folder, PYTHONDONTWRITEBYTECODE="1")
+
+    def here() -> "subprocess.CompletedProcess[str]":
+        # In a process of its own, as on the devices.
+        command = [sys.executable, str(GUEST), str(work / "x86.npz"), str(cuts), *every]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = {key: pool.submit(start, job) for key, job in jobs.items()} | {
+            "x86 answers": pool.submit(here)
+        }
+    return {key: each.result() for key, each in started.items()}
+
+
+@pytest.fixture(scope="session")
+def answers(runs, work) -> dict[str, dict[str, np.ndarray]]:
+    """The answers of the devices and of this machine, `x86`, by device and key (see guest.py)."""
+    for key, done in runs.items():
+        assert done.returncode == 0 or not key.endswith("answers"), f"{key}: {done.stderr[-2000:]}"
+    return {name: dict(np.load(work / f"{name}.npz")) for name in ("x86", "pi4", "pi5", "pi4-32")}

@@ -1,0 +1,58 @@
+"""Runs on a device, and on this machine for comparison: answers every variant with every engine there.
+
+    python guest.py ANSWERS.npz CUTS BUNDLE…
+
+CUTS is a folder with a `<model>.tflite` for each bundle: its int8 variant without the last float operations.
+"""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+import runtime
+from runtime.backends import ENGINES, installed
+from runtime.bundle import open_bundle
+from runtime.golden import read_golden
+from runtime.model import load
+
+ALONE = slice(None, None, 8)  # these golden inputs are answered one by one too
+
+
+def answers(path: str, cuts: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The answers to a bundle's golden inputs, each with its key: `model variant engine way`."""
+    bundle = open_bundle(path)
+    inputs = read_golden(bundle).inputs
+    name = bundle.manifest.model
+    for row in bundle.manifest.variants.values():
+        for engine in row.engines:
+            if engine == "tensorflow" or not installed(engine):
+                continue
+            model = load(path, variant=row.name, engine=engine)
+            yield f"{name} {row.name} {engine} batch", model.predict(inputs)
+            singles = [model.predict(one[np.newaxis]) for one in inputs[ALONE]]
+            yield f"{name} {row.name} {engine} alone", np.concatenate(singles)
+            if row.name == "tflite-int8":
+                yield f"{name} integers {engine} alone", integers(engine, cuts / f"{name}.tflite", inputs)
+
+
+def integers(engine: str, path: Path, inputs: np.ndarray) -> np.ndarray:
+    """The int8 tensor with which a cut file ends, [n, …]."""
+    interpreter = import_module(ENGINES[engine].backend).import_engine()(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    feed = interpreter.get_input_details()[0]["index"]
+    result = interpreter.get_output_details()[0]["index"]
+    found = []
+    for one in inputs:
+        interpreter.set_tensor(feed, one[np.newaxis].astype(np.float32))
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(result))
+    return np.concatenate(found)
+
+
+if __name__ == "__main__":
+    out, cuts, *bundles = sys.argv[1:]
+    np.savez(out, **{key: array for path in bundles for key, array in answers(path, Path(cuts))})
+    print(runtime.__file__)

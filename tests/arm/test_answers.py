@@ -1,0 +1,95 @@
+"""Every variant of every committed model, on every engine of the boards: the answers of x86, and the original's."""
+
+import numpy as np
+import pytest
+
+from runtime.bundle import open_bundle
+from runtime.golden import read_golden
+from tests.arm.guest import ALONE
+
+BOARDS = ("pi4", "pi5", "pi4-32")
+ENGINES = {
+    "pi4": {"litert", "tflite-runtime", "onnxruntime"},
+    "pi5": {"litert", "tflite-runtime", "onnxruntime"},
+    "pi4-32": {"tflite-runtime"},
+}
+# The largest difference from the same engine on x86; for values, relative to the largest of them.
+FLOAT = 1e-5
+STEP = 1 / 256  # of an int8 probability
+BOUNDS = {
+    "tflite-float32": FLOAT,
+    "tflite-float16": FLOAT,  # only the weights are float16
+    "tflite-dynamic": 5e-3,  # an activation between two steps is rounded the other way
+    "tflite-int8": STEP + 1e-6,  # see test_int8_is_the_same_to_the_last_bit
+    "tflite-int16x8": 0.0,
+    "onnx-float32": FLOAT,
+    "onnx-float16": FLOAT,
+    "onnx-dynamic": 5e-3,
+    "onnx-int8": 0.0,
+}
+# ONNX Runtime has kernels for processors that compute in float16, such as the Pi 5's; elsewhere it uses float32.
+FLOAT16_ARITHMETIC = 2e-2
+
+
+def differences(answers, board, variant):
+    """For each array of a variant on a board: its key and the differences from x86, relative for values."""
+    for key, array in answers[board].items():
+        if key.split()[1] == variant:
+            here = answers["x86"][key].astype(np.float64)
+            assert array.dtype == answers["x86"][key].dtype and array.shape == here.shape
+            assert np.isfinite(array).all()
+            scale = np.abs(here).max() if here.shape[-1] == 1 and array.dtype == np.float32 else 1
+            yield key, np.abs(array - here) / scale
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_nothing_is_left_out(answers, bundles, board):
+    wanted = {
+        f"{model} {row.name} {engine} {way}"
+        for model, path in bundles.items()
+        for row in open_bundle(path).manifest.variants.values()
+        for engine in set(row.engines) & ENGINES[board]
+        for way in ("batch", "alone")
+    }
+    assert len(wanted) >= 2 * len(bundles) * 5
+    assert {key for key in answers[board] if key.split()[1] != "integers"} == wanted
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("variant", BOUNDS)
+def test_a_variant_answers_as_on_x86(answers, board, variant):
+    limit = FLOAT16_ARITHMETIC if (board, variant) == ("pi5", "onnx-float16") else BOUNDS[variant]
+    found = {key: error.max() for key, error in differences(answers, board, variant)}
+    assert found or (board == "pi4-32" and variant.startswith("onnx"))
+    assert {key: error for key, error in found.items() if error > limit} == {}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_int8_is_the_same_to_the_last_bit(answers, bundles, board):
+    """All whole numbers of a static int8 file are, up to the logits: the softmax after them computes in floats."""
+    found = dict(differences(answers, board, "integers"))
+    assert len(found) == len(bundles) * len(ENGINES[board] - {"onnxruntime"})
+    assert {key for key, error in found.items() if error.any()} == set()
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_softmax_of_int8_moves_few_answers_by_one_step(answers, board):
+    errors = np.concatenate([error.ravel() for _, error in differences(answers, board, "tflite-int8")])
+    assert np.count_nonzero(errors > 1e-6) <= 0.005 * errors.size
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, board):
+    for key, array in answers[board].items():
+        model, variant, _, way = key.split()
+        if variant != "integers":
+            bundle = open_bundle(bundles[model])
+            outputs = read_golden(bundle).outputs[ALONE if way == "alone" else slice(None)]
+            limit = bundle.manifest.variants[variant].tolerance.max_abs_error
+            assert np.abs(array - outputs).max() <= limit, key
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_answers_came_from_the_installed_wheel(runs, devices, board):
+    said = runs[f"{board} answers"].stdout.strip()
+    assert said == f"{devices[board].python.parent.parent}/lib/python3.11/site-packages/runtime/__init__.py"

@@ -1,0 +1,62 @@
+"""The commands from an installed wheel, and the runtime's own tests, on the boards."""
+
+import json
+import re
+
+import pytest
+
+from tests.arm.conftest import LEFT_OUT
+from tests.conftest import ROOT
+
+NEW = ("pi4-new", "pi5-new")
+
+
+@pytest.mark.parametrize("device", NEW)
+def test_verify(runs, device):
+    done = runs[f"{device} verify"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(" ok ", done.stdout)) == 9  # five of LiteRT, four of ONNX Runtime
+    assert len(re.findall(r"tflite-runtime +skipped .* not installed", done.stdout)) == 5
+
+
+def test_verify_on_32_bits(runs):
+    done = runs["pi4-32 verify"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"tflite-runtime +ok ", done.stdout)) == 5
+
+
+@pytest.mark.parametrize("device", NEW)
+def test_predict(runs, answers, device):
+    done = runs[f"{device} predict"]
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["variant"], found["engine"]) == ("tflite-int8", "litert")
+    expected = answers["x86"]["mnist-cnn tflite-int8 litert batch"][:4]
+    for said, row in zip(found["predictions"], expected, strict=True):
+        best = said["labels"][0]
+        assert best["label"] == str(row.argmax())
+        assert best["probability"] == pytest.approx(row.max(), abs=1 / 256 + 1e-6)
+
+
+@pytest.mark.parametrize("device", NEW)
+def test_compare(runs, device):
+    done = runs[f"{device} compare"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert sum(row["status"] == "ok" and row["latency_us_p50"] > 0 for row in found["rows"]) == 9
+    assert found["ship"]["file"]
+
+
+@pytest.mark.parametrize("board", ["pi4", "pi5"])
+def test_the_runtimes_own_tests_pass(runs, board):
+    done = runs[f"{board} tests"]
+    assert done.returncode == 0, done.stdout[-4000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) >= 300
+    assert "failed" not in done.stdout.splitlines()[-1]
+
+
+def test_what_is_left_out_of_them_exists():
+    for name in LEFT_OUT:
+        file, _, test = name.partition("::")
+        assert f"def {test}" in (ROOT / "tests" / "runtime" / file).read_text()

@@ -1,0 +1,74 @@
+"""What the campaigns share: the bundles below a folder, a bundle in memory whose files are changed, judging rows."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from runtime.bundle import Bundle, open_bundle
+from runtime.errors import DataError, UsageError
+from runtime.manifest import FileRecord, Variant
+
+JUDGING_ROWS = 500
+
+
+def parser(name: str, description: str) -> argparse.ArgumentParser:
+    """The arguments of every campaign."""
+    made = argparse.ArgumentParser(prog=f"python -m tests.campaigns.{name}", description=description)
+    made.add_argument("artifacts", type=Path, help="the folder below which the bundles are")
+    made.add_argument("--models", help="comma-separated; default: all")
+    return made
+
+
+def bundles(artifacts: Path, models: str | None = None) -> list[Path]:
+    """The bundles below a folder."""
+    found = sorted(artifacts.glob("*/bundle"))
+    found = [path for path in found if models is None or path.parent.name in models.split(",")]
+    if not found:
+        raise UsageError(f"no bundles in {artifacts}; make them: python -m export all --out {artifacts}")
+    return found
+
+
+def pairs(bundle: Bundle) -> Iterator[tuple[Variant, str]]:
+    """Every variant with each of its engines."""
+    for variant in bundle.manifest.variants.values():
+        if variant.format != "saved_model":
+            yield from ((variant, engine) for engine in variant.engines)
+
+
+def changed(bundle: Bundle, contents: Mapping[str, bytes], **manifest: object) -> Bundle:
+    """A bundle in memory with other files, their digests in its manifest: no check of digests can refuse it."""
+    records = {
+        name: FileRecord(sha256(content).hexdigest(), len(content)) for name, content in contents.items()
+    }
+    other = bundle.manifest._replace(files=dict(bundle.manifest.files) | records, **manifest)
+
+    def read_member(name: str, limit: int) -> bytes:
+        return contents[name] if name in contents else bundle.read_member(name, limit)
+
+    return bundle._replace(manifest=other, read_member=read_member)
+
+
+def judging_rows(bundle: Bundle) -> np.ndarray | None:
+    """Rows of the model's own test split, which the golden inputs hold none of; None where it is not here."""
+    import json
+
+    import data
+
+    training = (
+        json.loads((bundle.path.parent / "training.json").read_bytes())
+        if (bundle.path.parent / "training.json").exists()
+        else json.loads((Path("artifacts") / bundle.manifest.model / "training.json").read_bytes())
+    )
+    try:
+        rows = data.load(training["dataset"]["name"]).test.inputs
+    except DataError:
+        return None
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), JUDGING_ROWS)).astype(int)]
+
+
+def open_all(artifacts: Path, models: str | None) -> list[Bundle]:
+    """The same, opened."""
+    return [open_bundle(path) for path in bundles(artifacts, models)]
