@@ -56,6 +56,8 @@ def _mlp(x: Any, recipe: Recipe) -> Any:
             x = layers.BatchNormalization()(x)
         if recipe.dropout:
             x = layers.Dropout(recipe.dropout)(x)
+        if recipe.gaussian_dropout:  # noise in training: what survives it also survives the rounding of int8
+            x = layers.GaussianDropout(recipe.gaussian_dropout)(x)
     if recipe.alpha_dropout:
         x = layers.AlphaDropout(recipe.alpha_dropout)(x)
     return x

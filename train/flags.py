@@ -32,6 +32,10 @@ _NUMBERS: dict[str, tuple[type, str]] = {
     "clipvalue": (float, "clip each gradient's elements to this value"),
     "label_smoothing": (float, "of the categorical cross-entropy"),
     "dropout": (float, "fraction dropped after each hidden layer, where the architecture has it"),
+    "gaussian_dropout": (
+        float,
+        "noise after each hidden layer: this fraction's standard deviation in dropout",
+    ),
     "epochs": (int, "at most so many"),
     "batch_size": (int, "samples per step"),
     "warmup_epochs": (int, "epochs in which the rate rises, before a cosine schedule"),

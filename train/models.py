@@ -12,6 +12,7 @@ from data import Dataset
 from runtime.errors import UsageError
 from train import choices
 from train.architectures import ARCHITECTURES
+from train.encoding import piecewise_linear
 from train.recipe import SCALINGS, Recipe
 
 # A table's outliers (82 standard deviations in California) would take the whole range of a static int8 graph.
@@ -42,16 +43,20 @@ def _scaled(inputs: Any, scaling: str, dataset: Dataset) -> Any:
     if scaling == "none":
         return inputs
     rows = dataset.train.inputs
-    if dataset.input["kind"] == "image" and scaling in SCALINGS:
+    if scaling not in SCALINGS:
+        raise UsageError(f"unknown scaling {scaling!r}; known: {', '.join(SCALINGS)}")
+    if dataset.input["kind"] == "image":
+        if scaling == "bins":
+            raise UsageError("scaling 'bins' is for tables; images take none, unit, standard")
         if scaling == "unit":
             return layers.Rescaling(1 / dataset.input["high"])(inputs)
         spread, mean = float(rows.std()), float(rows.mean())
         return layers.Rescaling(1 / spread, offset=-mean / spread)(inputs)
+    if scaling == "bins":
+        return piecewise_linear(inputs, rows.astype(np.float32), tuple(dataset.input["columns"]))
     if scaling == "unit":
         low, high = rows.min(axis=0), rows.max(axis=0)
         return layers.Rescaling((1 / (high - low)).tolist(), offset=(-low / (high - low)).tolist())(inputs)
-    if scaling == "standard":
-        normalization = layers.Normalization()
-        normalization.adapt(rows.astype(np.float32))
-        return keras.ops.clip(normalization(inputs), -CLIP, CLIP)
-    raise UsageError(f"unknown scaling {scaling!r}; known: {', '.join(SCALINGS)}")
+    normalization = layers.Normalization()
+    normalization.adapt(rows.astype(np.float32))
+    return keras.ops.clip(normalization(inputs), -CLIP, CLIP)

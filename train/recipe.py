@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # A Keras layer by name, with its arguments: ("RandomFlip", (("mode", "horizontal"),)).
 LayerSpec = tuple[str, tuple[tuple[str, object], ...]]
 
-SCALINGS = ("none", "unit", "standard")
+SCALINGS = ("none", "unit", "standard", "bins")
 SCHEDULES = ("constant", "cosine", "step", "exponential")
 
 
@@ -35,6 +35,7 @@ class Recipe:
     batch_normalization: bool = False
     dropout: float = 0.0
     alpha_dropout: float = 0.0
+    gaussian_dropout: float = 0.0
     scaling: str = "unit"
     augmentation: tuple[LayerSpec, ...] = ()
     # the optimizer

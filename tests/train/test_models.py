@@ -101,5 +101,5 @@ def test_outliers_are_clipped_inside_the_model():
 
 
 def test_unknown_scaling_lists_the_known():
-    with pytest.raises(UsageError, match="unknown scaling 'log'; known: none, unit, standard"):
+    with pytest.raises(UsageError, match="unknown scaling 'log'; known: none, unit, standard, bins"):
         build(replace(find("mnist-cnn"), scaling="log"), stand_in("mnist"))

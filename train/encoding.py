@@ -1,0 +1,44 @@
+"""Rows of a table for a network: every column cut into bins, within each of which it rises from 0 to 1.
+
+This is the piecewise linear encoding of Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in
+Tabular Deep Learning" (2022), with bins of equally many training rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+BINS = 20
+# The least width of a bin, as a fraction of the column's range: where many rows share a value, it would be none.
+_LEAST_WIDTH = 1e-3
+# Coasts and valleys follow neither axis of a map.  These sums are exact in every engine: no product to round.
+_PLACE = ("Latitude", "Longitude")
+_DIRECTIONS = ((1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2))
+
+
+def piecewise_linear(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> Any:
+    """Encode `inputs` [n, columns] as float32 [n, features · BINS] in [0, 1], with bins of the training `rows`.
+
+    The features are the columns and, where two of them name a place, that place along further directions.
+    """
+    middle = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    features = layers.Concatenate()(_features(inputs - middle, columns))
+    known = np.concatenate(_features(rows - middle, columns), axis=1)
+    edges = np.quantile(known, np.linspace(0, 1, BINS + 1), axis=0).T.astype(np.float32)
+    left, width = edges[:, :-1], np.diff(edges, axis=1)
+    width = np.maximum(width, _LEAST_WIDTH * (edges[:, -1:] - edges[:, :1]))
+    within = (keras.ops.expand_dims(features, -1) - left) * (1 / width)
+    return layers.Flatten()(keras.ops.clip(within, 0.0, 1.0))
+
+
+def _features(rows: Any, columns: tuple[str, ...]) -> list[Any]:
+    """`rows` [n, columns], a tensor or an array, and what else is cut into bins: [n, 1] each."""
+    if not set(_PLACE) <= set(columns):
+        return [rows]
+    north, east = (rows[:, index : index + 1] for index in map(columns.index, _PLACE))
+    return [rows, *(north * float(along) + east * float(across) for along, across in _DIRECTIONS)]
