@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export.conversion import Conversion, Ranges
+from export.selected import selected
 from runtime.atomic import write_file
 from runtime.errors import EngineError
 
@@ -196,8 +197,8 @@ def activations(path: Path) -> set[str]:
 def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
     """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
 
-    Exact extremes, not the quantizer's moving average, which cuts off what is rare.  `samples` is float32
-    [n, …] as the model takes it.
+    Exact extremes, not the quantizer's moving average, which cuts off what is rare; of what a SELECT throws away,
+    none.  `samples` is float32 [n, …] as the model takes it.
     """
     import warnings
 
@@ -213,6 +214,8 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
         )
     (source,) = interpreter.get_input_details()
     made = activations(path) | {source["name"]}
+    rules = selected(operators(path))
+    index = {detail["name"]: detail["index"] for detail in interpreter.get_tensor_details()}
     ranges: Ranges = {}
     for start in range(0, len(samples), 64):
         chunk = samples[start : start + 64]
@@ -223,6 +226,9 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
         for detail in interpreter.get_tensor_details():
             if detail["dtype"] is np.float32 and detail["name"] in made:
                 value = interpreter.get_tensor(detail["index"])
+                rule = rules.get(detail["name"])
+                if rule is not None:
+                    value = rule.kept(value, interpreter.get_tensor(index[rule.condition]))
                 low, high = ranges.get(detail["name"], (np.inf, -np.inf))
                 ranges[detail["name"]] = (min(low, float(value.min())), max(high, float(value.max())))
     return ranges
