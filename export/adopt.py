@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from data import golden
+from export.conversion import chunks
 from export.original import RECORD, load_arrays
 from export.saved_model import load_keras
 from runtime.atomic import write_file
@@ -22,7 +23,7 @@ from runtime.metric import metric
 
 SUFFIXES = (".keras", ".h5")
 SEED = 7
-POOL = 512
+POOL, POOL_ELEMENTS = 512, 1 << 23  # golden inputs are chosen among so many, fewer where one is large
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def adopt(request: Request, folder: Path) -> None:
     model, wanted = _with_raw_input(load_keras(request.path), request)
     given, task = _output(model, request)
     samples = _samples(request, wanted)
-    inputs = golden.synthesise(wanted, SEED, POOL) if samples is None else samples["inputs"]
+    inputs = golden.synthesise(wanted, SEED, _pool(wanted)) if samples is None else samples["inputs"]
     outputs = _predict(model, inputs)
     chosen = golden.choose(inputs, outputs)
     files = {
@@ -175,8 +176,11 @@ def _samples(request: Request, wanted: dict[str, Any]) -> dict[str, np.ndarray] 
 
 
 def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
-    found: np.ndarray = model.predict(inputs.astype(np.float32), batch_size=256, verbose=0)
-    return found
+    return np.concatenate([model.predict_on_batch(chunk.astype(np.float32)) for chunk in chunks(inputs)])
+
+
+def _pool(wanted: dict[str, Any]) -> int:
+    return min(POOL, max(golden.COUNT, POOL_ELEMENTS // int(np.prod(wanted["shape"]))))
 
 
 def _saved(model: Any, folder: Path) -> bytes:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from export import onnx, tflite
+from export import labelled, onnx, tflite
 from export.conversion import Ranges
-from export.labelled import load
 from export.original import Original
 from runtime.atomic import write_file
 from runtime.errors import BundleError, DataError
@@ -38,7 +37,7 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
     if recorded and known and _FORMATS[format_].activations(float32) <= known:
         return dict(recorded)
     try:
-        samples = load(original, data_dir).calibration
+        samples = labelled.calibration(original, data_dir)
     except DataError as error:
         why = "those recorded are for another graph" if recorded else "none were recorded"
         raise DataError(f"activation ranges: {why}, and they cannot be measured: {error}") from error

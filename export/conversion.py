@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 Ranges = dict[str, tuple[float, float]]
+# Recording ranges keeps every activation of a chunk in memory: for 64 photographs, some gigabytes.
+_CHUNK_ROWS, _CHUNK_ELEMENTS = 64, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,9 @@ class Conversion:
     input_shape: tuple[int, ...]
     output_name: str
     ranges: Ranges | None = None
+
+
+def chunks(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """The samples [n, …] in order, a few at a time: fewer where one is large."""
+    size = max(1, min(_CHUNK_ROWS, _CHUNK_ELEMENTS // max(1, samples[0].size)))
+    return (samples[start : start + size] for start in range(0, len(samples), size))

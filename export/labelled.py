@@ -27,6 +27,8 @@ def load(original: Original, data_dir: str | None) -> Labelled:
         DatasetNotFound: there are none; the message says what was tried.
         DataError: a file of the dataset is damaged.
     """
+    if original.samples is not None and original.reference() is None:
+        raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
     if original.samples is not None:
         arrays = load_arrays(original.samples, "calibration", "inputs", "targets")
         return Labelled(**arrays)
@@ -35,6 +37,13 @@ def load(original: Original, data_dir: str | None) -> Labelled:
             f"no labelled samples were given with {original.name} (--samples FILE.npz)"
         )
     return _dataset(original.dataset, data_dir)
+
+
+def calibration(original: Original, data_dir: str | None) -> np.ndarray:
+    """Raw inputs to find activation ranges with; raises as `load` does."""
+    if original.samples is not None:
+        return load_arrays(original.samples, "calibration")["calibration"]
+    return load(original, data_dir).calibration
 
 
 def missing(original: Original, data_dir: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from export.conversion import Conversion, Ranges
+from export.conversion import Conversion, Ranges, chunks
 from runtime.atomic import write_file
 from runtime.errors import EngineError
 
@@ -130,7 +130,7 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
 
     class Chunks(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self, name: str) -> None:
-            self._chunks = iter([{name: samples[start : start + 64]} for start in range(0, len(samples), 64)])
+            self._chunks = ({name: chunk} for chunk in chunks(samples))
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._chunks, None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from export.conversion import Conversion, Ranges
+from export.conversion import Conversion, Ranges, chunks
 from export.selected import selected
 from runtime.atomic import write_file
 from runtime.errors import EngineError
@@ -217,8 +217,7 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
     rules = selected(operators(path))
     index = {detail["name"]: detail["index"] for detail in interpreter.get_tensor_details()}
     ranges: Ranges = {}
-    for start in range(0, len(samples), 64):
-        chunk = samples[start : start + 64]
+    for chunk in chunks(samples):
         interpreter.resize_tensor_input(source["index"], chunk.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(source["index"], chunk)

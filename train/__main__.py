@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runtime.command import run_command
 from train import device, flags, table
 from train.recipe import Recipe
-from train.recipes import RECIPES, find
+from train.recipes import APPLICATIONS, RECIPES, find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,14 +22,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     names = list(RECIPES) if arguments.models == ["all"] else arguments.models
     # Every name and number is checked before the first of the trainings begins.
-    for recipe in [flags.apply(find(name), arguments) for name in names]:
-        _train(recipe, arguments)
+    recipes = {name: flags.apply(find(name), arguments) for name in names if name not in APPLICATIONS}
+    for name in names:
+        if name in recipes:
+            _train(recipes[name], arguments)
+        else:
+            _save(name, arguments)
 
 
 def _list() -> None:
-    width = max(map(len, RECIPES))
+    width = max(map(len, (*RECIPES, *APPLICATIONS)))
     for recipe in RECIPES.values():
         print(f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}")
+    for name in APPLICATIONS:
+        print(
+            f"{name:{width}}  {'ImageNet':18}  keras.applications, its weights or seeded random ones; not in 'all'"
+        )
+
+
+def _save(name: str, arguments: argparse.Namespace) -> None:
+    device.prepare()
+    from train.applications import save
+
+    document = save(APPLICATIONS[name], arguments.seed, arguments.out / name)
+    print(f"{name}: {document['parameters']:,} weights, {document['weights']}; in {arguments.out / name}")
 
 
 def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:

@@ -59,3 +59,17 @@ class Recipe:
     patience: int | None = None
     reduce_on_plateau: int | None = None
     stop_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Application:
+    """A network of ``keras.applications``, made by its function ``builder``; nothing of it is trained here.
+
+    ``preprocessing`` is what its ``preprocess_input`` does to RGB pixels from 0 to 255: "tf" scales them to
+    [-1, 1], "caffe" turns them to BGR and subtracts the means. ``classes`` 0 leaves out the top: features instead.
+    """
+
+    model: str
+    builder: str
+    preprocessing: str
+    classes: int

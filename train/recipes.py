@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.errors import UsageError
-from train.recipe import LayerSpec, Recipe
+from train.recipe import Application, LayerSpec, Recipe
 
 
 def _moved(shift: float) -> LayerSpec:
@@ -147,6 +147,7 @@ _ROWS = (
         hidden=(100,) * 20,
         activation="selu",
         initializer="lecun_normal",
+        gaussian_dropout=0.01,
         scaling="standard",
         optimizer="AdamW",
         learning_rate=7e-4,
@@ -257,9 +258,18 @@ _ROWS = (
 
 RECIPES: dict[str, Recipe] = {recipe.model: recipe for recipe in _ROWS}
 
+APPLICATIONS: dict[str, Application] = {
+    row.model: row
+    for row in (
+        Application("mobilenet-v2", "MobileNetV2", "tf", 1000),
+        Application("resnet50", "ResNet50", "caffe", 1000),
+        Application("vgg16-features", "VGG16", "caffe", 0),
+    )
+}
+
 
 def find(name: str) -> Recipe:
     """Return the recipe of a model; UsageError that lists the known ones otherwise."""
     if name not in RECIPES:
-        raise UsageError(f"unknown model {name!r}; known: {', '.join(RECIPES)}")
+        raise UsageError(f"unknown model {name!r}; known: {', '.join((*RECIPES, *APPLICATIONS))}")
     return RECIPES[name]

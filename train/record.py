@@ -48,9 +48,9 @@ def record(
     reference = _outputs(trained.model, dataset.test.inputs)
     inputs = golden_inputs(trained.model, dataset)
     files = {
-        "model.keras": _model_bytes(trained.model),
-        "reference.npz": _npz(outputs=reference),
-        "golden.npz": _npz(inputs=inputs, outputs=_outputs(trained.model, inputs)),
+        "model.keras": model_bytes(trained.model),
+        "reference.npz": npz(outputs=reference),
+        "golden.npz": npz(inputs=inputs, outputs=_outputs(trained.model, inputs)),
     }
     document = {
         "model": recipe.model,
@@ -66,7 +66,7 @@ def record(
         },
         "recipe": asdict(recipe),
         "seed": seed,
-        "versions": _versions(),
+        "versions": versions(),
         "backend": keras.backend.backend(),
         "device": device_name(),
         "history": trained.history,
@@ -80,13 +80,7 @@ def record(
     }
     files |= draw(recipe.model, trained.model, trained.history, dataset, reference)
     files["training.json"] = (json.dumps(document, indent=1) + "\n").encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_file(folder / name, content)
-    except OSError as error:
-        message = f"cannot write {folder}: {error.strerror}; give a folder that can be written with --out"
-        raise EdgeProofError(message) from error
+    write(folder, files)
     return document
 
 
@@ -102,20 +96,34 @@ def _outputs(model: keras.Model, inputs: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(model.predict(inputs.astype(np.float32), batch_size=1000, verbose=0), np.float32)
 
 
-def _model_bytes(model: keras.Model) -> bytes:
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write the files in their order; EdgeProofError when the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(folder / name, content)
+    except OSError as error:
+        message = f"cannot write {folder}: {error.strerror}; give a folder that can be written with --out"
+        raise EdgeProofError(message) from error
+
+
+def model_bytes(model: keras.Model) -> bytes:
+    """The bytes of the model's `.keras` file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         return path.read_bytes()
 
 
-def _npz(**arrays: NDArray[Any]) -> bytes:
+def npz(**arrays: NDArray[Any]) -> bytes:
+    """The bytes of a compressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of what a model is trained with."""
     backend = keras.backend.backend()
     return {
         "python": platform.python_version(),

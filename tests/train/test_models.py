@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import data
+import data.california
+import data.dataset
 from runtime.errors import UsageError
 from train.models import build
 from train.recipes import RECIPES, find
@@ -103,3 +104,20 @@ def test_outliers_are_clipped_inside_the_model():
 def test_unknown_scaling_lists_the_known():
     with pytest.raises(UsageError, match="unknown scaling 'log'; known: none, unit, standard, bins"):
         build(replace(find("mnist-cnn"), scaling="log"), stand_in("mnist"))
+
+
+def test_bins_cover_every_column_and_the_place_along_other_directions():
+    dataset = stand_in("california-housing")
+    model = build(find("california-mlp-deep"), dataset)
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    bins = keras.Model(model.inputs, first.input).predict(dataset.train.inputs, verbose=0)
+    assert bins.shape == (40, (8 + 6) * 20)
+    assert bins.min() == 0 and bins.max() == 1
+    # Of equally many rows each: a column's bins are full up to its place, and empty beyond.
+    column = np.sort(bins.reshape(40, 14, 20)[:, 0].sum(axis=1))
+    np.testing.assert_allclose(column, np.linspace(0, 20, 40), atol=0.6)
+
+
+def test_bins_are_for_tables():
+    with pytest.raises(UsageError, match="'bins' is for tables; images take none, unit, standard"):
+        build(replace(find("mnist-cnn"), scaling="bins"), stand_in("mnist"))

@@ -1,0 +1,56 @@
+"""The networks of keras.applications, on what they would be preprocessed by."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from train import applications
+from train.recipe import Application
+from train.recipes import APPLICATIONS
+
+
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
+    """Weights and labels cannot be had."""
+
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    for builder in ("MobileNetV2", "ResNet50", "VGG16"):
+        build = getattr(keras.applications, builder)
+
+        def without(*, weights, build=build, **options):
+            return refuse() if weights else build(weights=None, **options)
+
+        monkeypatch.setattr(keras.applications, builder, without)
+    monkeypatch.setattr(keras.applications.imagenet_utils, "decode_predictions", refuse)
+
+
+@pytest.mark.parametrize("row", APPLICATIONS.values(), ids=lambda row: row.model)
+def test_pixels_are_preprocessed_as_keras_does(row):
+    module = {
+        "mobilenet-v2": keras.applications.mobilenet_v2,
+        "resnet50": keras.applications.resnet50,
+        "vgg16-features": keras.applications.vgg16,
+    }[row.model]
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
+    found = applications._preprocessed(keras.ops.convert_to_tensor(pixels), row.preprocessing)
+    np.testing.assert_allclose(found, module.preprocess_input(pixels.copy()), atol=1e-4)
+
+
+def test_without_a_download_the_weights_are_random_and_the_record_says_so(tmp_path):
+    document = applications.save(APPLICATIONS["mobilenet-v2"], 7, tmp_path)
+    assert document == json.loads((tmp_path / "training.json").read_text())
+    assert document["weights"] == "seeded random: no network"
+    assert document["metric"] is None and len(document["labels"]) == 1000
+    golden = np.load(tmp_path / "golden.npz")
+    assert golden["inputs"].shape == (8, 224, 224, 3) and golden["outputs"].shape == (8, 1000)
+    assert np.ptp(golden["outputs"], axis=0).max() > 1e-4  # other images, other answers
+
+
+def test_a_network_without_its_top_gives_features(monkeypatch, tmp_path):
+    monkeypatch.setattr(applications, "SHAPE", (32, 32, 3))
+    document = applications.save(Application("features", "VGG16", "caffe", 0), 7, tmp_path)
+    assert (document["task"], document["output"]) == ("regression", {"name": "features", "shape": [512]})

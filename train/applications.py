@@ -1,0 +1,121 @@
+"""The networks of `keras.applications`: nothing is trained here, the weights are ImageNet's where they can be had.
+
+Where they cannot (no download, none in Keras' cache), they are seeded random ones: what such a network answers means
+nothing, but it has the same size, the same operations and the same latency, and every file is proved against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from data import golden
+from data.dataset import image_input
+from train.device import device_name
+from train.recipe import Application
+from train.record import model_bytes, npz, versions, write
+
+SIDE = 224
+SHAPE = (SIDE, SIDE, 3)
+# Fewer than for small images: an image has 150,528 values.
+GOLDEN, CALIBRATION = 8, 32
+# What preprocess_input of mode "caffe" subtracts from blue, green and red.
+_CAFFE_MEANS = (103.939, 116.779, 123.68)
+
+
+def save(row: Application, seed: int, folder: Path) -> dict[str, Any]:
+    """Write the network with its golden and calibration images (synthetic) to `folder`; returns training.json.
+
+    It takes raw RGB pixels, float32 [n, 224, 224, 3] from 0 to 255, and gives probabilities [n, 1000], or features
+    [n, 512]. EdgeProofError when the folder cannot be written.
+    """
+    keras.utils.set_random_seed(seed)
+    images = golden.synthesise(image_input(SHAPE, high=255), seed, CALIBRATION)
+    model, weights = _model(row, images)
+    inputs = images[:GOLDEN]
+    files = {
+        "model.keras": model_bytes(model),
+        "golden.npz": npz(inputs=inputs, outputs=model.predict(inputs.astype(np.float32), verbose=0)),
+        "samples.npz": npz(calibration=images),
+    }
+    document = {
+        "model": row.model,
+        "task": "classification" if row.classes else "regression",
+        "labels": _labels() if row.classes else None,
+        "unit": None,
+        "input": image_input(SHAPE, high=255),
+        "output": {"name": model.output_names[0], "shape": list(model.output_shape[1:])},
+        "dataset": None,
+        "recipe": None,
+        "weights": weights,
+        "seed": seed,
+        "versions": versions(),
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+        "metric": None,
+        "parameters": model.count_params(),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    write(folder, files | {"training.json": (json.dumps(document, indent=1) + "\n").encode()})
+    return document
+
+
+def _model(row: Application, images: NDArray[np.uint8]) -> tuple[keras.Model, str]:
+    """The network on raw pixels, and what its weights are."""
+    pixels = keras.Input(SHAPE, name="image", dtype="float32")
+    build = getattr(keras.applications, row.builder)
+    options = {"include_top": True, "classes": row.classes} if row.classes else {"include_top": False}
+    try:
+        network, weights = build(weights="imagenet", input_shape=SHAPE, **options), "imagenet"
+    except Exception as error:  # each way of having no network or no cache raises its own
+        network, weights = build(weights=None, input_shape=SHAPE, **options), f"seeded random: {error}"
+    outputs = network(_preprocessed(pixels, row.preprocessing))
+    if not row.classes:
+        outputs = layers.GlobalAveragePooling2D(name="features")(outputs)
+    model = keras.Model(pixels, outputs, name=row.model.replace("-", "_"))
+    if weights != "imagenet":
+        _let_signals_through(network)
+        _adapt_normalization(network, model, images)
+    return model, weights
+
+
+def _preprocessed(pixels: Any, mode: str) -> Any:
+    if mode == "tf":
+        return layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+    reversed_ = layers.Concatenate()([pixels[..., index : index + 1] for index in (2, 1, 0)])
+    return reversed_ - np.array(_CAFFE_MEANS, np.float32)
+
+
+def _let_signals_through(network: keras.Model) -> None:
+    """Draw the kernels again as He et al. (2015): after 50 layers of Keras' default, every image looks the same."""
+    initializer = keras.initializers.HeNormal(seed=keras.random.SeedGenerator(0))
+    for layer in network.layers:
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(initializer(layer.kernel.shape))
+
+
+def _adapt_normalization(network: keras.Model, model: keras.Model, images: NDArray[np.uint8]) -> None:
+    """Give every batch normalisation the mean and variance it meets, as training would have."""
+    normalizations = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    kept = [layer.momentum for layer in normalizations]
+    for layer in normalizations:
+        layer.momentum = 0.0  # the statistics of the next batch alone
+    model(images.astype(np.float32), training=True)
+    for layer, momentum in zip(normalizations, kept, strict=True):
+        layer.momentum = momentum
+
+
+def _labels() -> list[str]:
+    """ImageNet's class names in the order of the outputs; numbers where Keras cannot fetch its list."""
+    every = np.eye(1000, dtype=np.float32)
+    try:
+        return [row[0][1] for row in keras.applications.imagenet_utils.decode_predictions(every, top=1)]
+    except Exception:  # as above
+        return [f"class {index}" for index in range(1000)]
