@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from io import BytesIO
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from runtime.archive import Archive
 from runtime.bundle import Bundle
 from runtime.errors import BundleError, first_line
 from runtime.manifest import Manifest
+from runtime.record import Record
 
 # + variant: what that variant itself answered at export, on its first engine; + "/" + engine for the others.
 RECORDED = "outputs/"
@@ -22,7 +23,7 @@ _MAX_BYTES = 64 << 20
 _MAX_ARRAYS = 1000
 
 
-class Golden(NamedTuple):
+class Golden(Record):
     """`inputs` raw as `predict` takes them [n, …], and `outputs`, the original's for them: float32 [n, k].
 
     `recorded` holds what the variants themselves answered to the inputs at export, `probed` what to the probes.

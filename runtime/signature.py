@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from runtime.errors import InputError
 from runtime.manifest import TensorSpec
+from runtime.record import Record
 
 FLOAT32 = np.dtype(np.float32)
 _SHORT, _MEDIUM = 32, 8192
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """The inputs and outputs of a variant, by name."""
 
     inputs: Mapping[str, TensorSpec]

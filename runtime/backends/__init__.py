@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from runtime.errors import EngineError, UsageError
 from runtime.manifest import TensorSpec
+from runtime.record import Record
 from runtime.requirements import engine_problem, verdict
 
 _RECORD = ".dist-info"
 
 
-class Engine(NamedTuple):
+class Engine(Record):
     """A library that executes: our module that runs it, its own module and package, and what it reads."""
 
     backend: str
