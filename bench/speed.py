@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
+from time import process_time_ns
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from runtime.timing import times
 MAX_RUN_OVER_US, MAX_PREDICT_OVER_US = 1.0, 3.0
 # What two measurements of one thing differ by on a busy machine; the raw batch is converted within it.
 MAX_BATCH_RATIO = 1.05
+_WHY_PAIR = "this file takes them one by one, and joins them"
 _CALLS = 50
 _BATCH_ROWS = 1024
 _BATCH_ROUNDS = 7
@@ -47,13 +48,17 @@ class Over(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A large batch: µs a row of predict and of the bare engine in chunks of its best size, and the ratios of turns."""
+    """A large batch: µs a row of predict and of the bare engine in chunks of its best size, and the ratios of turns.
+
+    `pair_of_loop` is the time of two rows in one call over that of two calls.
+    """
 
     us_per_row: float
     bare_us_per_row: float
     best_size: int
     of_bare: float
     of_loop: float
+    pair_of_loop: float
 
 
 class Row(NamedTuple):
@@ -79,6 +84,8 @@ class Row(NamedTuple):
             missed.append(f"batch {self.batch.of_bare:.2f} x the engine's best, limit {MAX_BATCH_RATIO:.2f}")
         if self.batch.of_loop > MAX_BATCH_RATIO:
             missed.append(f"batch {self.batch.of_loop:.2f} x the loop of single calls")
+        if self.batch.pair_of_loop > MAX_BATCH_RATIO:
+            missed.append(f"two rows {self.batch.pair_of_loop:.2f} x two calls: {_WHY_PAIR}")
         return missed
 
 
@@ -130,15 +137,21 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     floats = raw.astype(np.float32)
     model = load_from(bundle, variant.name, engine, 1)
     infer, run_model, name = bare.single(engine, content), model.run, bundle.manifest.input.name
+    predict = model.predict
 
     def run_row(row: np.ndarray) -> object:
         return run_model({name: row})
+
+    def one_by_one(rows: np.ndarray) -> object:
+        return [predict(rows[at : at + 1]) for at in range(len(rows))]
 
     blocks = times(
         {
             "bare": single_calls(infer, floats),
             "run": single_calls(run_row, floats),
-            "predict": single_calls(model.predict, raw),
+            "predict": single_calls(predict, raw),
+            "pair": _pairs(predict, raw),
+            "loop": _pairs(one_by_one, raw),
         },
         rounds,
         _CALLS,
@@ -148,8 +161,17 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     return Row(
         bundle.manifest.model, variant.name, engine, single_us,
         _over(medians["run"], medians["bare"]), _over(medians["predict"], medians["bare"]),
-        _batches(bundle, variant, engine, content, model.predict, raw, single_us),
+        Batch(
+            *_batches(bundle, variant, engine, content, predict, raw, single_us),
+            float(np.median(medians["pair"] / medians["loop"])),
+        ),
     )  # fmt: skip
+
+
+def _pairs(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
+    """Calls with one pair of rows after the other."""
+    pairs = np.stack([inputs[:-1], inputs[1:]], axis=1)
+    return single_calls(lambda pair: call(pair[0]), pairs)
 
 
 def _over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
@@ -164,8 +186,8 @@ def _over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
 def _batches(
     bundle: Bundle, variant: Variant, engine: str, content: bytes,
     predict: Callable[[np.ndarray], np.ndarray], raw: np.ndarray, single_us: float,
-) -> Batch:  # fmt: skip
-    """Predict on a large raw batch, the bare engine in its best chunks on a prepared one, and predict row by row."""
+) -> tuple[float, float, int, float, float]:  # fmt: skip
+    """The first fields of Batch, from predict on a raw batch, the bare engine on a prepared one, and single calls."""
     count = min(_BATCH_ROWS, 1 << max(5, int(np.log2(50_000 / single_us))))
     batch = np.resize(raw, (count, *raw.shape[1:]))
     floats = batch.astype(np.float32)
@@ -184,21 +206,24 @@ def _batches(
         _BATCH_ROUNDS,
     )
     ours, engines, loop = (found[key] / 1000 / count for key in (0, best, -1))
-    return Batch(
+    return (
         float(np.median(ours)), float(np.median(engines)), best,
         float(np.median(ours / engines)), float(np.median(ours / loop)),
     )  # fmt: skip
 
 
 def _turns(calls: dict[int, Callable[[], object]], rounds: int) -> dict[int, np.ndarray]:
-    """Nanoseconds of each callable in each of `rounds` turns; a call before each timed one warms its caches."""
+    """Nanoseconds of each callable in each of `rounds` turns; a call before each timed one warms its caches.
+
+    CPU time of this process, all its threads: such long calls would be interrupted by other processes.
+    """
     took = {key: np.empty(rounds) for key in calls}
     for turn in range(rounds):
         for key, call in calls.items():
             call()
-            begin = perf_counter_ns()
+            begin = process_time_ns()
             call()
-            took[key][turn] = perf_counter_ns() - begin
+            took[key][turn] = process_time_ns() - begin
     return took
 
 
@@ -210,13 +235,13 @@ def table(rows: list[Row]) -> str:
     """The table in Markdown-free columns."""
     header = (
         "model", "variant", "engine", "bare µs", "run, over it (95 %)", "predict, over it (95 %)",
-        "batch µs/row", "engine's best", "at rows", "of it", "of a loop",
+        "batch µs/row", "engine's best", "at rows", "of it", "of a loop", "two rows",
     )  # fmt: skip
     cells = [
         (
             row.model, row.variant, row.engine, f"{row.bare_us:.1f}", str(row.run), str(row.predict),
             f"{row.batch.us_per_row:.2f}", f"{row.batch.bare_us_per_row:.2f}", str(row.batch.best_size),
-            f"{row.batch.of_bare:.2f}", f"{row.batch.of_loop:.2f}",
+            f"{row.batch.of_bare:.2f}", f"{row.batch.of_loop:.2f}", f"{row.batch.pair_of_loop:.2f}",
         )
         for row in rows
     ]  # fmt: skip
@@ -224,7 +249,7 @@ def table(rows: list[Row]) -> str:
     tail = (
         ["", "beyond a limit:", *(f"  {miss}" for miss in missed)] if missed else ["", "all limits are kept"]
     )
-    return "\n".join([aligned(header, cells, right=(3, 4, 5, 6, 7, 8, 9, 10)), *tail])
+    return "\n".join([aligned(header, cells, right=(3, 4, 5, 6, 7, 8, 9, 10, 11)), *tail])
 
 
 def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
@@ -234,7 +259,8 @@ def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
         f"bare: set_tensor, invoke and get_tensor, or session.run, on one float32 row; run: the same row; predict: "
         f"the raw row. {rounds} rounds of {_CALLS} calls, interleaved; a difference is the median over rounds of the "
         f"medians of a round. Batches of raw rows, beside the engine on a prepared array: medians of {_BATCH_ROUNDS} "
-        f"turns. One thread. {versions}, numpy "
+        f"turns, in CPU time; onnx-dynamic runs row by row, since in one call each row's answer would depend on the "
+        f"others (one scale for all). Two rows: one call of predict over two. One thread. {versions}, numpy "
         f"{np.__version__}, Python {platform.python_version()}, {platform.machine()}, {cpu_name()}, "
         f"{os.cpu_count()} cores, load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
     )

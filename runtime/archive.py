@@ -3,9 +3,9 @@
 import zlib
 from collections.abc import Callable
 from struct import Struct, error
-from typing import NamedTuple
 
 from runtime.errors import BundleError
+from runtime.record import Record
 
 _END = Struct("<4s4H2LH")
 _ENTRY = Struct("<4s6H3L5H2L")
@@ -20,7 +20,7 @@ _FILE_KINDS = (0, 0o100000)  # of the Unix mode: not said, or a regular file; ne
 ReadAt = Callable[[int, int], bytes]  # (offset, how many bytes) -> those bytes, fewer at the end
 
 
-class Member(NamedTuple):
+class Member(Record):
     """One file of an archive: where its header stands, where the next thing does, and what it should be."""
 
     name: bytes

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 from runtime.archive import Archive
 from runtime.errors import BundleError
 from runtime.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, SIGNATURE_NAME, Manifest
 from runtime.manifest_json import from_json
+from runtime.record import Record
 
 SIGNATURE_BYTES = 64
 _MAX_FILES = 10_002
 _REPLACE = "copy or export the bundle again"
 
 
-class Bundle(NamedTuple):
+class Bundle(Record):
     """An open bundle. `digest` is the SHA-256 of its manifest: it stands for every byte of the bundle."""
 
     path: Path

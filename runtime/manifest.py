@@ -1,11 +1,9 @@
 """The records of manifest.json, the contract of a bundle; docs/bundle.md is its specification."""
 
-# NamedTuple, not dataclass: a record costs 0.25 ms at import instead of 1 ms, and a cold start counts them.
-
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from runtime.parity import Recorded, Tolerance
+from runtime.record import Record
 
 MANIFEST_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -16,7 +14,7 @@ FORMATS = ("saved_model", "tflite", "onnx")
 TASKS = ("classification", "regression")
 
 
-class TensorSpec(NamedTuple):
+class TensorSpec(Record):
     """One tensor of a signature: a None in `shape` is the batch; scale and zero point where quantized."""
 
     dtype: str
@@ -30,7 +28,7 @@ class TensorSpec(NamedTuple):
         return tuple(extent for extent in self.shape if extent is not None)
 
 
-class InputRecord(NamedTuple):
+class InputRecord(Record):
     """What `predict` takes: `shape` is one row's, low and high bound pixels, columns name a table's."""
 
     kind: str  # "image" or "table"
@@ -42,14 +40,14 @@ class InputRecord(NamedTuple):
     columns: tuple[str, ...] | None = None
 
 
-class OutputRecord(NamedTuple):
+class OutputRecord(Record):
     """What `predict` gives: float32 rows of this shape."""
 
     name: str
     shape: tuple[int, ...]
 
 
-class Original(NamedTuple):
+class Original(Record):
     """The trained Keras model: SHA-256 of its file, the device it was trained on, its metric there."""
 
     sha256: str
@@ -58,14 +56,14 @@ class Original(NamedTuple):
     metric: float | None
 
 
-class FileRecord(NamedTuple):
+class FileRecord(Record):
     """SHA-256 (64 hex digits) and size of one file of the bundle."""
 
     sha256: str
     size_bytes: int
 
 
-class Variant(NamedTuple):
+class Variant(Record):
     """One file built for one target, the engines it was verified on, and what it is held to.
 
     `tolerance` bounds its distance to the original, `recorded` that to its own answers at export.
@@ -83,7 +81,7 @@ class Variant(NamedTuple):
     recorded: Recorded | None = None
 
 
-class Manifest(NamedTuple):
+class Manifest(Record):
     """The whole of manifest.json. `bundle_version` counts up; 0 where it was never set."""
 
     manifest_version: int

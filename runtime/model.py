@@ -114,7 +114,7 @@ def load(
         from runtime import self_test as judge
         from runtime.golden import read_golden
 
-        judge.self_test(model, read_golden(opened))
+        judge.self_test(model, read_golden(opened, model.variant))
     return model
 
 

@@ -2,24 +2,25 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from runtime.errors import ParityError
+from runtime.record import Record
 
 _FLOAT32 = np.dtype(np.float32)
 _RARE = 32  # one row in so many
 
 
-class Tolerance(NamedTuple):
+class Tolerance(Record):
     """How far outputs may be from the original's, in output units, and why that much."""
 
     max_abs_error: float
     reason: str
 
 
-class Recorded(NamedTuple):
+class Recorded(Record):
     """How far outputs may be from those that the same file gave at export, in output units, and why that much.
 
     max_abs_error holds for every row, usual_abs_error for all but one in 32: on another processor a value between
@@ -31,7 +32,7 @@ class Recorded(NamedTuple):
     reason: str
 
 
-class Agreement(NamedTuple):
+class Agreement(Record):
     """How well outputs agree with the expected ones.
 
     max_abs_error and mean_abs_error are in output units; sqnr_db is the ratio of signal to error power in dB

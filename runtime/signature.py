@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from runtime.errors import InputError
 from runtime.manifest import TensorSpec
+from runtime.record import Record
 
 FLOAT32 = np.dtype(np.float32)
 _SHORT, _MEDIUM = 32, 8192
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """The inputs and outputs of a variant, by name."""
 
     inputs: Mapping[str, TensorSpec]
@@ -22,13 +23,16 @@ class Signature(NamedTuple):
 
 def all_finite(array: np.ndarray) -> bool:
     """Whether a floating array [n, …] holds neither NaN nor Inf."""
-    if len(array) == 1 and array.ndim == 2 and array.size <= _SHORT:
-        # One short row by Python floats: 0.5 µs, where numpy takes 2 to 3. The sum of float32 values cannot overflow.
-        return isfinite(sum(array.tolist()[0]))
-    # The square of what is not finite is not finite either; beyond 8,192 elements BLAS may wake other threads.
-    if array.size <= _MEDIUM and isfinite(np.vdot(array, array)):
-        return True
-    return bool(np.isfinite(array).all())  # the last word: squares of large values overflow
+    flat = array.ravel()
+    if len(flat) <= _SHORT:
+        # By Python floats: half the time of numpy. The sum of float32 values cannot overflow.
+        return isfinite(sum(flat.tolist()))
+    for at in range(0, len(flat), _MEDIUM):
+        # The square of what is not finite is not finite either; beyond 8,192 elements BLAS may wake other threads.
+        part = flat[at : at + _MEDIUM]
+        if not (isfinite(np.vdot(part, part)) or np.isfinite(part).all()):  # squares of large values overflow
+            return False
+    return True
 
 
 def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:

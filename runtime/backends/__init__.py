@@ -1,19 +1,23 @@
 """The engines that can run a variant, and the one way to open a file with one of them."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from runtime.errors import EngineError, UsageError
 from runtime.manifest import TensorSpec
+from runtime.record import Record
 from runtime.requirements import engine_problem, verdict
 
+_RECORD = ".dist-info"
 
-class Engine(NamedTuple):
+
+class Engine(Record):
     """A library that executes: our module that runs it, its own module and package, and what it reads."""
 
     backend: str
@@ -63,9 +67,9 @@ def engine_version(name: str) -> str | None:
     # importlib.metadata alone takes 20 ms to import; the folder beside the module has the version in its name.
     prefix = f"{ENGINES[name].package.replace('-', '_')}-"
     for folder in getattr(spec, "submodule_search_locations", None) or ():
-        for entry in Path(folder).parent.iterdir():
-            if entry.name.startswith(prefix) and entry.suffix == ".dist-info":
-                return entry.name[len(prefix) : -len(entry.suffix)]
+        for entry in os.scandir(Path(folder).parent):
+            if entry.name.startswith(prefix) and entry.name.endswith(_RECORD):
+                return entry.name[len(prefix) : -len(_RECORD)]
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -108,8 +112,8 @@ def probe(name: str) -> str | None:
     return child.stderr.strip().splitlines()[-1] if child.returncode else None
 
 
-def import_engine(name: str) -> None:
-    """Imports an engine; EngineError where it is missing, broken or cannot work beside this numpy."""
+def import_engine(name: str) -> str:
+    """Imports an engine, and gives its version; EngineError where it is missing, broken or not for this numpy."""
     version = engine_version(name)
     if version is None:
         raise EngineError(f"the engine {name} is not installed; install it with: {pip_line(name)}")
@@ -117,6 +121,7 @@ def import_engine(name: str) -> None:
     if problem:
         raise EngineError(problem)
     import_module(_engine(name).backend).import_engine()
+    return version
 
 
 def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
@@ -129,8 +134,8 @@ def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
     row = _engine(engine)
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
-    import_engine(engine)
-    problem = verdict(model_bytes, row.formats[0], engine, engine_version(engine), np.__version__)
+    version = import_engine(engine)
+    problem = verdict(model_bytes, row.formats[0], engine, version, np.__version__)
     if problem:
         raise EngineError(f"{engine} cannot run the file: {problem}")
     opened: Backend = import_module(row.backend).open_model(model_bytes, threads)

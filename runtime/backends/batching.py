@@ -26,11 +26,10 @@ def in_chunks(
     early where the rows do not divide.
     """
     count = len(rows)
-    outputs = np.empty((count, *output_row_shape), np.float32)
-    if count:
-        chunks = -(-count // most)
-        size = -(-count // chunks)
-        for chunk in range(chunks):
-            start = min(chunk * size, count - size)
-            outputs[start : start + size] = infer(rows[start : start + size])
-    return outputs
+    if not count:
+        return np.empty((0, *output_row_shape), np.float32)
+    chunks = -(-count // most)
+    size = -(-count // chunks)
+    parts = [infer(rows[at : at + size]) for at in range(0, count - size, size)]
+    last = infer(rows[count - size :])
+    return np.concatenate([*parts, last[len(parts) * size - (count - size) :]])

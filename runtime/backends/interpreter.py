@@ -25,9 +25,14 @@ def import_interpreter(engine: str, module: str) -> Any:
 
 
 class InterpreterBackend:
-    """A .tflite file in an Interpreter, and in a second one for batches: single calls need no resize."""
+    """A .tflite file in an Interpreter, and in a second one for batches: single calls need no resize.
 
-    def __init__(self, engine: str, interpreter: Any, model_bytes: bytes, threads: int) -> None:
+    A file with int8 activations takes fewer than `fewest_int8` rows one by one, where that is faster.
+    """
+
+    def __init__(
+        self, engine: str, interpreter: Any, model_bytes: bytes, threads: int, fewest_int8: int = 2
+    ) -> None:
         self._open = partial(interpreter, model_content=model_bytes, num_threads=threads)
         # An Interpreter used by two threads at once answers wrongly, sometimes without an error.
         self._lock = Lock()
@@ -36,20 +41,21 @@ class InterpreterBackend:
             single.allocate_tensors()
             self._name, self._input, spec = _tensor(single, "inputs")
             self._output_name, self._output, output = _tensor(single, "outputs")
+            # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
+            self._row = np.zeros((1, *spec.row_shape), FLOAT32)
+            self._set, self._invoke, self._get = _calls(single, self._input, self._row, self._output)
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"{engine} refuses the file: {first_line(error)}") from None
         self._engine = engine
         self._spec = spec
-        self._single_shape = (1, *spec.row_shape)
+        self._single_shape = self._row.shape
         self._output_row_shape = output.row_shape
         self.inputs: Mapping[str, TensorSpec] = {self._name: spec}
         self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
-        # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
-        self._set, self._invoke, self._get = _calls(single)
-        self._row = np.zeros(self._single_shape, FLOAT32)
         self._batch: Any = None
         self._batch_rows = 0
-        self._chunk_rows = chunk_rows(spec.row_shape)
+        self._fewest = fewest_int8 if fewest_int8 > 2 and _int8_activations(single) else 2
+        self._most = chunk_rows(spec.row_shape)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""
@@ -75,14 +81,14 @@ class InterpreterBackend:
                     self._invoke()
                     outputs: np.ndarray = self._get(self._output, 0)
                 return outputs
-            if 1 < len(rows) <= self._chunk_rows:
+            if self._fewest <= len(rows) <= self._most:
                 return self._infer_some(rows)
-            return in_chunks(self.infer, rows, self._chunk_rows, self._output_row_shape)
+            most = self._most if len(rows) >= self._fewest else 1
+            return in_chunks(self.infer, rows, most, self._output_row_shape)
         except (ValueError, RuntimeError) as error:
             raise self._failure(error) from None
 
     def _infer_some(self, rows: np.ndarray) -> np.ndarray:
-        rows = np.asarray(rows, FLOAT32)
         with self._lock:
             if self._batch is None:
                 self._batch = self._open()
@@ -91,7 +97,8 @@ class InterpreterBackend:
                 self._batch.resize_tensor_input(self._input, rows.shape)
                 self._batch.allocate_tensors()
                 self._batch_rows = len(rows)
-            self._batch.set_tensor(self._input, rows)
+            # Straight into the engine's memory, cast on the way; the view is gone before the engine runs.
+            self._batch.tensor(self._input)()[...] = rows
             self._batch.invoke()
             outputs: np.ndarray = self._batch.get_tensor(self._output)
         return outputs
@@ -100,15 +107,32 @@ class InterpreterBackend:
         return EngineError(f"{self._engine} cannot run the model: {first_line(error)}")
 
 
-def _calls(interpreter: Any) -> tuple[Any, Any, Any]:
-    """Its set_tensor, invoke and get_tensor, past their Python wrappers where the object inside is as known.
+def _int8_activations(interpreter: Any) -> bool:
+    """Whether a tensor with a batch is int8: weights have none."""
+    details = interpreter.get_tensor_details()
+    return any(tensor["dtype"] is np.int8 and -1 in tensor["shape_signature"] for tensor in details)
 
-    The wrappers add 0.5 µs and one check, that nobody holds a view of its memory; nobody here ever takes one.
+
+def _calls(interpreter: Any, source: int, row: np.ndarray, result: int) -> tuple[Any, Any, Any]:
+    """Its set_tensor, invoke and get_tensor (of a tensor and a subgraph), tried once with a row.
+
+    They are those of the object inside, past its Python wrappers: these add 0.5 µs and one check, that nobody holds
+    a view of its memory; nobody here ever does while it runs. Where that object is not as known, they are its own.
     """
     inner: Any = getattr(interpreter, "_interpreter", None)
-    if all(hasattr(inner, name) for name in ("SetTensor", "Invoke", "GetTensor")):
-        return inner.SetTensor, inner.Invoke, inner.GetTensor
-    return interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+    try:
+        return _tried((inner.SetTensor, inner.Invoke, inner.GetTensor), source, row, result)
+    except (AttributeError, TypeError):
+        del inner  # the wrappers refuse to run while it is held
+    return _tried((interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor), source, row, result)
+
+
+def _tried(calls: tuple[Any, Any, Any], source: int, row: np.ndarray, result: int) -> tuple[Any, Any, Any]:
+    set_tensor, invoke, get_tensor = calls
+    set_tensor(source, row)
+    invoke()
+    get_tensor(result, 0)
+    return calls
 
 
 def _tensor(interpreter: Any, side: str) -> tuple[str, int, TensorSpec]:

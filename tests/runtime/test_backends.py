@@ -55,7 +55,7 @@ def test_a_rows_answer_does_not_depend_on_its_batch(engine, file, tolerance, gol
         golden["images"].astype(np.float32) * np.linspace(0.01, 1, 32, dtype=np.float32)[:, None, None, None]
     )
     singles = np.concatenate([backend.infer(images[row : row + 1]) for row in range(32)])
-    for size in (2, 3, 32, 5, 31):
+    for size in (2, 3, 4, 32, 5, 31):
         found = backend.infer(images[:size])
         assert np.abs(found - singles[:size]).max() < 1e-6
         assert np.array_equal(backend.infer(images[:size]), found)  # and to the bit from call to call
@@ -66,6 +66,13 @@ def test_large_batches_are_cut_and_joined(backend, golden, rows):
     images = np.resize(golden["images"], (rows, 8, 8, 1))
     found = backend.infer(images)
     assert np.abs(found - np.resize(golden["probabilities"], (rows, 3))).max() < 1e-5
+
+
+def test_nothing_of_a_batch_is_kept_between_calls(backend, golden):
+    images = golden["images"].astype(np.float32)
+    first = backend.infer(images)
+    backend.infer(255 - images)
+    assert np.array_equal(backend.infer(images), first)
 
 
 def test_chunks_have_one_size_and_cover_every_row():
@@ -97,9 +104,47 @@ def test_an_interpreter_whose_inside_is_another_is_called_by_its_public_names(go
                 raise AttributeError(name)
             return getattr(self.real, name)
 
-    backend = InterpreterBackend("litert", Renamed, (MODELS / "image-float32.tflite").read_bytes(), 1)
-    found = np.concatenate([backend.infer(golden["images"][row : row + 1]) for row in range(32)])
-    assert np.abs(found - golden["probabilities"]).max() < 1e-5
+    class Inside:
+        """An object inside whose GetTensor takes one argument more than the known one."""
+
+        def __init__(self, real):
+            self.SetTensor, self.Invoke, self.get = real.SetTensor, real.Invoke, real.GetTensor
+
+        def GetTensor(self, index, subgraph, more):
+            return self.get(index, subgraph)
+
+    class Changed(Renamed):
+        """An Interpreter with such an object."""
+
+        def __getattr__(self, name):
+            found = getattr(self.real, name)
+            return Inside(found) if name == "_interpreter" else found
+
+    content = (MODELS / "image-float32.tflite").read_bytes()
+    for kind in (Renamed, Changed):
+        backend = InterpreterBackend("litert", kind, content, 1)
+        assert backend._get.__name__ == "get_tensor"
+        found = np.concatenate([backend.infer(golden["images"][row : row + 1]) for row in range(32)])
+        assert np.abs(found - golden["probabilities"]).max() < 1e-5
+    assert opened("litert", "image-float32.tflite")._get.__name__ == "GetTensor"
+
+
+@pytest.mark.parametrize(
+    ("engine", "file", "fewest"),
+    [
+        ("tflite-runtime", "image-int8.tflite", 5),
+        ("tflite-runtime", "image-dynamic.tflite", 2),
+        ("tflite-runtime", "image-float32.tflite", 2),
+        ("litert", "image-int8.tflite", 2),
+    ],
+)
+def test_few_rows_go_one_by_one_where_that_is_faster(engine, file, fewest, golden):
+    backend = opened(engine, file)
+    for rows in range(1, fewest):
+        backend.infer(golden["images"][:rows])
+    assert backend._batch is None
+    backend.infer(golden["images"][:fewest])
+    assert backend._batch is not None
 
 
 def test_an_empty_batch_has_an_empty_answer(backend):

@@ -22,6 +22,22 @@ def test_the_samples_are_those_that_were_written(image_bundle, golden):
     ]  # fmt: skip
 
 
+def test_only_what_a_variant_needs_is_unpacked(image_bundle):
+    bundle = open_bundle(image_bundle)
+    everything, found = read_golden(bundle), read_golden(bundle, "tflite-int8")
+    assert list(found.recorded) == ["tflite-int8"]
+    assert np.array_equal(found.recordings("tflite-int8")[0], everything.recordings("tflite-int8")[0])
+    assert np.array_equal(found.inputs, everything.inputs)
+
+
+def test_the_recordings_of_other_engines_and_the_probes_belong_to_a_variant(spoilt):
+    names = ("a", "a/b", "ab", "c")
+    given = {f"{kind}{name}": OUTPUTS for kind in ("outputs/", "probes/") for name in names}
+    replace_file(spoilt, "golden.npz", npz(inputs=IMAGES, outputs=OUTPUTS, **given))
+    found = read_golden(open_bundle(spoilt), "a")
+    assert sorted(found.recorded) == sorted(found.probed) == ["a", "a/b"]
+
+
 def test_the_order_in_memory_does_not_matter():
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert np.array_equal(parse_arrays(npz(a=np.asfortranarray(array)), "here")["a"], array)
