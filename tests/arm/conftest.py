@@ -30,6 +30,7 @@ LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "test_requirements.py": "builds files with the package onnx",
     "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
+    "test_telemetry.py": "starts processes",
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
     "test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
     "test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
@@ -133,7 +134,7 @@ def runs(devices, bundles, cuts, work) -> Runs:
 
     def start(job: tuple[Device, list[str], Path]) -> "subprocess.CompletedProcess[str]":
         device, arguments, folder = job
-        return device.run(*arguments, folder=folder, PYTHONDONTWRITEBYTECODE="1")
+        return device.run(*arguments, folder=folder)
 
     def here() -> "subprocess.CompletedProcess[str]":
         # In a process of its own, as on the devices.

@@ -30,7 +30,7 @@ def test_another_processor_is_told_to_run_natively(monkeypatch):
 def test_a_host_without_apt_is_told_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("EDGEPROOF_DEBIAN_MIRROR", raising=False)
-    with pytest.raises(ArmError, match=r"apt-get is not on this host; the set-up needs Debian's"):
+    with pytest.raises(ArmError, match=r"apt-get is not on this host; the boards need Debian's"):
         debian.mirror()
 
 
