@@ -9,9 +9,7 @@ import numpy as np
 from runtime.errors import ParityError
 
 _FLOAT32 = np.dtype(np.float32)
-_RARE = (
-    8  # one row in so many; measured on Raspberry Pi boards: 1 in 30, so that of 32 rows 2 are often moved
-)
+_RARE = 8  # one row in so many; of 32 rows, Raspberry Pi boards move up to 2 (docs/arm.md)
 
 
 class Tolerance(NamedTuple):
