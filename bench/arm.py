@@ -44,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="python -m bench arm",
-        description=f"{__doc__.split(':')[1].strip().capitalize()} Needs a Debian host.",
+        description="Executed Arm instructions per inference, on emulated Raspberry Pi boards (docs/arm.md). Needs a "
+        "Debian host, and a C compiler once.",
     )
     made.add_argument(
         "bundles",
