@@ -73,7 +73,7 @@ def run(*command: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise ArmError(
-            f"{command[0]} is not on this host; the set-up needs Debian's apt-get and dpkg"
+            f"{command[0]} is not on this host; the boards need Debian's apt-get and dpkg, and counting a C compiler"
         ) from None
     if done.returncode:
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

@@ -1,6 +1,5 @@
 """A device: a folder like a virtual environment on a board, whose `bin/python` is an Arm Python."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -20,18 +19,10 @@ class Device(NamedTuple):
     board: str
     python: Path
 
-    def run(
-        self, *arguments: str, folder: Path | None = None, **environment: str
-    ) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Runs Python there, in `folder` or the current one; the host's files are the device's."""
-        return subprocess.run(
-            [str(self.python), *arguments],
-            cwd=folder,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [str(self.python), *arguments]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
     def install(self, wheel: Path) -> None:
         """Installs a pure wheel, without what it depends on."""
@@ -82,10 +73,10 @@ def _launcher(parts: Emulation, python: Path) -> str:
     return "\n".join(
         [
             "#!/bin/sh",
-            f"# Python on a {row.title}, emulated. $QEMU_OPTIONS: more options for QEMU.",
+            f"# Python on a {row.title}, emulated. QEMU reads more options in the environment.",
             "unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV QEMU_CPU",
             "export PYTHONNOUSERSITE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
-            f'exec {shlex.join(command)} $QEMU_OPTIONS {shlex.quote(f"{parts.userland}/usr/bin/python3.11")} "$@"',
+            f'exec {shlex.join(command)} {shlex.quote(f"{parts.userland}/usr/bin/python3.11")} "$@"',
             "",
         ]
     )

@@ -67,6 +67,13 @@ def set_up(board: str, *engines: str) -> Emulation:
     return Emulation(board, qemu.result(), userland.result(), machine, tuple(folders))
 
 
+def cached(name: str, key: object, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache beside the boards, made where there is none for this key."""
+    cache = cache_folder()
+    with _alone(cache):
+        return _once(cache, name, key, make)
+
+
 def _debian(cache: Path, architecture: str, packages: tuple[str, ...]) -> Path:
     def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=cache) as work:

@@ -12,9 +12,10 @@ MAY_IMPORT = {
     "data": {"data", "runtime"},
     "train": {"train", "data", "runtime"},
     "export": {"export", "data", "runtime"},
-    "bench": {"bench", "runtime"},
+    "arm": {"arm", "runtime"},
+    "bench": {"bench", "arm", "runtime"},
 }
-PROJECT = {"train", "export", "data", "runtime", "bench", "tests"}
+PROJECT = {"train", "export", "data", "runtime", "arm", "bench", "tests"}
 ENGINES = {
     "runtime/backends/litert.py": {"ai_edge_litert"},
     "runtime/backends/tflite_runtime.py": {"tflite_runtime"},

@@ -1,5 +1,6 @@
 """Runs .onnx files with ONNX Runtime, on the CPU provider alone."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from threading import Lock
@@ -17,6 +18,9 @@ _ERRORS_ONLY = 3
 
 def import_engine() -> Any:
     """The module onnxruntime; EngineError where it does not import."""
+    # From 1.29 on its wheels send what they run on and how to their maker, and keep a database of it in the user's
+    # cache, from the import on. A device does so only where its owner says so: ORT_DISABLE_TELEMETRY=0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         onnxruntime = import_module("onnxruntime")
         onnxruntime.SessionOptions()  # an import that half failed has no such thing

@@ -14,6 +14,7 @@ import pytest
 from arm.device import Device, make_device
 from arm.errors import ArmError
 from tests.arm.cut import integers_only
+from tests.arm.differences import BOARDS, Answers, table
 from tests.conftest import MODELS, ROOT, Export, run_export
 
 # device: board and sets of engines. `new` is what `pip install` gives today, the others have all that runs there.
@@ -30,17 +31,30 @@ LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "test_requirements.py": "builds files with the package onnx",
     "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
+    "test_telemetry.py": "starts processes",
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
     "test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
     "test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
     "test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
 }
 _REASON = pytest.StashKey[str]()
+_ANSWERS = pytest.StashKey[Answers]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything runs within the first test: emulation on a busy machine takes more than a test may."""
+    for item in items:
+        if item.path.parent == GUEST.parent:
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """A skipped test is a letter in a line of dots; that no Arm code ran must be seen."""
+    """A skipped test is a letter in a line of dots; that no Arm code ran must be seen, and how far it was off."""
     reason = config.stash.get(_REASON, None)
+    answers = config.stash.get(_ANSWERS, None)
+    if answers:
+        terminalreporter.section("largest differences of the boards from x86")
+        terminalreporter.line(table(answers))
     if reason:
         terminalreporter.section("THE ARM TESTS DID NOT RUN", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was checked as on a Raspberry Pi: {reason}")
@@ -116,7 +130,7 @@ def runs(devices, bundles, cuts, work) -> Runs:
     cnn = str(bundles["mnist-cnn"])
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     every = [str(path) for path in bundles.values()]
-    for name in ("pi4", "pi5", "pi4-32"):
+    for name in BOARDS:
         command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *every]
         jobs[f"{name} answers"] = devices[name], command, work
     for name in ("pi4", "pi5"):
@@ -133,7 +147,7 @@ def runs(devices, bundles, cuts, work) -> Runs:
 
     def start(job: tuple[Device, list[str], Path]) -> "subprocess.CompletedProcess[str]":
         device, arguments, folder = job
-        return device.run(*arguments, folder=folder, PYTHONDONTWRITEBYTECODE="1")
+        return device.run(*arguments, folder=folder)
 
     def here() -> "subprocess.CompletedProcess[str]":
         # In a process of its own, as on the devices.
@@ -149,8 +163,10 @@ def runs(devices, bundles, cuts, work) -> Runs:
 
 
 @pytest.fixture(scope="session")
-def answers(runs, work) -> dict[str, dict[str, np.ndarray]]:
+def answers(runs, work, request: pytest.FixtureRequest) -> Answers:
     """The answers of the devices and of this machine, `x86`, by device and key (see guest.py)."""
     for key, done in runs.items():
         assert done.returncode == 0 or not key.endswith("answers"), f"{key}: {done.stderr[-2000:]}"
-    return {name: dict(np.load(work / f"{name}.npz")) for name in ("x86", "pi4", "pi5", "pi4-32")}
+    found = {name: dict(np.load(work / f"{name}.npz")) for name in ("x86", *BOARDS)}
+    request.config.stash[_ANSWERS] = found
+    return found

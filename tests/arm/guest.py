@@ -17,14 +17,19 @@ from runtime.backends import ENGINES, installed
 from runtime.bundle import open_bundle
 from runtime.golden import read_golden
 from runtime.model import load
+from runtime.probes import probe_inputs
 
-ALONE = slice(None, None, 8)  # these golden inputs are answered one by one too
+ALONE = slice(None, None, 8)  # these inputs are answered one by one too
 
 
 def answers(path: str, cuts: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """The answers to a bundle's golden inputs, each with its key: `model variant engine way`."""
+    """The answers to a bundle's golden inputs and probes, each with its key: `model variant engine way`.
+
+    Every model is loaded with its self-test: a false alarm ends this program.
+    """
     bundle = open_bundle(path)
-    inputs = read_golden(bundle).inputs
+    golden = read_golden(bundle).inputs
+    inputs = np.concatenate([golden, probe_inputs(golden, bundle.manifest.input)])
     name = bundle.manifest.model
     for row in bundle.manifest.variants.values():
         for engine in row.engines:

@@ -1,6 +1,9 @@
 """The set-up of the boards: what a user reads where it cannot be done, and that it is done once."""
 
+import os
 import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +12,7 @@ from arm.__main__ import main
 from arm.boards import BOARDS, board, write_machine
 from arm.errors import ArmError
 from arm.wheels import ENGINES, requirements
+from tests.conftest import ROOT
 
 
 def test_an_unknown_board_is_refused():
@@ -30,7 +34,7 @@ def test_another_processor_is_told_to_run_natively(monkeypatch):
 def test_a_host_without_apt_is_told_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("EDGEPROOF_DEBIAN_MIRROR", raising=False)
-    with pytest.raises(ArmError, match=r"apt-get is not on this host; the set-up needs Debian's"):
+    with pytest.raises(ArmError, match=r"apt-get is not on this host; the boards need Debian's"):
         debian.mirror()
 
 
@@ -78,3 +82,28 @@ def test_the_command_says_how_it_is_used(capsys):
         main(["pi9"])
     assert stopped.value.code == 2
     assert "invalid choice: 'pi9'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "code"), [("", 0), ("required", 1)])
+def test_that_nothing_ran_on_arm_is_said_loudly(asked, code):
+    """/proc can hold no cache."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "tests/arm/test_commands.py",
+            "-k",
+            "verify",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"EDGEPROOF_ARM_CACHE": "/proc/no", "EDGEPROOF_ARM": asked},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stdout
+    assert "/proc/no: cannot be written" in done.stdout
+    if not asked:
+        assert "! THE ARM TESTS DID NOT RUN !" in done.stdout

@@ -1,0 +1,56 @@
+"""Run on an emulated board: one row through one variant, again and again, between marks for the counting.
+
+    python -m bench.inferences BUNDLE VARIANT ENGINE CALLS
+
+It sets three marks round the engine's bare calls and three round `predict`: CALLS of them, then twice as many.
+"""
+
+import gc
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from arm.instructions import mark
+from bench import bare
+from runtime.bundle import open_bundle
+from runtime.golden import read_golden
+from runtime.model import load_from
+
+# Engines prepare themselves in their first calls, and Python 3.11 rewrites the code that it runs often.
+_WARM_UP = 32
+
+
+def main(path: str, variant: str, engine: str, calls: int) -> None:
+    """Marks both ways of calling, each by itself."""
+    bundle = open_bundle(path)
+    raw = read_golden(bundle).inputs[:1]
+    model = load_from(bundle, variant, engine, 1)
+    marked(
+        bare.single(engine, bundle.read(bundle.manifest.variants[variant].file)),
+        raw.astype(np.float32),
+        calls,
+    )
+    marked(model.predict, raw, calls)
+
+
+def marked(infer: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, calls: int) -> None:
+    """Three marks: one before `calls` calls, one between them and twice as many, and one after those."""
+
+    def repeat(times: int) -> None:
+        for _ in range(times):
+            infer(rows)
+
+    gc.disable()
+    twice = 2 * calls
+    repeat(_WARM_UP)
+    mark()
+    repeat(calls)
+    mark()
+    repeat(twice)
+    mark()
+
+
+if __name__ == "__main__":
+    path, variant, engine, calls = sys.argv[1:]
+    main(path, variant, engine, int(calls))

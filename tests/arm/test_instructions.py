@@ -1,0 +1,60 @@
+"""Counts of instructions repeat exactly, count what is between the marks alone, and a table of them is printed."""
+
+import pytest
+
+from arm import instructions
+from arm.errors import ArmError
+from bench import arm
+from bench.__main__ import main
+from runtime.bundle import open_bundle
+from runtime.errors import UsageError
+from tests import bundles
+
+LOOPS = """
+from arm.instructions import mark
+mark()
+for n in (1, 1000, 2000):
+    for _ in range(n): pass
+    mark()
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return open_bundle(bundles.image_bundle(tmp_path_factory.mktemp("bench") / "tiny"))
+
+
+@pytest.mark.parametrize("engine", ["litert", "onnxruntime"])
+def test_a_count_repeats_exactly(devices, bundle, engine):
+    variant = "tflite-int8" if engine == "litert" else "onnx-float32"
+    first, second = (arm.cost(devices["pi4"], bundle, variant, engine) for _ in range(2))
+    assert first == second
+    assert all(5_000 < number < 200_000 for number in first)
+
+
+@pytest.mark.parametrize("board", ["pi5", "pi4-32"])
+def test_twice_the_work_is_twice_the_count(devices, board):
+    few, once, twice = instructions.count(devices[board], "-c", LOOPS, folder=arm.ROOT)
+    assert 2 * (once - few) == pytest.approx(twice - few, rel=0.05)
+    assert 100_000 < once < 1_000_000
+
+
+def test_a_program_that_fails_is_quoted_with_its_last_words(devices):
+    with pytest.raises(ArmError, match=r"^the counted program failed: SystemExit: not today$|: not today$"):
+        instructions.count(devices["pi4"], "-c", "raise SystemExit('not today')")
+
+
+def test_a_table_has_a_column_for_each_board(devices, bundle, capsys):
+    assert main(["arm", str(bundle.path), "--boards", "pi4-32,pi4", "--variant", "tflite-int8"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines[2:4]]
+    assert [row[1:3] for row in rows] == [["tflite-int8", "litert"], ["tflite-int8", "tflite-runtime"]]
+    assert rows[0][3:5] == ["–", "–"] and all(int(cell.replace(",", "")) > 0 for cell in rows[1][3:])
+    assert "not time" in lines[-1] and "pi4: cortex-a72" in lines[-1]
+
+
+def test_wrong_use_is_said(bundle):
+    with pytest.raises(UsageError, match=r"unknown variant 'int4'; these bundles have: "):
+        main(["arm", str(bundle.path), "--variant", "int4"])
+    with pytest.raises(ArmError, match=r"unknown board 'pi9'; known: pi3, pi4, pi5, pi4-32"):
+        main(["arm", str(bundle.path), "--boards", "pi9"])
