@@ -109,12 +109,15 @@ def load(
             chosen.engine,
             threads if threads is not None else chosen.threads,
         )
-    model = load_from(opened, variant, engine, 1 if threads is None else threads)
-    if self_test:
-        from runtime import self_test as judge
-        from runtime.golden import read_golden
+    threads = 1 if threads is None else threads
+    if not self_test:
+        return load_from(opened, variant, engine, threads)
+    from runtime import self_test as judge
+    from runtime.golden import read_golden
 
-        judge.self_test(model, read_golden(opened))
+    golden = read_golden(opened)  # damage is found before an engine is given a byte
+    model = load_from(opened, variant, engine, threads)
+    judge.self_test(model, golden)
     return model
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.backends import open_backend
+from runtime.bundle import read_manifest
 from runtime.manifest import (
     FileRecord,
     InputRecord,
@@ -59,12 +60,13 @@ def npz(**arrays: np.ndarray) -> bytes:
 
 def replace_file(bundle: Path, name: str, content: bytes) -> None:
     """Puts other bytes into a bundle, and their digest into its manifest, as an attacker would."""
-    from runtime.bundle import read_manifest
-
     (bundle / name).write_bytes(content)
-    manifest = read_manifest(bundle)
-    files = dict(manifest.files) | {name: _record(content)}
-    (bundle / "manifest.json").write_text(to_json(manifest._replace(files=files)))
+    change_manifest(bundle, files=dict(read_manifest(bundle).files) | {name: _record(content)})
+
+
+def change_manifest(bundle: Path, **changes: object) -> None:
+    """Writes other values into a bundle's manifest, with a checksum that fits them."""
+    (bundle / "manifest.json").write_text(to_json(read_manifest(bundle)._replace(**changes)))
 
 
 def _record(content: bytes) -> FileRecord:

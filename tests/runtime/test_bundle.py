@@ -6,6 +6,7 @@ import pytest
 
 from runtime.bundle import open_bundle, read_manifest
 from runtime.errors import BundleError
+from tests.bundles import change_manifest
 
 
 def test_every_file_can_be_read(image_bundle):
@@ -17,8 +18,7 @@ def test_every_file_can_be_read(image_bundle):
 
 def test_the_digest_changes_with_the_manifest(image_bundle, spoilt):
     assert open_bundle(spoilt).digest == open_bundle(image_bundle).digest
-    text = (spoilt / "manifest.json").read_text()
-    (spoilt / "manifest.json").write_text(text.replace("tiny-image", "tiny-other"))
+    change_manifest(spoilt, model="tiny-other")
     assert open_bundle(spoilt).digest != open_bundle(image_bundle).digest
 
 
