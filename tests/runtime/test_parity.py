@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import ParityError
-from runtime.parity import Tolerance, check, measure
+from runtime.parity import Recorded, Tolerance, check, check_recorded, measure
 
 EXPECTED = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], np.float32)
 TIGHT = Tolerance(1e-6, "a test")
@@ -70,3 +70,41 @@ def test_no_rows_prove_nothing():
 def test_a_tolerance_of_nan_tolerates_nothing():
     with pytest.raises(ParityError):
         check(EXPECTED.copy(), EXPECTED, Tolerance(math.nan, "a mistake"))
+
+
+ROWS = np.random.default_rng(1).random((64, 3)).astype(np.float32)
+LIMITS = Recorded(0.02, 1e-5, "a test")
+
+
+def moved(rows, by):
+    changed = ROWS.copy()
+    changed[:rows, 0] += np.float32(by)
+    return changed
+
+
+def test_one_row_in_32_may_be_rounded_the_other_way():
+    check_recorded(ROWS.copy(), [ROWS], LIMITS)
+    check_recorded(moved(2, 0.01), [ROWS], LIMITS)
+    words = (
+        r"up to 0\.01 from those recorded at export, 0\.01 in most rows; allowed are 0\.02 and 1e-05 \(a test"
+    )
+    with pytest.raises(ParityError, match=words):
+        check_recorded(moved(3, 0.01), [ROWS], LIMITS)
+    with pytest.raises(ParityError, match=r"up to 0\.03 from"):
+        check_recorded(moved(1, 0.03), [ROWS], LIMITS)
+
+
+def test_any_one_recording_is_enough_but_never_a_mixture_of_two():
+    other = ROWS + np.float32(1)
+    check_recorded(other, [ROWS, other], LIMITS)
+    half = np.concatenate([ROWS[:32], other[32:]])
+    with pytest.raises(ParityError, match="from those recorded at export"):
+        check_recorded(half, [ROWS, other], LIMITS)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda y: y[:32], lambda y: y.astype(float), lambda y: y * np.float32("nan")]
+)
+def test_answers_that_cannot_be_compared_with_recorded_ones_are_refused(spoil):
+    with pytest.raises(ParityError):
+        check_recorded(spoil(ROWS), [ROWS], LIMITS)
