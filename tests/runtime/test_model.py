@@ -27,9 +27,9 @@ def model(request, image_bundle):
     return runtime.load(image_bundle, *request.param)
 
 
-@pytest.fixture(params=[("tflite-float32", "litert"), ("onnx-float32", "onnxruntime")], ids="-".join)
+@pytest.fixture(params=[pair for pair in VARIANTS if pair[0].endswith("-float32")], ids="-".join)
 def table_model(request, table_bundle):
-    """The regressor on two engines."""
+    """The regressor on every engine."""
     return runtime.load(table_bundle, *request.param)
 
 
@@ -66,9 +66,14 @@ def test_predict_is_run_on_the_same_values(model, golden):
         assert np.array_equal(model.run({"image": floats})["probabilities"], model.predict(rows))
 
 
-def test_an_empty_batch_is_answered(model, table_model):
-    assert model.predict(np.zeros((0, 8, 8), np.uint8)).shape == (0, 3)
-    assert table_model.predict(np.zeros((0, 3))).shape == (0, 1)
+def test_an_empty_batch_is_answered(model):
+    for images in (np.zeros((0, 8, 8), np.uint8), np.zeros((0, 8, 8, 1), ">i4")):
+        assert model.predict(images).shape == (0, 3)
+
+
+def test_an_empty_batch_of_rows_is_answered(table_model):
+    for rows in (np.zeros((0, 3)), np.zeros((0, 3), ">f4")):
+        assert table_model.predict(rows).shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +83,14 @@ def test_an_empty_batch_is_answered(model, table_model):
         lambda x: np.repeat(x, 2, axis=0)[::2],
         lambda x: x.astype(np.int64),
         lambda x: x.astype(">i2"),
+        lambda x: x.astype(">u8"),
+        lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
+        lambda x: x[..., ::-1, ::-1, :][..., ::-1, ::-1, :],
         lambda x: x.tolist(),
         lambda x: x.view(np.ndarray)[::-1][::-1],
     ],
 )
-def test_pixels_mean_the_same_in_any_memory(image_bundle, golden, change):
-    model = runtime.load(image_bundle, "tflite-int8")
+def test_pixels_mean_the_same_in_any_memory(model, golden, change):
     images = golden["images"]
     assert np.array_equal(model.predict(change(images)), model.predict(images))
     assert np.array_equal(model.predict(change(images[:1])), model.predict(images[:1]))
@@ -94,6 +101,9 @@ def test_pixels_mean_the_same_in_any_memory(image_bundle, golden, change):
     [
         lambda x: x.astype(np.float64),
         lambda x: x.astype(">f4"),
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.longdouble),
+        lambda x: x[:, ::-1].copy()[:, ::-1],
         lambda x: np.asfortranarray(x),
         lambda x: x.tolist(),
         lambda x: np.repeat(x, 2, axis=1)[:, ::2],
@@ -127,6 +137,10 @@ IMAGES = np.zeros((2, 8, 8), np.uint8)
         (np.array(["a"]), "are <U1"),
         (IMAGES.astype(np.int16) - 1, "pixels from -1 to -1; this model takes raw pixels from 0 to 255"),
         (IMAGES.astype(np.int32) + 256, "pixels from 256 to 256"),
+        (IMAGES.astype(np.uint64) + (1 << 63), "pixels from 9223372036854775808"),
+        (IMAGES.astype(">i2") - 1, "pixels from -1 to -1"),
+        (np.zeros((0, 9, 8), np.uint8), r"shape \[0, 9, 8\]"),
+        (np.zeros((0, 8, 8), np.float32), "are float32"),
         (IMAGES[0], r"shape \[8, 8\], this model takes \[n, 8, 8\]; for a single image give image\[None\]"),
         (IMAGES[0, ..., None], r"for a single image give image\[None\]"),
         (np.zeros((1, 9, 8), np.uint8), r"shape \[1, 9, 8\]"),
@@ -138,9 +152,9 @@ IMAGES = np.zeros((2, 8, 8), np.uint8)
         ("digit.png", "are <U9"),
     ],
 )
-def test_images_that_would_be_answered_wrongly_are_refused(image_bundle, images, words):
+def test_images_that_would_be_answered_wrongly_are_refused(model, images, words):
     with pytest.raises(InputError, match=words):
-        runtime.load(image_bundle).predict(images)
+        model.predict(images)
 
 
 class Frame:
@@ -165,6 +179,9 @@ class Frame:
             r"shape \[3\], this model takes \[n, 3\]: depth, width, height; for a single row give row\[None\]",
         ),
         (np.zeros((2, 4)), r"shape \[2, 4\]"),
+        (np.zeros((0, 4)), r"shape \[0, 4\]"),
+        (np.array([[1, np.nan, 3]], ">f4"), "row 0, column width is NaN"),
+        (np.array([[1, 2, 3], [4, np.inf, 6]], np.float16), "row 1, column width is infinite"),
         (np.zeros((1, 1, 3)), r"shape \[1, 1, 3\]"),
         ([["1", "2", "3"]], "are <U1; this model takes numbers"),
         ([[True, False, True]], "are bool"),
