@@ -196,3 +196,11 @@ def test_the_commands_sign_verify_and_install(tmp_path, capsys):
     assert run(main, "install", older, place, "--no-rollback") == 1
     assert "this would go back" in capsys.readouterr().err
     assert open_bundle(place).manifest.bundle_version == 2
+
+
+def test_a_bundle_behind_a_link_is_signed_in_its_own_place(tmp_path, keys):
+    bundle = image_bundle(tmp_path / "made")
+    (tmp_path / "link").symlink_to(bundle)
+    sign(open_bundle(tmp_path / "link"), keys[0])
+    assert (tmp_path / "link").is_symlink()
+    verify_signature(open_bundle(bundle), keys[1])

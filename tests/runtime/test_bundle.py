@@ -103,6 +103,13 @@ def test_a_zip_that_lacks_a_file_says_which(image_bundle, tmp_path):
             open_bundle(tmp_path / "b.zip").read(name)
 
 
+def test_a_zip_has_one_order(image_bundle, tmp_path):
+    with (tmp_path / "b.zip").open("wb") as file:
+        write_stored(reversed(list(contents(open_bundle(image_bundle)))), file)
+    with pytest.raises(BundleError, match="not in the order in which `python -m runtime pack` writes them"):
+        open_bundle(tmp_path / "b.zip")
+
+
 def test_a_zip_that_is_exchanged_while_it_is_open_is_refused(image_bundle, table_bundle, tmp_path):
     path = zipped(image_bundle, tmp_path / "b.zip")
     bundle = open_bundle(path)
