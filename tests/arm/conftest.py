@@ -32,6 +32,7 @@ LEFT_OUT = {
     "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
     "test_select.py": "runs commands in the way of test_main.py, in which engines are probed in processes",
     "test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
+    "test_install.py::test_the_commands_say_what_is_in_place_now": "starts processes",
     "test_install.py::test_the_faults_would_show_a_mixture": "starts a process for each of many faults",
     "test_self_test.py::test_sound_variants_pass_within_the_budget": "measures time",
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",

@@ -144,3 +144,11 @@ def test_an_interrupted_export_leaves_the_previous_bundle_and_no_rests(model, tm
         pipeline.export([model], [TARGETS["onnx-float32"]], tmp_path, 1, None, {model.name: None}, interrupt)
     assert (good.bundle / "manifest.json").read_bytes() == before
     assert leftovers(tmp_path / model.name) == []
+
+
+def test_what_killed_exports_left_is_removed_and_what_others_build_is_not(tmp_path):
+    (tmp_path / ".bundle-killed").mkdir()
+    (tmp_path / ".bundle-killed" / "tflite-int8.tflite").write_text("half")
+    with pipeline.staging(tmp_path) as other, pipeline.staging(tmp_path) as ours:
+        assert {path.name for path in tmp_path.iterdir()} == {other.name, ours.name}
+    assert not list(tmp_path.iterdir())
