@@ -7,7 +7,7 @@ import re
 import pytest
 
 import runtime
-from runtime import selection
+from runtime import model, selection
 from runtime.bundle import open_bundle
 from runtime.errors import UsageError
 from runtime.selection import Selection, machine, place, recall, remember
@@ -40,12 +40,12 @@ def test_what_was_chosen_is_found_again(bundle, state):
 def test_load_takes_what_was_chosen(spoilt, bundle, monkeypatch):
     remember(bundle, CHOICE)
     opened = []
-    real = runtime.model.open_backend
+    real = model.open_backend
     monkeypatch.setattr(
-        runtime.model, "open_backend", lambda *given: opened.append((given[0], given[2])) or real(*given)
+        model, "open_backend", lambda *given: opened.append((given[0], given[2])) or real(*given)
     )
-    model = runtime.load(spoilt, "auto")
-    assert (model.variant, model.engine) == ("tflite-int8", "litert")
+    loaded = runtime.load(spoilt, "auto")
+    assert (loaded.variant, loaded.engine) == ("tflite-int8", "litert")
     runtime.load(spoilt, "auto", threads=1)
     assert opened == [("litert", 2), ("litert", 1)]
     with pytest.raises(

@@ -35,10 +35,10 @@ def test_sound_variants_pass_within_the_budget(image_bundle, pair):
     runtime.load(image_bundle, *pair)  # the engine's import is no part of it
     took = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         runtime.load(image_bundle, *pair)
-        took.append(time.perf_counter() - begin)
-    assert min(took) < 0.05
+        took.append(time.process_time() - begin)
+    assert min(took) < 0.05  # seconds of the processor: others may use it too
 
 
 @pytest.mark.parametrize("spoil", GARBAGE, ids=list(GARBAGE))
