@@ -110,13 +110,14 @@ def load(
             threads if threads is not None else chosen.threads,
         )
     threads = 1 if threads is None else threads
+    row, engine = choose(opened.manifest, variant, engine)
     if not self_test:
-        return load_from(opened, variant, engine, threads)
+        return _open(opened, row, engine, threads)
     from runtime import self_test as judge
     from runtime.golden import read_golden
 
     golden = read_golden(opened)  # damage is found before an engine is given a byte
-    model = load_from(opened, variant, engine, threads)
+    model = _open(opened, row, engine, threads)
     judge.self_test(model, golden)
     return model
 
@@ -124,6 +125,10 @@ def load(
 def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: int) -> Model:
     """`load` for a bundle that is open already, without the self-test."""
     row, engine = choose(bundle.manifest, variant, engine)
+    return _open(bundle, row, engine, threads)
+
+
+def _open(bundle: Bundle, row: Variant, engine: str, threads: int) -> Model:
     backend = open_backend(engine, bundle.read(row.file), threads)
     return Model(bundle.manifest, row, engine, backend)
 
