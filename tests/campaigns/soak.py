@@ -77,7 +77,7 @@ def jobs(
     content = open_bundle(path).read(model.manifest.variants[variant].file)
     return [
         ("calls", calls, call),
-        ("loads", loads, lambda: runtime.load(path, variant, engine).predict(inputs[:2])),
+        ("loads", loads, lambda: runtime.load(path, variant, engine).predict(inputs[:1])),
         ("bare loads", loads, lambda: bare_load(engine, content)),
     ]
 
