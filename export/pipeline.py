@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from export.plan import Plan
 from export.report import Row
 from export.steps import Outcome, Step, Workers
 from export.targets import Target
+from runtime.atomic import alone_in
 
+_STAGING = ".bundle-"
 Tell = Callable[[str, int, int], None]  # what was done, steps done, steps in all
 
 
@@ -47,7 +50,7 @@ def export(
             Plan(
                 original,
                 targets,
-                stack.enter_context(_staging(out / original.name)),
+                stack.enter_context(staging(out / original.name)),
                 data_dir,
                 missing[original.name],
             )
@@ -77,8 +80,18 @@ def export(
 
 
 @contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """A folder beside the bundle to be, so that it can be renamed into its place; removed if it is still there."""
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder beside the bundle to be, so that it can be renamed into its place; removed if it is still there.
+
+    Those that killed exports left behind are removed too: nobody holds their lock any more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-", ignore_cleanup_errors=True) as name:
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING, ignore_cleanup_errors=True) as name,
+        alone_in(Path(name)),
+    ):
+        for left in folder.glob(f"{_STAGING}*"):
+            with suppress(FileNotFoundError), alone_in(left) as alone:
+                if alone:
+                    shutil.rmtree(left, ignore_errors=True)
         yield Path(name)

@@ -69,7 +69,8 @@ def sign(bundle: Bundle, private: Path, bundle_version: int | None = None) -> Bu
             )
         files[MANIFEST_NAME] = to_json(bundle.manifest._replace(bundle_version=bundle_version)).encode()
     files[SIGNATURE_NAME] = key.sign(files[MANIFEST_NAME])
-    put(iter(sorted(files.items())), bundle.path)
+    first = dict.fromkeys((MANIFEST_NAME, SIGNATURE_NAME), b"")  # in the order of every bundle
+    put(iter((first | files).items()), bundle.path.resolve())  # not in place of a link to it
     return open_bundle(bundle.path)
 
 

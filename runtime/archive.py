@@ -1,8 +1,9 @@
-"""Reads zip archives strictly: one meaning for every byte, sizes bounded before memory is taken."""
+"""Zip archives, read strictly: one meaning for every byte, sizes bounded before memory is taken; and bundles' own."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from struct import Struct, error
+from typing import BinaryIO
 
 from runtime.errors import BundleError
 from runtime.record import Record
@@ -15,6 +16,9 @@ _UTF8 = 0x800
 _ZIP64_SIZE = 0xFFFFFFFF
 _ZIP64_EXTRA = Struct("<HHQQ")
 _MAX_DIRECTORY_BYTES = 8 << 20
+_MOST_BYTES = (1 << 32) - _MAX_DIRECTORY_BYTES
+# What a bundle's .zip says of every member: made on Unix, for zip 2.0, on the first day a zip knows, a regular file.
+_MADE_BY, _VERSION, _TIME, _DATE, _MODE = 3 << 8 | 20, 20, 0, 1 << 5 | 1, 0o100644 << 16
 _FILE_KINDS = (0, 0o100000)  # of the Unix mode: not said, or a regular file; never a link or a folder
 
 ReadAt = Callable[[int, int], bytes]  # (offset, how many bytes) -> those bytes, fewer at the end
@@ -35,15 +39,16 @@ class Member(Record):
 class Archive:
     """The directory of a zip archive, and its members' bytes.
 
-    Taken is what our writer and numpy's write; refused is whatever two readers may understand differently:
-    bytes before, between or behind the members, names that appear twice, a directory that its members contradict,
-    encryption, comments, links.
+    Taken is what `write_stored` writes, to the byte, and where `deflated` is set what numpy writes; refused is
+    whatever two readers may understand differently: bytes before, between or behind the members, names that appear
+    twice, a directory that its members contradict, encryption, comments, links.
     """
 
     def __init__(self, read_at: ReadAt, size_bytes: int, where: str, most: int, deflated: bool) -> None:
         self._read_at = read_at
         self._where = where
         self._methods = (_STORED, _DEFLATED) if deflated else (_STORED,)
+        self._exact = not deflated
         try:
             self.members = self._directory(size_bytes, most)
         except (error, UnicodeDecodeError):
@@ -56,6 +61,8 @@ class Archive:
     def read(self, name: str) -> bytes:
         """The unpacked bytes of one member, at most as many as the directory says, its CRC-32 checked."""
         member = self.members[name]
+        if self._exact:
+            return self._read_exact(name, member)
         try:
             signature, _, flags, method, _, _, crc32, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(
                 self._read_at(member.header, _LOCAL.size)
@@ -81,6 +88,15 @@ class Archive:
             if not unpacker.eof or unpacker.unused_data:
                 raise self.broken(f"the member {name} does not unpack to what the directory says")
         if len(content) != member.size_bytes or zlib.crc32(content) != member.crc32:
+            raise self.broken(f"the member {name} is damaged")
+        return content
+
+    def _read_exact(self, name: str, member: Member) -> bytes:
+        header = _local_header(member.name, member.crc32, member.size_bytes)
+        if self._read_at(member.header, len(header)) != header:
+            raise self.broken(f"the member {name} is not what the directory says")
+        content = self._read_at(member.header + len(header), member.size_bytes)
+        if zlib.crc32(content) != member.crc32 or member.header + len(header) + len(content) != member.end:
             raise self.broken(f"the member {name} is damaged")
         return content
 
@@ -133,8 +149,13 @@ class Archive:
                 )
             if made_by >> 8 == 3 and mode >> 16 & 0o170000 not in _FILE_KINDS:
                 raise self.broken(f"the member {names[-1][:80]!r} is no regular file")
+            entry_bytes = _ENTRY.size + name_bytes + extra_bytes
+            if self._exact and content[at : at + entry_bytes] != _directory_entry(raw, crc32, size, header):
+                raise self.broken(
+                    f"the member {names[-1][:80]!r} is not as `python -m runtime pack` writes it"
+                )
             entries.append(Member(raw, header, 0, method, crc32, packed, size))
-            at += _ENTRY.size + name_bytes + extra_bytes
+            at += entry_bytes
         if at != length or len(entries) != count:
             raise self.broken("its directory has another length than it says")
         if len(set(names)) != len(names):
@@ -148,3 +169,35 @@ class Archive:
             name: entry._replace(end=following)
             for name, entry, following in zip(names, entries, begins[1:], strict=True)
         }
+
+
+def write_stored(files: Iterator[tuple[str, bytes]], file: BinaryIO) -> None:
+    """Writes (name, content) pairs as a zip: the same bytes for the same files, on every machine and day.
+
+    BundleError where they have more than 4 GiB, which a zip of this kind cannot hold.
+    """
+    directory, at = [], 0
+    for path, content in files:
+        name, crc32 = path.encode(), zlib.crc32(content)
+        if at + len(content) + 0xFFFF > _MOST_BYTES:
+            raise BundleError(
+                "the bundle has more than 4 GiB, which one .zip cannot hold; keep it as a folder"
+            )
+        header = _local_header(name, crc32, len(content))
+        file.write(header)
+        file.write(content)
+        directory.append(_directory_entry(name, crc32, len(content), at))
+        at += len(header) + len(content)
+    entries = b"".join(directory)
+    file.write(entries + _END.pack(b"PK\5\6", 0, 0, len(directory), len(directory), len(entries), at, 0))
+
+
+def _local_header(name: bytes, crc32: int, size_bytes: int) -> bytes:
+    sizes = (size_bytes, size_bytes, len(name), 0)
+    return _LOCAL.pack(b"PK\3\4", _VERSION, 0, _STORED, _TIME, _DATE, crc32, *sizes) + name
+
+
+def _directory_entry(name: bytes, crc32: int, size_bytes: int, header: int) -> bytes:
+    sizes = (size_bytes, size_bytes, len(name), 0, 0, 0, 0)
+    made = (_MADE_BY, _VERSION, 0, _STORED, _TIME, _DATE)
+    return _ENTRY.pack(b"PK\1\2", *made, crc32, *sizes, _MODE, header) + name

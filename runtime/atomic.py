@@ -38,7 +38,7 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def sync_tree(folder: Path) -> None:
@@ -55,24 +55,27 @@ def sync_tree(folder: Path) -> None:
 def replace_folder(new: Path, target: Path) -> None:
     """Put the folder `new` in the place of `target`: at every moment `target` is the old or the new one, whole.
 
-    Both must lie on one file system.  On Linux an existing target is exchanged in one system call; elsewhere it is
-    moved aside first.
+    Both must lie on one file system. Where it cannot exchange two folders in one step, as Linux can on its usual file
+    systems, an existing target is moved aside first, and a kill just then leaves it there: `.<name>.old`.
 
     Raises:
         OSError: the rename failed; `target` then is as it was.
     """
     sync_tree(new)
+    old = new
     if not target.exists():
         new.rename(target)
-    elif _exchange(new, target):
-        shutil.rmtree(new, ignore_errors=True)
-    else:
-        aside = target.with_name(f".{target.name}.old")
-        shutil.rmtree(aside, ignore_errors=True)
-        target.rename(aside)
-        new.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
-    _sync_folder(target.parent)
+    elif not _exchange(new, target):
+        old = target.with_name(f".{target.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    sync_folder(target.parent)  # before the old one goes: the disk may keep another order than the program
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -90,7 +93,7 @@ def alone_in(folder: Path) -> Iterator[bool]:
         os.close(handle)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the names in a folder to the disk: a rename is not there for good before."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -78,13 +78,23 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     content = read_member(MANIFEST_NAME, MAX_MANIFEST_BYTES)
     manifest = from_json(content, str(where / MANIFEST_NAME))
     if archive is not None:
-        # In a folder other files may lie about; in an archive that somebody packed they are no accident.
-        strange = set(archive.members) - set(manifest.files) - {MANIFEST_NAME, SIGNATURE_NAME}
-        if strange:
-            raise BundleError(
-                f"{where}: holds {min(strange)[:80]!r}, which its manifest does not name; {_REPLACE}"
-            )
+        _check_members(where, list(archive.members), manifest)
     return Bundle(where, manifest, sha256(content).hexdigest(), read_member)
+
+
+def _check_members(where: Path, names: list[str], manifest: Manifest) -> None:
+    # In a folder other files may lie about; in an archive that somebody packed they are no accident.
+    known = [MANIFEST_NAME, SIGNATURE_NAME, *sorted(manifest.files)]
+    strange = set(names) - set(known)
+    if strange:
+        raise BundleError(
+            f"{where}: holds {min(strange)[:80]!r}, which its manifest does not name; {_REPLACE}"
+        )
+    there = set(names)
+    if names != [name for name in known if name in there]:
+        raise BundleError(
+            f"{where}: its files are not in the order in which `python -m runtime pack` writes them"
+        )
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:

@@ -2,18 +2,14 @@
 
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from runtime.atomic import alone_in, replace_folder, write_through
+from runtime.archive import write_stored
+from runtime.atomic import alone_in, replace_folder, sync_folder, write_through
 from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BundleError, UsageError
 from runtime.manifest import MANIFEST_NAME, SIGNATURE_NAME
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip knows
-_UNIX, _REGULAR_FILE = 3, 0o100644 << 16
 
 
 def install(source: Bundle, target: Path, refuse_rollback: bool = False) -> None:
@@ -47,8 +43,9 @@ def put(files: Iterator[tuple[str, bytes]], target: Path) -> None:
         ) as name:
             if target.suffix == ".zip":
                 packed = Path(name) / target.name
-                write_through(packed, lambda file: write_zip(files, file))
+                write_through(packed, lambda file: write_stored(files, file))
                 packed.replace(target)
+                sync_folder(target.parent)
             else:
                 folder = Path(name) / target.name
                 folder.mkdir(0o755)
@@ -67,20 +64,6 @@ def contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
         yield SIGNATURE_NAME, signature
     for name in sorted(bundle.manifest.files):
         yield name, bundle.read(name)
-
-
-def write_zip(files: Iterator[tuple[str, bytes]], file: BinaryIO) -> None:
-    """A stored zip: the same bytes for the same files, on every machine and day."""
-    try:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
-            for name, content in files:
-                member = zipfile.ZipInfo(name, _EPOCH)
-                member.create_system, member.external_attr = _UNIX, _REGULAR_FILE
-                archive.writestr(member, content)
-    except zipfile.LargeZipFile:
-        raise BundleError(
-            "the bundle has more than 4 GiB, which one .zip cannot hold; keep it as a folder"
-        ) from None
 
 
 def check_no_rollback(source: Bundle, target: Path) -> None:

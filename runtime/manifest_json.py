@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from runtime.errors import BundleError
@@ -24,6 +25,7 @@ from runtime.manifest import (
 from runtime.parity import Recorded, Tolerance
 from runtime.strict_json import Fields, parse_object
 
+CHECKSUM = "checksum"
 _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -34,11 +36,19 @@ def to_json(manifest: Manifest) -> str:
     for variant in values["variants"].values():
         del variant["name"]  # the key says it
     try:
-        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = with_checksum(values)
     except ValueError as error:
         raise BundleError(f"{MANIFEST_NAME}: {error}") from None
     from_json(text)
     return text
+
+
+def with_checksum(values: Mapping[str, Any]) -> str:
+    """The text of these values; its last key is the SHA-256 of every byte before it."""
+    values = {key: value for key, value in values.items() if key != CHECKSUM}
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    before = text.removesuffix("\n}") + ",\n  "
+    return f'{before}"{CHECKSUM}": "{sha256(before.encode()).hexdigest()}"\n}}\n'
 
 
 def _plain(value: Any) -> Any:
@@ -60,6 +70,7 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         raise BundleError(
             f"{where}: manifest version {version}, this edgeproof reads {MANIFEST_VERSION}{newer}"
         )
+    _check_undamaged(top, text, where)
     producer = top.fields("producer")
     task = _one_of(top, "task", TASKS)
     wanted = _input(top.fields("input"))
@@ -93,6 +104,15 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         variants=variants,
         bundle_version=top.integer("bundle_version", 0, 1 << 53) if "bundle_version" in top else 0,
     )
+
+
+def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
+    # The digests of the other files stand here. Its own finds damage, not malice: anyone can compute it anew.
+    content = text.encode() if isinstance(text, str) else text
+    if sha256(content.rpartition(f'"{CHECKSUM}"'.encode())[0]).hexdigest() != top.text(CHECKSUM, 64):
+        raise BundleError(
+            f"{where}: damaged or edited, its {CHECKSUM} is not that of its content; copy or export the bundle again"
+        )
 
 
 def _input(fields: Fields) -> InputRecord:

@@ -109,18 +109,26 @@ def load(
             chosen.engine,
             threads if threads is not None else chosen.threads,
         )
-    model = load_from(opened, variant, engine, 1 if threads is None else threads)
-    if self_test:
-        from runtime import self_test as judge
-        from runtime.golden import read_golden
+    threads = 1 if threads is None else threads
+    row, engine = choose(opened.manifest, variant, engine)
+    if not self_test:
+        return _open(opened, row, engine, threads)
+    from runtime import self_test as judge
+    from runtime.golden import read_golden
 
-        judge.self_test(model, read_golden(opened, model.variant))
+    golden = read_golden(opened, row.name)  # damage is found before an engine is given a byte
+    model = _open(opened, row, engine, threads)
+    judge.self_test(model, golden)
     return model
 
 
 def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: int) -> Model:
     """`load` for a bundle that is open already, without the self-test."""
     row, engine = choose(bundle.manifest, variant, engine)
+    return _open(bundle, row, engine, threads)
+
+
+def _open(bundle: Bundle, row: Variant, engine: str, threads: int) -> Model:
     backend = open_backend(engine, bundle.read(row.file), threads)
     return Model(bundle.manifest, row, engine, backend)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backends import open_backend
+from runtime.backends import installed, open_backend
+from runtime.bundle import read_manifest
+from runtime.golden import contract_digest
 from runtime.manifest import (
     FileRecord,
     InputRecord,
@@ -17,7 +19,8 @@ from runtime.manifest import (
     Variant,
 )
 from runtime.manifest_json import to_json
-from runtime.parity import Tolerance
+from runtime.parity import Recorded, Tolerance
+from runtime.probes import probe_inputs
 
 MODELS = Path(__file__).parent / "runtime" / "models"
 TFLITE, ONNX = ("litert", "tflite-runtime"), ("onnxruntime",)
@@ -25,6 +28,11 @@ TOLERANCES = {
     "float32": Tolerance(1e-5, "float32 all the way"),
     "dynamic": Tolerance(0.05, "int8 weights"),
     "int8": Tolerance(0.05, "int8 weights and activations"),
+}
+RECORDED = {
+    "float32": Recorded(1e-5, 1e-5, "the same arithmetic in another order"),
+    "dynamic": Recorded(2e-2, 1e-5, "rounding between two steps"),
+    "int8": Recorded(2e-2, 1e-5, "rounding between two steps"),
 }
 IMAGE = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255)
 TABLE = InputRecord("table", "rows", (3,), "float", columns=("depth", "width", "height"))
@@ -59,12 +67,13 @@ def npz(**arrays: np.ndarray) -> bytes:
 
 def replace_file(bundle: Path, name: str, content: bytes) -> None:
     """Puts other bytes into a bundle, and their digest into its manifest, as an attacker would."""
-    from runtime.bundle import read_manifest
-
     (bundle / name).write_bytes(content)
-    manifest = read_manifest(bundle)
-    files = dict(manifest.files) | {name: _record(content)}
-    (bundle / "manifest.json").write_text(to_json(manifest._replace(files=files)))
+    change_manifest(bundle, files=dict(read_manifest(bundle).files) | {name: _record(content)})
+
+
+def change_manifest(bundle: Path, **changes: object) -> None:
+    """Writes other values into a bundle's manifest, with a checksum that fits them."""
+    (bundle / "manifest.json").write_text(to_json(read_manifest(bundle)._replace(**changes)))
 
 
 def _record(content: bytes) -> FileRecord:
@@ -91,12 +100,16 @@ def _write(folder: Path, kind: str, names: tuple[str, ...], inputs: np.ndarray, 
             outputs={made.name: TensorSpec("float32", (None, *made.shape))},
             tolerance=TOLERANCES[scheme],
             converter="tests",
+            recorded=RECORDED[scheme],
         )
-        recorded[f"outputs/{name}"] = open_backend(engines[0], contents[file]).infer(inputs)
-    contents["golden.npz"] = npz(inputs=inputs, outputs=outputs, **recorded)
-    folder.mkdir()
-    for file, content in contents.items():
-        (folder / file).write_bytes(content)
+        for engine in engines:
+            if not installed(engine):  # a 32-bit system has not all of them
+                continue
+            backend = open_backend(engine, contents[file])
+            key = name if engine == engines[0] else f"{name}/{engine}"
+            for what, rows in (("outputs", inputs), ("probes", probe_inputs(inputs, given))):
+                answers = [backend.infer(rows[row : row + 1]) for row in range(len(rows))]
+                recorded[f"{what}/{key}"] = np.concatenate(answers)
     manifest = Manifest(
         manifest_version=1,
         producer={"edgeproof": "0.1.0"},
@@ -109,8 +122,15 @@ def _write(folder: Path, kind: str, names: tuple[str, ...], inputs: np.ndarray, 
         output=made,
         original=Original("0" * 64, "a test", "accuracy" if classifier else "rmse", 0.9),
         golden="golden.npz",
-        files={name: _record(content) for name, content in contents.items()},
+        files={},
         variants=variants,
     )
+    contents["golden.npz"] = npz(
+        inputs=inputs, outputs=outputs, contract=contract_digest(manifest), **recorded
+    )
+    folder.mkdir()
+    for file, content in contents.items():
+        (folder / file).write_bytes(content)
+    manifest = manifest._replace(files={name: _record(content) for name, content in contents.items()})
     (folder / "manifest.json").write_text(to_json(manifest))
     return folder

@@ -11,7 +11,10 @@ from export.targets import TARGETS
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^\$ (python .+)$", TEXT, flags=re.MULTILINE)
+BLOCKS = [
+    re.findall(r"^\$ (python .+)$", block, flags=re.MULTILINE)
+    for block in re.findall(r"```console\n(.*?)```", TEXT, flags=re.DOTALL)
+]
 SCRIPTS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
@@ -28,23 +31,23 @@ def checkout(exported, tmp_path):
 
 
 def run(checkout, arguments):
-    return subprocess.run(
-        arguments, cwd=checkout, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(checkout / "state")}
+    return subprocess.run(arguments, cwd=checkout, env=environment, capture_output=True, text=True)
 
 
 def test_there_are_commands_and_a_script():
-    assert len(COMMANDS) >= 8 and len(SCRIPTS) == 1
+    assert sum(map(len, BLOCKS)) >= 12 and len(SCRIPTS) == 1
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command(checkout, command):
-    if "$EDGEPROOF_DATA" in command and not os.environ.get("EDGEPROOF_DATA"):
-        pytest.skip("the command is about data that is not here: EDGEPROOF_DATA is not set")
-    words = os.path.expandvars(command).split()
-    done = run(checkout, [sys.executable, *words[1:]])
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() and "Traceback" not in done.stderr
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block[0])
+def test_commands(checkout, block):
+    for command in block:
+        if "$EDGEPROOF_DATA" in command and not os.environ.get("EDGEPROOF_DATA"):
+            continue  # it is about data that is not here
+        words = os.path.expandvars(command).split()
+        done = run(checkout, [sys.executable, *words[1:]])
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.stdout.strip() and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -39,14 +39,15 @@ class InterpreterBackend:
         try:
             single = self._open()
             single.allocate_tensors()
-            self._name, self._input, spec = _tensor(single, "inputs")
-            self._output_name, self._output, output = _tensor(single, "outputs")
+            given, made = _tensors(single)
             # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
-            self._row = np.zeros((1, *spec.row_shape), FLOAT32)
-            self._set, self._invoke, self._get = _calls(single, self._input, self._row, self._output)
+            self._row = np.zeros((1, *given[2].row_shape), FLOAT32)
+            self._set, self._invoke, self._get = _calls(single, given[1], self._row, made[1])
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"{engine} refuses the file: {first_line(error)}") from None
         self._engine = engine
+        self._name, self._input, spec = given
+        self._output_name, self._output, output = made
         self._spec = spec
         self._single_shape = self._row.shape
         self._output_row_shape = output.row_shape
@@ -135,17 +136,26 @@ def _tried(calls: tuple[Any, Any, Any], source: int, row: np.ndarray, result: in
     return calls
 
 
-def _tensor(interpreter: Any, side: str) -> tuple[str, int, TensorSpec]:
-    """Name, index and spec of the one input or output, by the signature: raw names vary by converter."""
-    signatures = interpreter.get_signature_list()
+_Tensor = tuple[str, int, TensorSpec]
+
+
+def _tensors(interpreter: Any) -> tuple[_Tensor, _Tensor]:
+    """Name, index and spec of the one input and the one output, by the signature: raw names vary by converter."""
+    signatures = interpreter.get_signature_list()  # once: tflite-runtime keeps some memory for good each time
     if SIGNATURE not in signatures:
         found = ", ".join(signatures) or "none"
         raise BundleError(f"the .tflite file has no signature {SIGNATURE!r}; its signatures: {found}")
-    names = signatures[SIGNATURE][side]
+    names, runner = signatures[SIGNATURE], interpreter.get_signature_runner(SIGNATURE)
+    return (
+        _tensor("inputs", names["inputs"], runner.get_input_details()),
+        _tensor("outputs", names["outputs"], runner.get_output_details()),
+    )
+
+
+def _tensor(side: str, names: list[str], all_details: Mapping[str, Any]) -> _Tensor:
     if len(names) != 1:
         raise BundleError(f"the .tflite file has the {side} {names}; a bundle's files have exactly one")
-    runner = interpreter.get_signature_runner(SIGNATURE)
-    details = (runner.get_input_details() if side == "inputs" else runner.get_output_details())[names[0]]
+    details = all_details[names[0]]
     what = f"the .tflite file's {side[:-1]} {names[0]!r}"
     if details["dtype"] is not np.float32:
         raise BundleError(f"{what} is {np.dtype(details['dtype'])}, expected float32")

@@ -12,6 +12,8 @@ from typing import Any
 
 from runtime.backends import ENGINES
 
+_STDERR = 2  # where engines write, wherever sys.stderr leads
+
 
 def new_parser(command: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser with the bundle as first argument, and the example at the end of --help."""
@@ -73,17 +75,17 @@ def progress(line: str) -> None:
 def quiet_engines() -> Iterator[None]:
     """Keeps what engines print to stderr, past Python, off the terminal: their errors arrive as exceptions too."""
     try:
-        stderr = sys.stderr.fileno()
-    except (OSError, ValueError, AttributeError):  # replaced by something that is no file
+        kept = os.dup(_STDERR)
+    except OSError:  # it is closed
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(stderr)
+    if sys.stderr is not None:
+        sys.stderr.flush()
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, stderr)
+        os.dup2(null, _STDERR)
         yield
     finally:
-        os.dup2(kept, stderr)
+        os.dup2(kept, _STDERR)
         os.close(kept)
         os.close(null)

@@ -1,5 +1,6 @@
 """Files of a bundle that are not what its manifest names: none reaches an engine."""
 
+import json
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import runtime
 from runtime import model as model_module
 from runtime.bundle import open_bundle
 from runtime.errors import BundleError
+from runtime.manifest_json import with_checksum
 from tests.bundles import image_bundle as build
 
 
@@ -107,7 +109,7 @@ def test_a_manifest_that_is_a_link_is_refused(spoilt, tmp_path):
 
 def test_a_linked_folder_inside_is_refused(spoilt, tmp_path, no_engine):
     text = (spoilt / "manifest.json").read_text().replace("tflite-int8.tflite", "models/tflite-int8.tflite")
-    (spoilt / "manifest.json").write_text(text)
+    (spoilt / "manifest.json").write_text(with_checksum(json.loads(text)))
     (tmp_path / "elsewhere").mkdir()
     (spoilt / "tflite-int8.tflite").rename(tmp_path / "elsewhere" / "tflite-int8.tflite")
     (spoilt / "models").symlink_to(tmp_path / "elsewhere")

@@ -118,6 +118,7 @@ def test_the_manifest_names_every_file_and_its_hash(exported, model):
         content = (folder / name).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (record["sha256"], record["size_bytes"])
     assert set(manifest["variants"]) == set(TARGETS)
+    assert (folder / "golden.npz").stat().st_size <= 64 << 10
 
 
 @pytest.mark.parametrize("model", MODELS)

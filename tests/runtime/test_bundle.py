@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from runtime.archive import write_stored
 from runtime.bundle import open_bundle, read_manifest
 from runtime.errors import BundleError
+from runtime.install import contents
+from tests.bundles import change_manifest
 
 
 def test_every_file_can_be_read(image_bundle):
@@ -17,8 +20,7 @@ def test_every_file_can_be_read(image_bundle):
 
 def test_the_digest_changes_with_the_manifest(image_bundle, spoilt):
     assert open_bundle(spoilt).digest == open_bundle(image_bundle).digest
-    text = (spoilt / "manifest.json").read_text()
-    (spoilt / "manifest.json").write_text(text.replace("tiny-image", "tiny-other"))
+    change_manifest(spoilt, model="tiny-other")
     assert open_bundle(spoilt).digest != open_bundle(image_bundle).digest
 
 
@@ -66,3 +68,55 @@ def test_a_read_error_is_named(spoilt, monkeypatch):
     monkeypatch.setattr(os, "open", fail)
     with pytest.raises(BundleError, match="cannot be read: Input/output error"):
         open_bundle(spoilt).read("tflite-int8.tflite")
+
+
+def zipped(bundle, path, **more):
+    """A sound .zip of a bundle with more members, or other ones."""
+    files = dict(contents(open_bundle(bundle))) | more
+    with path.open("wb") as file:
+        write_stored(iter(files.items()), file)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "notes.txt", "saved/../manifest.json"])
+def test_a_zip_holds_nothing_that_its_manifest_does_not_name(image_bundle, tmp_path, name):
+    path = zipped(image_bundle, tmp_path / "b.zip", **{name: b"x"})
+    with pytest.raises(BundleError, match=f"holds '{name}', which its manifest does not name"):
+        open_bundle(path)
+
+
+def test_members_of_another_size_are_refused_unread(image_bundle, tmp_path):
+    large = zipped(image_bundle, tmp_path / "large.zip", **{"golden.npz": bytes(1 << 20)})
+    with pytest.raises(BundleError, match="has 1048576 bytes, allowed are"):
+        open_bundle(large).read("golden.npz")
+    small = zipped(image_bundle, tmp_path / "small.zip", **{"golden.npz": b"x"})
+    with pytest.raises(BundleError, match=r"golden\.npz: has 1 bytes, the manifest says"):
+        open_bundle(small).read("golden.npz")
+
+
+def test_a_zip_that_lacks_a_file_says_which(image_bundle, tmp_path):
+    files = dict(contents(open_bundle(image_bundle)))
+    for name in ("manifest.json", "golden.npz"):
+        with (tmp_path / "b.zip").open("wb") as file:
+            write_stored(((key, content) for key, content in files.items() if key != name), file)
+        with pytest.raises(BundleError, match=f"{name}: missing"):
+            open_bundle(tmp_path / "b.zip").read(name)
+
+
+def test_a_zip_has_one_order(image_bundle, tmp_path):
+    with (tmp_path / "b.zip").open("wb") as file:
+        write_stored(reversed(list(contents(open_bundle(image_bundle)))), file)
+    with pytest.raises(BundleError, match="not in the order in which `python -m runtime pack` writes them"):
+        open_bundle(tmp_path / "b.zip")
+
+
+def test_a_zip_that_is_exchanged_while_it_is_open_is_refused(image_bundle, table_bundle, tmp_path):
+    path = zipped(image_bundle, tmp_path / "b.zip")
+    bundle = open_bundle(path)
+    zipped(table_bundle, path)
+    for name in bundle.manifest.files:
+        with pytest.raises(BundleError):
+            bundle.read(name)
+    path.unlink()
+    with pytest.raises(BundleError, match="cannot be read: No such file"):
+        bundle.read("golden.npz")

@@ -7,19 +7,23 @@ import zipfile
 import numpy as np
 import pytest
 
-from runtime.bundle import open_bundle
+from runtime.bundle import open_bundle, read_manifest
 from runtime.errors import BundleError
-from runtime.golden import parse_arrays, read_golden
-from tests.bundles import npz, replace_file
+from runtime.golden import contract_digest, parse_arrays, read_golden
+from tests.bundles import IMAGE, TABLE, change_manifest, npz, replace_file
 
 
 def test_the_samples_are_those_that_were_written(image_bundle, golden):
     found = read_golden(open_bundle(image_bundle))
     assert np.array_equal(found.inputs, golden["images"])
     assert np.array_equal(found.outputs, golden["probabilities"])
-    assert sorted(found.recorded) == [
-        "onnx-dynamic", "onnx-float32", "tflite-dynamic", "tflite-float32", "tflite-int8",
-    ]  # fmt: skip
+    for answers in (found.recorded, found.probed):
+        assert sorted(answers) == [
+            "onnx-dynamic", "onnx-float32", "tflite-dynamic", "tflite-dynamic/tflite-runtime", "tflite-float32",
+            "tflite-float32/tflite-runtime", "tflite-int8", "tflite-int8/tflite-runtime",
+        ]  # fmt: skip
+    assert len(found.recordings("tflite-int8")) == len(found.probings("tflite-int8")) == 2
+    assert len(found.recordings("onnx-float32")) == 1 and found.recordings("tflite-int") == []
 
 
 def test_only_what_a_variant_needs_is_unpacked(image_bundle):
@@ -105,3 +109,29 @@ def npy(header):
 def test_hostile_archives_are_refused(content, words):
     with pytest.raises(BundleError, match=words):
         parse_arrays(content, "golden.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": ("square", "circle", "star")},
+        {"input": IMAGE._replace(high=254)},
+        {"input": IMAGE._replace(low=1)},
+    ],
+)
+def test_samples_of_another_contract_are_refused(spoilt, change):
+    change_manifest(spoilt, **change)
+    with pytest.raises(BundleError, match="recorded for other labels, another unit or other columns"):
+        read_golden(open_bundle(spoilt))
+
+
+def test_every_promise_of_predict_is_in_the_contract(table_bundle):
+    manifest = read_manifest(table_bundle)
+    others = [
+        manifest._replace(unit="m³"),
+        manifest._replace(input=TABLE._replace(columns=("width", "depth", "height"))),
+        manifest._replace(input=TABLE._replace(name="table")),
+        manifest._replace(output=manifest.output._replace(name="volume")),
+    ]
+    found = {contract_digest(other).tobytes() for other in (manifest, *others)}
+    assert len(found) == 5 and contract_digest(manifest._replace(model="other")).tobytes() in found

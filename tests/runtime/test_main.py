@@ -1,6 +1,8 @@
 """`python -m runtime`: every command, on sound bundles and on mistakes."""
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from PIL import Image
 from runtime import backends
 from runtime.__main__ import COMMANDS, main
 from runtime.command import run_command
+from runtime.commands.arguments import quiet_engines
 from tests.bundles import MODELS, npz, replace_file
 
 
@@ -273,6 +276,16 @@ def test_every_command_has_help_with_an_example(cli, command):
     assert max(map(len, out.splitlines())) <= 100
     code, out, err = cli(command)
     assert code == 2 and "BUNDLE" in err
+
+
+def test_what_engines_print_is_kept_off_the_terminal_wherever_pythons_stderr_leads(capfd, monkeypatch):
+    # Under pytest's capture too, sys.stderr is another file than the one that engines write to.
+    for stderr in (sys.stderr, io.StringIO(), None):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        with quiet_engines():
+            os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+        os.write(2, b"error: what a user must see\n")
+        assert capfd.readouterr().err == "error: what a user must see\n"
 
 
 def test_help_and_version(cli):

@@ -2,12 +2,13 @@
 
 import copy
 import json
+from hashlib import sha256
 
 import pytest
 
 from runtime.bundle import read_manifest
 from runtime.errors import BundleError
-from runtime.manifest_json import from_json, to_json
+from runtime.manifest_json import from_json, to_json, with_checksum
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def change(values, path, value):
         del inner[last]
     else:
         inner[last] = value
-    return json.dumps(changed)
+    return with_checksum(changed)
 
 
 REMOVED = object()
@@ -44,7 +45,7 @@ def test_a_manifest_survives_the_way_through_json(image_bundle, table_bundle):
 def test_unknown_keys_are_room_for_additions(values, image_bundle):
     values["later"] = {"any": "thing"}
     values["variants"]["tflite-int8"]["later"] = 1
-    assert from_json(json.dumps(values)) == read_manifest(image_bundle)
+    assert from_json(with_checksum(values)) == read_manifest(image_bundle)
 
 
 EVERY_KEY = [
@@ -100,7 +101,6 @@ def test_no_key_takes_a_value_of_another_type(values, path):
         ("output/shape", [1, 3], "one dimension"),
         ("original/sha256", "A" * 64, "lower-case hex"),
         ("original/sha256", "a" * 63, "lower-case hex"),
-        ("original/metric", 1e999, "Infinity"),
         ("golden", "other.npz", "not among the files"),
         ("files/golden.npz/size_bytes", -1, "from 0 to"),
         ("files/golden.npz/size_bytes", 1 << 40, "from 0 to"),
@@ -126,3 +126,26 @@ def test_the_writer_writes_nothing_that_the_reader_refuses(image_bundle):
         to_json(manifest._replace(labels=("one",)))
     with pytest.raises(BundleError, match="not JSON compliant"):
         to_json(manifest._replace(original=manifest.original._replace(metric=float("nan"))))
+
+
+def test_a_manifest_that_is_not_what_was_written_is_refused(image_bundle):
+    text = (image_bundle / "manifest.json").read_text()
+    for old, new in (
+        ('"max_abs_error": 0.05', '"max_abs_error": 0.95'),
+        ('"circle"', '"circla"'),
+        ('"checksum": "', '"checksum": "0'),
+        ("\n", "\r\n"),
+        ('"producer"', ' "producer"'),
+    ):
+        assert old in text
+        with pytest.raises(BundleError, match="checksum"):
+            from_json(text.replace(old, new, 1))
+    before, after = text.rsplit('"checksum"', 1)
+    with pytest.raises(BundleError, match="'checksum' is missing"):
+        from_json(f'{before}"chacksum"{after}')
+
+
+def test_the_checksum_is_of_the_bytes_before_it(image_bundle):
+    content = (image_bundle / "manifest.json").read_bytes()
+    before, _, after = content.rpartition(b'"checksum"')
+    assert after.decode() == f': "{sha256(before).hexdigest()}"\n}}\n'

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ import pytest
 import runtime
 from runtime import backends
 from runtime.errors import BundleError, EngineError, InputError, UsageError
-from tests.bundles import MODELS, replace_file
+from tests.bundles import IMAGE, MODELS, change_manifest, replace_file
+from tests.campaigns import threads
 
 VARIANTS = [
     (variant, engine)
@@ -26,9 +27,9 @@ def model(request, image_bundle):
     return runtime.load(image_bundle, *request.param)
 
 
-@pytest.fixture(params=[("tflite-float32", "litert"), ("onnx-float32", "onnxruntime")], ids="-".join)
+@pytest.fixture(params=[pair for pair in VARIANTS if pair[0].endswith("-float32")], ids="-".join)
 def table_model(request, table_bundle):
-    """The regressor on two engines."""
+    """The regressor on every engine."""
     return runtime.load(table_bundle, *request.param)
 
 
@@ -65,9 +66,14 @@ def test_predict_is_run_on_the_same_values(model, golden):
         assert np.array_equal(model.run({"image": floats})["probabilities"], model.predict(rows))
 
 
-def test_an_empty_batch_is_answered(model, table_model):
-    assert model.predict(np.zeros((0, 8, 8), np.uint8)).shape == (0, 3)
-    assert table_model.predict(np.zeros((0, 3))).shape == (0, 1)
+def test_an_empty_batch_is_answered(model):
+    for images in (np.zeros((0, 8, 8), np.uint8), np.zeros((0, 8, 8, 1), ">i4")):
+        assert model.predict(images).shape == (0, 3)
+
+
+def test_an_empty_batch_of_rows_is_answered(table_model):
+    for rows in (np.zeros((0, 3)), np.zeros((0, 3), ">f4")):
+        assert table_model.predict(rows).shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +83,14 @@ def test_an_empty_batch_is_answered(model, table_model):
         lambda x: np.repeat(x, 2, axis=0)[::2],
         lambda x: x.astype(np.int64),
         lambda x: x.astype(">i2"),
+        lambda x: x.astype(">u8"),
+        lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
+        lambda x: x[..., ::-1, ::-1, :][..., ::-1, ::-1, :],
         lambda x: x.tolist(),
         lambda x: x.view(np.ndarray)[::-1][::-1],
     ],
 )
-def test_pixels_mean_the_same_in_any_memory(image_bundle, golden, change):
-    model = runtime.load(image_bundle, "tflite-int8")
+def test_pixels_mean_the_same_in_any_memory(model, golden, change):
     images = golden["images"]
     assert np.array_equal(model.predict(change(images)), model.predict(images))
     assert np.array_equal(model.predict(change(images[:1])), model.predict(images[:1]))
@@ -93,6 +101,9 @@ def test_pixels_mean_the_same_in_any_memory(image_bundle, golden, change):
     [
         lambda x: x.astype(np.float64),
         lambda x: x.astype(">f4"),
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.longdouble),
+        lambda x: x[:, ::-1].copy()[:, ::-1],
         lambda x: np.asfortranarray(x),
         lambda x: x.tolist(),
         lambda x: np.repeat(x, 2, axis=1)[:, ::2],
@@ -126,6 +137,10 @@ IMAGES = np.zeros((2, 8, 8), np.uint8)
         (np.array(["a"]), "are <U1"),
         (IMAGES.astype(np.int16) - 1, "pixels from -1 to -1; this model takes raw pixels from 0 to 255"),
         (IMAGES.astype(np.int32) + 256, "pixels from 256 to 256"),
+        (IMAGES.astype(np.uint64) + (1 << 63), "pixels from 9223372036854775808"),
+        (IMAGES.astype(">i2") - 1, "pixels from -1 to -1"),
+        (np.zeros((0, 9, 8), np.uint8), r"shape \[0, 9, 8\]"),
+        (np.zeros((0, 8, 8), np.float32), "are float32"),
         (IMAGES[0], r"shape \[8, 8\], this model takes \[n, 8, 8\]; for a single image give image\[None\]"),
         (IMAGES[0, ..., None], r"for a single image give image\[None\]"),
         (np.zeros((1, 9, 8), np.uint8), r"shape \[1, 9, 8\]"),
@@ -137,9 +152,9 @@ IMAGES = np.zeros((2, 8, 8), np.uint8)
         ("digit.png", "are <U9"),
     ],
 )
-def test_images_that_would_be_answered_wrongly_are_refused(image_bundle, images, words):
+def test_images_that_would_be_answered_wrongly_are_refused(model, images, words):
     with pytest.raises(InputError, match=words):
-        runtime.load(image_bundle).predict(images)
+        model.predict(images)
 
 
 class Frame:
@@ -164,6 +179,9 @@ class Frame:
             r"shape \[3\], this model takes \[n, 3\]: depth, width, height; for a single row give row\[None\]",
         ),
         (np.zeros((2, 4)), r"shape \[2, 4\]"),
+        (np.zeros((0, 4)), r"shape \[0, 4\]"),
+        (np.array([[1, np.nan, 3]], ">f4"), "row 0, column width is NaN"),
+        (np.array([[1, 2, 3], [4, np.inf, 6]], np.float16), "row 1, column width is infinite"),
         (np.zeros((1, 1, 3)), r"shape \[1, 1, 3\]"),
         ([["1", "2", "3"]], "are <U1; this model takes numbers"),
         ([[True, False, True]], "are bool"),
@@ -199,8 +217,7 @@ def test_an_answer_of_nan_is_refused(table_model):
 
 
 def test_pixels_of_a_smaller_range_are_checked(spoilt, golden):
-    text = (spoilt / "manifest.json").read_text().replace('"high": 255', '"high": 16')
-    (spoilt / "manifest.json").write_text(text)
+    change_manifest(spoilt, input=IMAGE._replace(high=16))
     # The golden images are brighter than that: the self-test would refuse the bundle.
     model = runtime.load(spoilt, "tflite-float32", self_test=False)
     assert model.predict(golden["images"] // 16).shape == (32, 3)
@@ -224,25 +241,20 @@ def test_the_callers_arrays_stay_and_answers_are_the_callers_own(model, golden):
 
 
 def test_threads_share_a_model_and_get_the_answers_of_one(model, golden):
-    images = golden["images"]
-    singles = [model.predict(images[row : row + 1]) for row in range(32)]
-    batch = model.predict(images)
-    wrong = []
+    assert threads.wrong_answers(model, golden["images"], 8, 1600) == 0
 
-    def work(start):
-        for turn in range(200):
-            row = (start + turn) % 32
-            if not np.array_equal(model.predict(images[row : row + 1]), singles[row]):
-                wrong.append(row)
-            if turn % 50 == 0 and not np.array_equal(model.predict(images), batch):
-                wrong.append("batch")
 
-    threads = [threading.Thread(target=work, args=(start,)) for start in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+def test_answers_mixed_up_between_threads_would_be_seen(golden):
+    class Shared:
+        """As an Interpreter without its lock: the inputs of another thread may be answered."""
+
+        def predict(self, inputs):
+            self.inputs = inputs
+            time.sleep(1e-5)
+            return self.inputs.mean((1, 2, 3))
+
+    assert threads.wrong_answers(Shared(), golden["images"], 1, 200) == 0
+    assert threads.wrong_answers(Shared(), golden["images"], 8, 2000) > 0
 
 
 def test_without_names_the_first_that_runs_is_taken(image_bundle, monkeypatch):

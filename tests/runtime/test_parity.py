@@ -72,6 +72,10 @@ def test_a_tolerance_of_nan_tolerates_nothing():
         check(EXPECTED.copy(), EXPECTED, Tolerance(math.nan, "a mistake"))
 
 
+ROWS = np.random.default_rng(1).random((64, 3)).astype(np.float32)
+LIMITS = Recorded(0.02, 1e-5, "a test")
+
+
 def moved(rows, step):
     """32 recorded rows, and the same with some of them moved."""
     recorded = np.tile(EXPECTED[:1], (32, 1))
@@ -90,8 +94,17 @@ def test_few_rows_may_be_rounded_the_other_way():
             check_recorded(*moved(rows, step), limits)
 
 
-def test_one_of_the_recordings_is_enough():
-    answers, recordings = moved(8, 0.01)
-    check_recorded(answers, [*recordings, answers.copy()], Recorded(1e-6, 1e-6, "a test"))
+def test_any_one_recording_is_enough_but_never_a_mixture_of_two():
+    other = ROWS + np.float32(1)
+    check_recorded(other, [ROWS, other], LIMITS)
+    half = np.concatenate([ROWS[:32], other[32:]])
+    with pytest.raises(ParityError, match="from those recorded at export"):
+        check_recorded(half, [ROWS, other], LIMITS)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda y: y[:32], lambda y: y.astype(float), lambda y: y * np.float32("nan")]
+)
+def test_answers_that_cannot_be_compared_with_recorded_ones_are_refused(spoil):
     with pytest.raises(ParityError):
-        check_recorded(np.full_like(answers, np.nan), recordings, Recorded(1.0, 1.0, "a test"))
+        check_recorded(spoil(ROWS), [ROWS], LIMITS)
