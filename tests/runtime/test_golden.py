@@ -29,7 +29,7 @@ def test_the_samples_are_those_that_were_written(image_bundle, golden):
 def test_only_what_a_variant_needs_is_unpacked(image_bundle):
     bundle = open_bundle(image_bundle)
     everything, found = read_golden(bundle), read_golden(bundle, "tflite-int8")
-    assert list(found.recorded) == ["tflite-int8"]
+    assert {name.split("/")[0] for name in found.recorded} == {"tflite-int8"}
     assert np.array_equal(found.recordings("tflite-int8")[0], everything.recordings("tflite-int8")[0])
     assert np.array_equal(found.inputs, everything.inputs)
 
