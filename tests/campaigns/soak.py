@@ -1,4 +1,4 @@
-"""Does memory grow? A million calls and a thousand loads on every engine, and what bare loads of the engine keep.
+"""Does memory grow? A million calls and a thousand loads of an int8 variant, and what bare loads of its engine keep.
 
 Measured is the process's own memory, in RAM or swapped out; what is mapped from files comes and goes as the system
 likes.
@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 import runtime
-from runtime.backends import ENGINES, installed
+from runtime.backends import ENGINES
 from runtime.bundle import open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
@@ -29,21 +29,26 @@ MOST_KIB = 512
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 1 where memory grows."""
-    arguments = parser("soak", "A million calls and a thousand loads on every engine: does memory grow?")
+    arguments = parser("soak", "A million calls and a thousand loads: does memory grow?")
     arguments.set_defaults(models="digits-cnn")
     arguments.add_argument("--calls", type=int, default=1_000_000)
     arguments.add_argument("--loads", type=int, default=1_000)
-    arguments.add_argument("--engine", choices=ENGINES, help="default: all that are installed")
+    # One engine a process: its memory is then its own.
+    arguments.add_argument("--engine", choices=ENGINES, required=True)
     options = arguments.parse_args(argv)
     rows, growing = [], 0
     for path in bundles(options.artifacts, options.models):
-        for variant, engine in chosen(path, options.engine):
+        for variant, engine in pairs(open_bundle(path)):
+            if engine != options.engine or variant.scheme != "int8":
+                continue
             growth: dict[str, int] = {}
-            for what, count, work in jobs(path, variant, engine, options.calls, options.loads):
-                progress(f"{path.parent.name} {variant} {engine}: {what}")
+            for what, count, work in jobs(path, variant.name, engine, options.calls, options.loads):
+                progress(f"{path.parent.name} {variant.name} {engine}: {what}")
                 sizes = memory_kib(work, count)
                 growth[what] = max(sizes[-3:]) - max(sizes[1:4])
-                rows.append((engine, variant, f"{count:,} {what}", f"{sizes[-1]:,}", f"{growth[what]:+,}"))
+                rows.append(
+                    (engine, variant.name, f"{count:,} {what}", f"{sizes[-1]:,}", f"{growth[what]:+,}")
+                )
             # A load may keep what a bare load of the engine keeps, and no more.
             growing += growth["calls"] > MOST_KIB
             growing += growth["loads"] - max(0, growth["bare loads"]) > MOST_KIB
@@ -53,13 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{cpu_name()}: {growing} grow by more than {MOST_KIB} KiB, or by that much more than the bare engine"
     )
     return 1 if growing or not rows else 0
-
-
-def chosen(path: Path, asked: str | None) -> list[tuple[str, str]]:
-    """The static int8 variant for each engine that is here."""
-    engines = [asked] if asked else [name for name in ENGINES if installed(name)]
-    found = [(variant.name, engine) for variant, engine in pairs(open_bundle(path)) if engine in engines]
-    return [pair for pair in found if pair[0].endswith("-int8")]
 
 
 def jobs(
