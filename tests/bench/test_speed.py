@@ -57,9 +57,14 @@ def test_a_difference_is_that_of_blocks_of_one_round():
 def test_a_limit_that_is_not_kept_is_said():
     kept, missed = speed.Over(0.5, 0.4, 0.6), speed.Over(9.0, 8.0, 10.0)
     batch, slow = speed.Batch(1, 1, 32, 1.0, 0.5, 1.0), speed.Batch(3, 2, 32, 1.5, 1.2, 1.3)
-    good = speed.Row("m", "tflite-int8", "litert", 10, kept, kept, batch)
+    good = speed.Row("m", "tflite-int8", "litert", 10, kept, kept, kept, batch)
     assert good.misses() == []
     assert len(good._replace(run=missed, predict=missed, batch=slow).misses()) == 5
+    assert (
+        "a second bare engine with this file, memory elsewhere: +0.5" in good._replace(run=missed).misses()[0]
+    )
+    small = good._replace(batch=slow._replace(bare_us_per_row=0.02)).misses()
+    assert "the checks that all values are finite" in small[0]
     assert "run +0.5 µs, limit +0.0" in good._replace(engine="onnxruntime").misses()[0]
     assert "beyond a limit:" in speed.table([good._replace(run=missed)])
     assert "all limits are kept" in speed.table([good])
