@@ -61,7 +61,7 @@ def test_another_original_is_refused(spoilt, golden):
 def test_answers_that_are_not_those_at_export_are_refused(spoilt, kind):
     golden = read_golden(open_bundle(spoilt))
     known = (golden.recorded if kind == "outputs" else golden.probed)["tflite-int8"]
-    for rows, by in ((1, 0.03), (2, 0.01)):  # a row far off; more rows than rounding explains
+    for rows, by in ((1, 0.03), (5, 0.01)):  # a row far off; more rows than rounding explains
         changed = off(known, rows, by)
         rewrite(spoilt, **{f"{kind}/tflite-int8": changed, f"{kind}/tflite-int8/tflite-runtime": changed})
         with pytest.raises(ParityError, match="from those recorded at export"):
