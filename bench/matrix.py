@@ -105,7 +105,9 @@ def cases_of(bundles: list[Path], folder: Path) -> list[Case]:
     for name, path in traps.converted(bundle, folder).items():
         found.append(Case(f"{manifest.model} {name}", "tflite", path, bundle / manifest.golden, limit))
     sound = [(bundle / manifest.variants[f"{form}-float32"].file).read_bytes() for form in ("tflite", "onnx")]
-    for name, path in traps.by_hand(sound[0], sound[1], folder).items():
+    for name, path in traps.cut(sound[0], sound[1], folder).items():
+        found.append(Case(name.rpartition(".")[0], path.suffix[1:], path, bundle / manifest.golden, limit))
+    for name, path in traps.by_hand(folder).items():
         found.append(Case(name.rpartition(".")[0], path.suffix[1:], path))
     return found
 
