@@ -186,9 +186,14 @@ def measure(programs: dict[str, str], rounds: int, folder: Path) -> dict[str, Fo
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """With compiled modules kept, as after an installation, and nothing that asks for less."""
+    """With compiled modules kept, as after an installation, nothing that asks for less, and one thread of BLAS.
+
+    numpy starts the others as it is imported, and on a core that is free they spin for up to 60 ms of CPU time.
+    """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "pycache"), "PYTHONPATH": str(ROOT)}
+    return kept | {
+        "PYTHONPYCACHEPREFIX": str(folder / "pycache"), "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip
 
 
 def _start(program: str, folder: Path) -> Start:
