@@ -34,6 +34,7 @@ _WHY_SMALL = (
     ": so small a net is as quick as the checks that all values are finite, which the bare calls lack"
 )
 _SMALL_US = 0.5  # a row
+_WHY_DYNAMIC = ": row by row, since this engine's batches of such files end the process on a Pi 5"
 _WHY_PAIR = "this file takes them one by one, and joins them"
 _CALLS = 50
 _BATCH_ROWS = 1024
@@ -92,6 +93,8 @@ class Row(NamedTuple):
             )
         if self.batch.of_bare > MAX_BATCH_RATIO:
             why = _WHY_SMALL if self.batch.bare_us_per_row < _SMALL_US else self._chance()
+            if (self.engine, self.variant) == ("tflite-runtime", "tflite-dynamic"):
+                why = _WHY_DYNAMIC
             missed.append(
                 f"batch {self.batch.of_bare:.2f} x the engine's best, limit {MAX_BATCH_RATIO:.2f}{why}"
             )

@@ -27,12 +27,14 @@ def import_interpreter(engine: str, module: str) -> Any:
 class InterpreterBackend:
     """A .tflite file in an Interpreter, and in a second one for batches: single calls need no resize.
 
-    A file with int8 activations takes fewer than `fewest_int8` rows one by one, where that is faster.
+    A file with int8 activations takes fewer than `fewest_int8` rows one by one; one with int8 weights and float
+    activations takes any number so, unless there are `dynamic_batches`.
     """
 
     def __init__(
-        self, engine: str, interpreter: Any, model_bytes: bytes, threads: int, fewest_int8: int = 2
-    ) -> None:
+        self, engine: str, interpreter: Any, model_bytes: bytes, threads: int,
+        fewest_int8: int = 2, dynamic_batches: bool = True,
+    ) -> None:  # fmt: skip
         self._open = partial(interpreter, model_content=model_bytes, num_threads=threads)
         # An Interpreter used by two threads at once answers wrongly, sometimes without an error.
         self._lock = Lock()
@@ -55,8 +57,9 @@ class InterpreterBackend:
         self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
         self._batch: Any = None
         self._batch_rows = 0
-        self._fewest = fewest_int8 if fewest_int8 > 2 and _int8_activations(single) else 2
-        self._most = chunk_rows(spec.row_shape)
+        kind = "other" if fewest_int8 == 2 and dynamic_batches else _kind(single)
+        self._fewest = fewest_int8 if kind == "int8" else 2
+        self._most = 1 if kind == "dynamic" and not dynamic_batches else chunk_rows(spec.row_shape)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""
@@ -108,10 +111,15 @@ class InterpreterBackend:
         return EngineError(f"{self._engine} cannot run the model: {first_line(error)}")
 
 
-def _int8_activations(interpreter: Any) -> bool:
-    """Whether a tensor with a batch is int8: weights have none."""
-    details = interpreter.get_tensor_details()
-    return any(tensor["dtype"] is np.int8 and -1 in tensor["shape_signature"] for tensor in details)
+def _kind(interpreter: Any) -> str:
+    """ "int8" for int8 activations, "dynamic" for int8 weights beside float ones, else "other"."""
+    dtypes: dict[bool, set[Any]] = {True: set(), False: set()}
+    for tensor in interpreter.get_tensor_details():
+        # What has a batch is an activation; weights have none.
+        dtypes[-1 in tensor["shape_signature"]].add(tensor["dtype"])
+    if np.int8 in dtypes[True]:
+        return "int8"
+    return "dynamic" if np.int8 in dtypes[False] and np.int16 not in dtypes[True] else "other"
 
 
 def _calls(interpreter: Any, source: int, row: np.ndarray, result: int) -> tuple[Any, Any, Any]:

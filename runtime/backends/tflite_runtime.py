@@ -7,6 +7,9 @@ from runtime.backends.interpreter import InterpreterBackend, import_interpreter
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
+# With int8 weights and float activations, more rows than a few end the process on a Pi 5 (signal 11, in kernels with
+# int8 dot products), and are nowhere quicker: digits-cnn takes 16.8 µs alone and 14.6 in the best batch.
+_DYNAMIC_BATCHES = False
 
 
 def import_engine() -> Any:
@@ -16,4 +19,6 @@ def import_engine() -> Any:
 
 def open_model(model_bytes: bytes, threads: int) -> InterpreterBackend:
     """Loads a .tflite file; EngineError where tflite-runtime is broken or refuses it."""
-    return InterpreterBackend("tflite-runtime", import_engine(), model_bytes, threads, _FEWEST_INT8)
+    return InterpreterBackend(
+        "tflite-runtime", import_engine(), model_bytes, threads, _FEWEST_INT8, _DYNAMIC_BATCHES
+    )
