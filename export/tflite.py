@@ -190,8 +190,15 @@ def weight_counts(path: Path) -> list[int]:
 
 
 def activations(path: Path) -> set[str]:
-    """Names of all tensors that operators make."""
-    return {tensor.name.decode() for _, _, outputs in operators(path) for tensor in outputs}
+    """Names of all float32 tensors that operators make: those that have a range."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {
+        tensor.name.decode()
+        for _, _, outputs in operators(path)
+        for tensor in outputs
+        if tensor.type == schema.TensorType.FLOAT32
+    }
 
 
 def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
