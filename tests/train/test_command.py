@@ -13,7 +13,7 @@ import pytest
 
 from runtime.command import run_command
 from train.__main__ import main
-from train.recipes import RECIPES
+from train.recipes import APPLICATIONS, RECIPES
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def last_line(text: str) -> str:
 def test_list_names_every_model(capsys):
     assert run_command(main, ["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert [line.split()[0] for line in lines] == [*RECIPES, *APPLICATIONS]
 
 
 @pytest.mark.parametrize(
