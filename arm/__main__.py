@@ -1,7 +1,6 @@
 """`python -m arm BOARD ARGUMENTS…`: runs Python with these arguments on an emulated board."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{args.board} is set up in {cache_folder()}")
             return 0
         # The folder with this project first, as with `python -m` on a real one.
-        done = subprocess.run([str(device.python), *args.arguments], env=os.environ, check=False)
+        done = subprocess.run([str(device.python), *args.arguments], check=False)
     return done.returncode
 
 

@@ -15,13 +15,14 @@ from typing import NamedTuple
 from arm import instructions, wheels
 from arm.boards import BOARDS, board
 from arm.device import Device, make_device
+from bench.arguments import add_bundles, bundles_of
+from bench.environments import ROOT
 from runtime.backends import ENGINES
 from runtime.bundle import Bundle, open_bundle
 from runtime.errors import UsageError
 from runtime.table import aligned
 
 CALLS = 16
-ROOT = Path(__file__).parent.parent
 
 
 class Cost(NamedTuple):
@@ -47,13 +48,7 @@ def parser() -> argparse.ArgumentParser:
         description="Executed Arm instructions per inference, on emulated Raspberry Pi boards (docs/arm.md). Needs a "
         "Debian host, and a C compiler once.",
     )
-    made.add_argument(
-        "bundles",
-        metavar="BUNDLE",
-        type=Path,
-        nargs="*",
-        help="folders of bundles; default: artifacts/*/bundle",
-    )
+    add_bundles(made)
     made.add_argument(
         "--boards", metavar="NAME,…", default="pi4,pi5", help=f"of {', '.join(BOARDS)}; default: pi4,pi5"
     )
@@ -63,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table."""
-    paths = args.bundles or sorted(Path("artifacts").glob("*/bundle"))
-    if not paths:
-        raise UsageError("no bundles under artifacts/; run `python -m export all`, or name them")
+    paths = bundles_of(args)
     names = args.boards.split(",")
     bundles = [open_bundle(path) for path in paths]
     known = sorted({name for bundle in bundles for name in bundle.manifest.variants} - {"saved_model"})

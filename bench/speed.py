@@ -7,13 +7,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import process_time_ns
 from typing import NamedTuple
 
 import numpy as np
 
 from bench import bare
+from bench.arguments import add_bundles, bundles_of
 from runtime.backends import engine_version, import_engine, installed
 from runtime.bundle import Bundle, open_bundle
 from runtime.commands.arguments import quiet_engines
@@ -92,17 +92,19 @@ class Row(NamedTuple):
                 f"predict {self.predict.us:+.1f} µs, limit {MAX_PREDICT_OVER_US:+.1f}{self._chance()}"
             )
         if self.batch.of_bare > MAX_BATCH_RATIO:
-            why = _WHY_SMALL if self.batch.bare_us_per_row < _SMALL_US else self._chance()
-            if (self.engine, self.variant) == ("tflite-runtime", "tflite-dynamic"):
-                why = _WHY_DYNAMIC
             missed.append(
-                f"batch {self.batch.of_bare:.2f} x the engine's best, limit {MAX_BATCH_RATIO:.2f}{why}"
+                f"batch {self.batch.of_bare:.2f} x the engine's best, limit {MAX_BATCH_RATIO:.2f}{self._why_batch()}"
             )
         if self.batch.of_loop > MAX_BATCH_RATIO:
             missed.append(f"batch {self.batch.of_loop:.2f} x the loop of single calls")
         if self.batch.pair_of_loop > MAX_BATCH_RATIO:
             missed.append(f"two rows {self.batch.pair_of_loop:.2f} x two calls: {_WHY_PAIR}")
         return missed
+
+    def _why_batch(self) -> str:
+        if (self.engine, self.variant) == ("tflite-runtime", "tflite-dynamic"):
+            return _WHY_DYNAMIC
+        return _WHY_SMALL if self.batch.bare_us_per_row < _SMALL_US else self._chance()
 
     def _chance(self) -> str:
         return f" (a second bare engine with this file, memory elsewhere: {self.again} µs)"
@@ -111,13 +113,7 @@ class Row(NamedTuple):
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(prog="python -m bench speed", description=__doc__)
-    made.add_argument(
-        "bundles",
-        metavar="BUNDLE",
-        type=Path,
-        nargs="*",
-        help="folders of bundles; default: artifacts/*/bundle",
-    )
+    add_bundles(made)
     made.add_argument("--engine", metavar="NAME", help="only this engine")
     made.add_argument(
         "--rounds", metavar="N", type=int, default=60, help=f"blocks of {_CALLS} calls each; default: 60"
@@ -127,9 +123,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table; the exit code says only whether it could be measured."""
-    paths = args.bundles or sorted(Path("artifacts").glob("*/bundle"))
-    if not paths:
-        raise UsageError("no bundles under artifacts/; run `python -m export all`, or name them")
+    paths = bundles_of(args)
     if args.rounds < 6:
         raise UsageError(f"--rounds is {args.rounds}; an interval needs at least 6")
     rows = []

@@ -27,11 +27,10 @@ def load(original: Original, data_dir: str | None) -> Labelled:
         DatasetNotFound: there are none; the message says what was tried.
         DataError: a file of the dataset is damaged.
     """
-    if original.samples is not None and original.reference() is None:
-        raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
     if original.samples is not None:
-        arrays = load_arrays(original.samples, "calibration", "inputs", "targets")
-        return Labelled(**arrays)
+        if original.reference() is None:
+            raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
+        return Labelled(**load_arrays(original.samples, "calibration", "inputs", "targets"))
     if original.dataset is None:
         raise data.DatasetNotFound(
             f"no labelled samples were given with {original.name} (--samples FILE.npz)"

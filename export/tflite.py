@@ -222,14 +222,15 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
     (source,) = interpreter.get_input_details()
     made = activations(path) | {source["name"]}
     rules = selected(operators(path))
-    index = {detail["name"]: detail["index"] for detail in interpreter.get_tensor_details()}
+    details = interpreter.get_tensor_details()
+    index = {detail["name"]: detail["index"] for detail in details}
     ranges: Ranges = {}
     for chunk in chunks(samples):
         interpreter.resize_tensor_input(source["index"], chunk.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(source["index"], chunk)
         interpreter.invoke()
-        for detail in interpreter.get_tensor_details():
+        for detail in details:
             if detail["dtype"] is np.float32 and detail["name"] in made:
                 value = interpreter.get_tensor(detail["index"])
                 rule = rules.get(detail["name"])

@@ -31,6 +31,11 @@ def bundles(artifacts: Path, models: str | None = None) -> list[Path]:
     return found
 
 
+def open_all(artifacts: Path, models: str | None) -> list[Bundle]:
+    """The same, opened."""
+    return [open_bundle(path) for path in bundles(artifacts, models)]
+
+
 def pairs(bundle: Bundle) -> Iterator[tuple[Variant, str]]:
     """Every variant with each of its engines."""
     for variant in bundle.manifest.variants.values():
@@ -57,18 +62,12 @@ def judging_rows(bundle: Bundle) -> np.ndarray | None:
 
     import data
 
-    training = (
-        json.loads((bundle.path.parent / "training.json").read_bytes())
-        if (bundle.path.parent / "training.json").exists()
-        else json.loads((Path("artifacts") / bundle.manifest.model / "training.json").read_bytes())
-    )
+    record = bundle.path.parent / "training.json"
+    if not record.exists():  # exported to another folder
+        record = Path("artifacts") / bundle.manifest.model / "training.json"
+    training = json.loads(record.read_bytes())
     try:
         rows = data.load(training["dataset"]["name"]).test.inputs
     except DataError:
         return None
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), JUDGING_ROWS)).astype(int)]
-
-
-def open_all(artifacts: Path, models: str | None) -> list[Bundle]:
-    """The same, opened."""
-    return [open_bundle(path) for path in bundles(artifacts, models)]

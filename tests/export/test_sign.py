@@ -179,7 +179,10 @@ def test_the_commands_sign_verify_and_install(tmp_path, capsys):
         tmp_path / "private.pem",
         tmp_path / "public.pem",
     )
-    run = lambda command, *words: run_command(command, list(map(str, words)))  # noqa: E731
+
+    def run(command, *words):
+        return run_command(command, list(map(str, words)))
+
     assert run(export_main, "keygen", private, public) == 0
     assert run(main, "verify", bundle, "--variant", "tflite-int8", "--key", public) == 1
     assert "is not signed" in capsys.readouterr().err

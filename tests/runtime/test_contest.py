@@ -51,7 +51,10 @@ def test_two_that_are_equal_are_tied(measured):
 def test_a_slow_minute_hits_all_alike_and_makes_no_difference_a_tie(measured):
     table, _ = measured
     slow_rounds = np.where(np.arange(40) % 3, 1, 3)
-    load = lambda shape: slow_rounds[: shape[0], None] if shape[0] == 40 else 1  # noqa: E731
+
+    def load(shape):
+        return slow_rounds[: shape[0], None] if shape[0] == 40 else 1
+
     table["a"] = lambda rng, shape: around(10, 0.01)(rng, shape) * load(shape)
     table["b"] = lambda rng, shape: around(10.5, 0.01)(rng, shape) * load(shape)
     found = contenders(table)
