@@ -10,6 +10,7 @@ from runtime.errors import UsageError
 COMMANDS = {
     "speed": "run and predict beside bare engine calls, interleaved; what is done without a command",
     "start": "cold start and peak memory beside a bare script",
+    "cost": "export time, peak memory and bundle size against the parameters of the model",
     "matrix": "which file runs on which engine: predicted, and what happens",
     "arm": "executed Arm instructions per inference, on emulated boards",
     "limits": "what the engines installed here can run: the rows of runtime/requirements/limits.py",

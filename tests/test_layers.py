@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "train": {"train", "data", "runtime"},
     "export": {"export", "data", "runtime"},
     "arm": {"arm", "runtime"},
-    "bench": {"bench", "arm", "runtime"},
+    "bench": {"bench", "arm", "export", "runtime"},
 }
 PROJECT = {*MAY_IMPORT, "tests"}
 FOREIGN = {

@@ -1,0 +1,118 @@
+"""`python -m bench cost`: what an export takes, against the parameters of the model: time, memory, bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import NamedTuple
+
+import psutil
+
+from bench.environments import ROOT
+from export.original import Original, find, names
+from runtime.errors import EngineError, UsageError
+from runtime.machine import cpu_name
+from runtime.table import aligned
+
+_EVERY_S = 0.1
+_MIB = 1 << 20
+
+
+class Cost(NamedTuple):
+    """Of one export: its wall time, the most memory that its processes held at one moment, and what it made."""
+
+    seconds: float
+    peak_bytes: int
+    rows: int
+    failed: int
+    bundle_bytes: int
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(prog="python -m bench cost", description=__doc__)
+    made.add_argument("models", metavar="MODEL", nargs="*", help="trained models; default: all of artifacts/")
+    made.add_argument("--data-dir", help="as for python -m export")
+    return made
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exports each model, one after the other, and prints the table; 1 when a row of an export failed."""
+    roots = [Path("artifacts"), ROOT / "artifacts"]
+    chosen = [find(name, roots) for name in args.models or names(roots)]
+    if not chosen:
+        raise UsageError("no trained model in artifacts/; train one: python -m train mnist-cnn")
+    chosen.sort(key=lambda original: original.record["parameters"])
+    load_before = os.getloadavg()[0]
+    costs = []
+    for original in chosen:
+        print(f"exporting {original.name}", file=sys.stderr)
+        costs.append(measure(original, args.data_dir))
+    header = ("model", "parameters", "rows", "failed", "export s", "peak MiB", ".keras MiB", "bundle MiB")
+    rows = [cells(original, cost) for original, cost in zip(chosen, costs, strict=True)]
+    print(aligned(header, rows, right=(1, 2, 3, 4, 5, 6, 7)))
+    print(
+        f"\none model after the other, each by `python -m export MODEL --force` ({os.cpu_count()} at a time); peak: "
+        f"the most that all its processes held at one moment, shared pages counted once, looked at every "
+        f"{_EVERY_S} s. {cpu_name()}, load {load_before:.1f} before."
+    )
+    return 1 if any(cost.failed for cost in costs) else 0
+
+
+def cells(original: Original, cost: Cost) -> tuple[str, ...]:
+    """A row of the table."""
+    sizes = (cost.peak_bytes, original.model.stat().st_size, cost.bundle_bytes)
+    peak, keras, bundle = (size / _MIB for size in sizes)
+    return (
+        original.name,
+        f"{original.record['parameters']:,}",
+        str(cost.rows),
+        str(cost.failed),
+        f"{cost.seconds:.0f}",
+        f"{peak:,.0f}",
+        f"{keras:,.2f}",
+        f"{bundle:,.2f}",
+    )
+
+
+def measure(original: Original, data_dir: str | None = None) -> Cost:
+    """Exports one model into a folder of its own, which is removed; EngineError when there is no report."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "export", original.name, "--force", "--out", folder]
+        if data_dir is not None:
+            command += ["--data-dir", data_dir]
+        began = monotonic()
+        with psutil.Popen(command, stdout=subprocess.DEVNULL) as process:
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, held(process))
+                sleep(_EVERY_S)
+        seconds = monotonic() - began
+        report = Path(folder) / "report.json"
+        if not report.exists():
+            raise EngineError(
+                f"the export of {original.name} ended with exit code {process.returncode}, see above"
+            )
+        rows = json.loads(report.read_text())["rows"]
+        failed = sum(row["status"] == "failed" for row in rows)
+        files = (Path(folder) / original.name / "bundle").rglob("*")
+        return Cost(
+            seconds, peak, len(rows), failed, sum(file.stat().st_size for file in files if file.is_file())
+        )
+
+
+def held(process: psutil.Process) -> int:
+    """The bytes that a process and its descendants hold: proportional set sizes, so shared pages count once."""
+    total = 0
+    with suppress(psutil.Error):  # they end while they are looked at
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += one.memory_full_info().pss
+    return total
