@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.conversion import Conversion
+from export.equalized import equalized
 from runtime.errors import BundleError
 
 
@@ -65,7 +66,7 @@ def convert(conversion: Conversion) -> None:
     import keras
     import tensorflow as tf
 
-    model = load_keras(conversion.source)
+    model = equalized(load_keras(conversion.source))
     spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
 
     def serve(values: Any) -> dict[str, Any]:

@@ -131,14 +131,15 @@ _ROWS = (
         tutorial="79.37 %",
         hidden=(100,) * 20,
         batch_normalization=True,
-        augmentation=(_FLIPPED, _moved(0.036, _SHARP)),
+        augmentation=(_FLIPPED, _moved(0.024, _SHARP)),
+        gaussian_dropout=0.02,
         initializer="he_normal",
         scaling="standard",
         optimizer="AdamW",
         weight_decay=0.02,
         warmup_epochs=2,
         monitor="val_accuracy",
-        epochs=30,
+        epochs=42,
         batch_size=256,
         learning_rate=1e-2,
         label_smoothing=0.1,
@@ -173,18 +174,19 @@ _ROWS = (
         hidden=(100,) * 20,
         activation="selu",
         initializer="lecun_normal",
-        augmentation=(_FLIPPED,),
+        augmentation=(_FLIPPED, _moved(0.024, _SHARP)),
         alpha_dropout=0.5,
+        gaussian_dropout=0.03,
         scaling="standard",
         optimizer="AdamW",
-        learning_rate=7e-4,
+        learning_rate=2e-3,
         weight_decay=0.2,
         clipnorm=1.0,
         warmup_epochs=2,
         monitor="val_accuracy",
-        epochs=25,
+        epochs=36,
         batch_size=256,
-        label_smoothing=0.1,
+        label_smoothing=0.2,
     ),
     Recipe(
         model="california-mlp",
@@ -250,15 +252,15 @@ _ROWS = (
         goal=0.94,
         tutorial="–",
         hidden=(32, 64, 128),
-        dropout=0.1,
-        augmentation=(_FLIPPED, _moved(0.08, _SHARP), _zoomed(0.05, _SHARP), _turned(0.01, _SHARP)),
+        dropout=0.05,
+        augmentation=(_FLIPPED, _moved(0.05, _SHARP), _zoomed(0.05, _SHARP), _turned(0.01, _SHARP)),
         initializer="he_normal",
         optimizer="AdamW",
         learning_rate=4e-3,
         weight_decay=0.05,
         warmup_epochs=2,
         monitor="val_accuracy",
-        epochs=56,
+        epochs=24,
     ),
 )
 
@@ -272,6 +274,15 @@ APPLICATIONS: dict[str, Application] = {
         Application("vgg16-features", "VGG16", "caffe", 0),
         Application("vgg16", "VGG16", "caffe", 1000),  # 138 million weights: the last row of `bench cost`
     )
+}
+
+# Of rows whose figure is not reached: what was tried and what came out. docs/training.md says more.
+SHORT_OF_GOAL: dict[str, str] = {
+    "fashion-deep-selu-dropout": (
+        "nine trainings read 87.98 to 89.14 % on the test split; the best ones miss the gate of static int8 by one "
+        "golden input (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
+    ),
+    "fashion-cnn": "36 epochs of an earlier recipe read 93.80 %; not committed",
 }
 
 

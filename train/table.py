@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import EdgeProofError
-from train.recipes import RECIPES
+from train.recipes import RECIPES, SHORT_OF_GOAL
 
 _INT8 = "tflite-int8"
 _HEAD = (
@@ -23,7 +23,7 @@ _HEAD = (
 
 
 def markdown(folder: Path) -> str:
-    """Return the table in Markdown; a figure that was not measured is a dash.
+    """Return the table in Markdown, and a note for each figure that is not reached; what was not measured is a dash.
 
     Reads ``<model>/training.json`` and, for int8, the ``report.json`` that export has written into ``folder``.
     """
@@ -49,7 +49,9 @@ def markdown(folder: Path) -> str:
                 training["device"],
             )
         )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    notes = [f"- `{name}`, short of its figure: {note}" for name, note in SHORT_OF_GOAL.items()]
+    return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
 def _figure(kind: str, value: float | None) -> str:
