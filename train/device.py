@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from importlib import import_module
+from typing import Any
 
 from runtime.machine import cpu_name
 
@@ -24,10 +26,20 @@ def prepare() -> None:
 
 def device_name() -> str:
     """Name the device that Keras computes on: the GPU's product name, or the CPU's model name."""
-    import keras
-
-    if not all(device.startswith("cpu") for device in keras.distribution.list_devices()):
+    if not _accelerated():
+        return cpu_name()
+    try:
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         names = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-        return names[0] if names else "GPU"
-    return cpu_name()
+    except FileNotFoundError:  # another maker's
+        names = []
+    return names[0] if names else "GPU"
+
+
+def _accelerated() -> bool:
+    import keras
+
+    if keras.backend.backend() == "torch":  # Keras cannot list its devices
+        torch: Any = import_module("torch")
+        return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+    return not all(device.startswith("cpu") for device in keras.distribution.list_devices())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from train import device
+
 ROOT = Path(__file__).parents[2]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if find_spec(name)]
 
@@ -58,3 +60,9 @@ def test_two_devices_train_the_same_as_one(backend, tmp_path):
     devices, difference = json.loads(done.stdout.strip().splitlines()[-1])
     assert devices == 2
     assert difference < 1e-5
+
+
+def test_a_device_without_nvidia_smi_has_a_name(monkeypatch):
+    monkeypatch.setattr(device, "_accelerated", lambda: True)
+    monkeypatch.setenv("PATH", "")
+    assert device.device_name() == "GPU"
