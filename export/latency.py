@@ -16,6 +16,7 @@ from runtime import timing
 ROUNDS = 10
 CALLS = 50
 BLOCK_S = 0.02  # slow models get fewer calls a block, never less than one
+SLOW_S, SLOW_ROUNDS = 0.2, 3  # and where a call takes this long, fewer blocks
 
 
 def measure(workers: Workers, original: Original, rows: list[Row], files: dict[str, Path]) -> None:
@@ -37,15 +38,18 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
         found: np.ndarray | None = outcome.value
         return found
 
-    calls = {}
+    calls: dict[int, int] = {}
+    rounds: dict[int, int] = {}
     for index in range(len(timed)):
-        first = block(index, 3)
+        first = block(index, 1)
         if first is not None:
-            calls[index] = max(1, min(CALLS, int(BLOCK_S * 1e9 / max(float(np.median(first)), 1.0))))
+            seconds = max(first[0], 1) / 1e9
+            calls[index] = max(1, min(CALLS, int(BLOCK_S / seconds)))
+            rounds[index] = SLOW_ROUNDS if seconds > SLOW_S else ROUNDS
     order = list(calls)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         order = order[1:] + order[:1]  # so that no row always follows the same one
-        for index in [index for index in order if index in calls]:
+        for index in [index for index in order if index in calls and turn < rounds[index]]:
             found = block(index, calls[index])
             if found is None:
                 del calls[index]

@@ -9,6 +9,7 @@ import numpy as np
 
 # The first calls after another callable ran find cold caches: not what a device in a loop sees.
 _WARM_UP_CALLS = 3
+_WARM_UP_NS = 100_000_000  # a call that takes as long as this has warmed everything up
 
 
 class Latency(NamedTuple):
@@ -59,8 +60,11 @@ def summary(nanoseconds: np.ndarray) -> Latency:
 
 
 def _block(call: Callable[[], object], into: np.ndarray) -> None:
+    began = perf_counter_ns()
     for _ in range(_WARM_UP_CALLS):
         call()
+        if perf_counter_ns() - began > _WARM_UP_NS:
+            break
     for index in range(len(into)):
         begin = perf_counter_ns()
         call()
