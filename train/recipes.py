@@ -252,15 +252,15 @@ _ROWS = (
         goal=0.94,
         tutorial="–",
         hidden=(32, 64, 128),
-        dropout=0.05,
-        augmentation=(_FLIPPED, _moved(0.05, _SHARP), _zoomed(0.05, _SHARP), _turned(0.01, _SHARP)),
+        dropout=0.1,
+        augmentation=(_FLIPPED, _moved(0.08, _SHARP), _zoomed(0.05, _SHARP), _turned(0.01, _SHARP)),
         initializer="he_normal",
         optimizer="AdamW",
         learning_rate=4e-3,
         weight_decay=0.05,
         warmup_epochs=2,
         monitor="val_accuracy",
-        epochs=24,
+        epochs=56,
     ),
 )
 
@@ -282,7 +282,10 @@ SHORT_OF_GOAL: dict[str, str] = {
         "nine trainings read 87.98 to 89.14 % on the test split; the best ones miss the gate of static int8 by one "
         "golden input (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
     ),
-    "fashion-cnn": "36 epochs of an earlier recipe read 93.80 %; not committed",
+    "fashion-cnn": (
+        "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was not "
+        "trained to its end on two cores (76 s an epoch); not committed"
+    ),
 }
 
 

@@ -36,6 +36,16 @@ BATCHES = {
     "fashion-deep-selu tflite-int8 tflite-runtime batch": 5e-2,
     "fashion-deep-selu tflite-int16x8 tflite-runtime batch": 2e-4,
 }
+# What the self-test refuses on a board, rightly: the float16 arithmetic of a Pi 5 adds up over 20 layers with a batch
+# normalisation each, to 0.0225 where 0.02 is allowed.
+REFUSED = {"pi5": {"fashion-deep-bn onnx-float16 onnxruntime"}}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_self_test_refuses_nothing_else(runs, board):
+    lines = runs[f"{board} answers"].stdout.splitlines()
+    found = {line.removeprefix("refused: ") for line in lines if line.startswith("refused: ")}
+    assert found == REFUSED.get(board, set())
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -45,6 +55,7 @@ def test_nothing_is_left_out(answers, bundles, board):
         for model, path in bundles.items()
         for row in open_bundle(path).manifest.variants.values()
         for engine in set(row.engines) & ENGINES[board]
+        if f"{model} {row.name} {engine}" not in REFUSED.get(board, set())
         for way in ("batch", "alone")
     }
     assert len(wanted) >= 2 * len(bundles) * 5
@@ -92,5 +103,5 @@ def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_the_answers_came_from_the_installed_wheel(runs, devices, board):
-    said = runs[f"{board} answers"].stdout.strip()
+    said = runs[f"{board} answers"].stdout.splitlines()[-1]
     assert said == f"{devices[board].python.parent.parent}/lib/python3.11/site-packages/runtime/__init__.py"
