@@ -283,8 +283,8 @@ SHORT_OF_GOAL: dict[str, str] = {
         "golden input (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
     ),
     "fashion-cnn": (
-        "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was not "
-        "trained to its end on two cores (76 s an epoch); not committed"
+        "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was "
+        "not trained to its end on two cores (76 s an epoch); not committed"
     ),
 }
 
