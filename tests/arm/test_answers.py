@@ -30,11 +30,12 @@ BOUNDS = {
 }
 # ONNX Runtime has kernels for processors that compute in float16, such as the Pi 5's; elsewhere it uses float32.
 FLOAT16_ARITHMETIC = ONNX_FLOAT16.max_abs_error
-# tflite-runtime takes other kernels for batches on Arm; those of a selu round other integers. One row at a time it
-# answers as on x86. Measured: 0.035 and 0.00012.
-BATCHES = {
+# tflite-runtime takes other kernels for batches on Arm; those of a selu round other integers (0.035). Its int16 tables
+# of exponentials are filled with the processor's own exp, and differ among x86 processors too (0.00025).
+SELU = {
     "fashion-deep-selu tflite-int8 tflite-runtime batch": 5e-2,
-    "fashion-deep-selu tflite-int16x8 tflite-runtime batch": 2e-4,
+    "fashion-deep-selu tflite-int16x8 tflite-runtime batch": 5e-4,
+    "fashion-deep-selu tflite-int16x8 tflite-runtime alone": 5e-4,
 }
 # What the self-test refuses on a board, rightly: the float16 arithmetic of a Pi 5 adds up over 20 layers with a batch
 # normalisation each, to 0.0225 where 0.02 is allowed.
@@ -68,7 +69,7 @@ def test_a_variant_answers_as_on_x86(answers, board, variant):
     limit = FLOAT16_ARITHMETIC if (board, variant) == ("pi5", "onnx-float16") else BOUNDS[variant]
     found = {key: error.max() for key, error in differences(answers, board, variant)}
     assert found or (board == "pi4-32" and variant.startswith("onnx"))
-    assert {key: error for key, error in found.items() if error > BATCHES.get(key, limit)} == {}
+    assert {key: error for key, error in found.items() if error > SELU.get(key, limit)} == {}
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -82,7 +83,7 @@ def test_int8_is_the_same_to_the_last_bit(answers, bundles, board):
 @pytest.mark.parametrize("board", BOARDS)
 def test_the_softmax_of_int8_moves_few_answers_by_one_step(answers, board):
     found = differences(answers, board, "tflite-int8")
-    errors = np.concatenate([error.ravel() for key, error in found if key not in BATCHES])
+    errors = np.concatenate([error.ravel() for key, error in found if key not in SELU])
     assert np.count_nonzero(errors > 1e-6) <= 0.005 * errors.size
 
 
