@@ -145,6 +145,7 @@ def test_ctrl_c_is_one_word_and_leaves_nothing_half_written(tmp_path, seconds):
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
+    # Python ends itself by the signal, which a shell calls 130 too, where Ctrl-C came in an exec of some import.
+    assert process.returncode in (130, -signal.SIGINT)
     assert said.strip() == "interrupted"
     assert [path for path in tmp_path.rglob("*") if path.name != "digits-cnn"] == []
