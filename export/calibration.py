@@ -34,9 +34,11 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
     recorded = read(original.folder).get(format_)
     wanted = SAMPLES[original.input["kind"]]
     made_from = {name: original.record["sha256"][name] for name in ("model.keras", "golden.npz")}
-    fits = recorded and recorded["sha256"] == made_from and recorded.get("samples") == wanted
-    known = set(recorded["ranges"]) if recorded and fits else None
-    if recorded and known and _FORMATS[format_].activations(float32) <= known:
+    if (
+        recorded
+        and (recorded["sha256"], recorded.get("samples")) == (made_from, wanted)
+        and _FORMATS[format_].activations(float32) <= set(recorded["ranges"])
+    ):
         return dict(recorded)
     try:
         samples = labelled.calibration(original, data_dir)

@@ -66,9 +66,10 @@ def links(model: Any) -> list[Link]:
     """
     from keras import layers, tree
 
+    operations = getattr(model, "operations", ())
     users = defaultdict(list)
     try:
-        for operation in getattr(model, "operations", ()):
+        for operation in operations:
             for tensor in tree.flatten(operation.input):
                 users[id(tensor)].append(operation)
         for tensor in model.outputs or ():
@@ -81,7 +82,7 @@ def links(model: Any) -> list[Link]:
         return taking[0] if len(taking) == 1 else None
 
     found = []
-    for operation in getattr(model, "operations", ()):
+    for operation in operations:
         if isinstance(operation, layers.Dense) and _homogeneous(operation):
             normalization = next_of(operation)
             while isinstance(normalization, layers.Activation) and _homogeneous(normalization):

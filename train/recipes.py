@@ -272,15 +272,15 @@ APPLICATIONS: dict[str, Application] = {
         Application("mobilenet-v2", "MobileNetV2", "tf", 1000),
         Application("resnet50", "ResNet50", "caffe", 1000),
         Application("vgg16-features", "VGG16", "caffe", 0),
-        Application("vgg16", "VGG16", "caffe", 1000),  # 138 million weights: the last row of `bench cost`
+        Application("vgg16", "VGG16", "caffe", 1000),  # 138 million weights, for `bench cost`
     )
 }
 
 # Of rows whose figure is not reached: what was tried and what came out. docs/training.md says more.
 SHORT_OF_GOAL: dict[str, str] = {
     "fashion-deep-selu-dropout": (
-        "nine trainings read 87.98 to 89.14 % on the test split; the best ones miss the gate of static int8 by one "
-        "golden input (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
+        "nine trainings read 87.98 to 89.14 % on the test split; those at the figure miss the gate of static int8 in "
+        "single samples (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
     ),
     "fashion-cnn": (
         "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was "
