@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import psutil
 
-from bench.environments import ROOT
-from export.original import Original, find, names
+from export.original import Original, find, names, search_roots
 from runtime.errors import EngineError, UsageError
 from runtime.machine import cpu_name
 from runtime.table import aligned
@@ -45,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Exports each model, one after the other, and prints the table; 1 when a row of an export failed."""
-    roots = [Path("artifacts"), ROOT / "artifacts"]
-    chosen = [find(name, roots) for name in args.models or names(roots)]
+    folders = search_roots(Path("artifacts"))
+    chosen = [find(name, folders) for name in args.models or names(folders)]
     if not chosen:
         raise UsageError("no trained model in artifacts/; train one: python -m train mnist-cnn")
     chosen.sort(key=lambda original: original.record["parameters"])

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = targets.select(options.targets)
     if options.jobs < 1:
         raise UsageError(f"--jobs is {options.jobs}; give at least 1")
-    roots = _roots(options.out)
+    roots = original.search_roots(options.out)
     if options.models == ["list"]:
         return _list(roots)
     originals = _originals(_adopted(options), roots)
@@ -119,12 +119,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         highlight=False,
     )
     return 1 if failed else 0
-
-
-def _roots(out: Path) -> list[Path]:
-    """Where trained models are looked for: the output folder, then artifacts here, then this checkout's."""
-    roots = [out, Path("artifacts"), Path(__file__).parent.parent / "artifacts"]
-    return list({root.resolve(): root for root in roots}.values())
 
 
 def _originals(models: list[str], roots: list[Path]) -> list[Original]:

@@ -8,9 +8,8 @@ import numpy as np
 
 from export import worker
 from export.original import Original
-from export.plan import pool_of
 from export.report import Row
-from export.steps import Workers
+from export.steps import PoolName, Workers
 from runtime import timing
 
 ROUNDS = 10
@@ -30,9 +29,10 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
     def block(index: int, count: int) -> np.ndarray | None:
         row = timed[index]
         path = files[row.variant]
-        outcome = workers.outcome(
-            pool_of(row.engine), worker.time_block, row.engine, path, original.folder, count
-        )
+        pool: PoolName = (
+            "keras" if row.engine == "tensorflow" else "timing"
+        )  # one worker: each file is open once
+        outcome = workers.outcome(pool, worker.time_block, row.engine, path, original.folder, count)
         if not outcome.ok:
             row.fail(f"latency: {outcome.reason}")
         found: np.ndarray | None = outcome.value

@@ -206,8 +206,36 @@ _DOMAINS = ("", "ai.onnx")
 
 def _from_saved_model(folder: Path) -> Any:
     """The steps of `python -m tf2onnx.convert --saved-model`, in this process."""
+    from tf2onnx import optimizer
+
+    with _protobufs_at_the_end():
+        try:
+            graph = optimizer.optimize_graph(_graph(folder), catch_errors=False)
+        except Exception:  # to leave out a pass that fails, it takes a copy of all weights before each
+            graph = optimizer.optimize_graph(_graph(folder))
+    return graph.make_model("edgeproof")
+
+
+@contextmanager
+def _protobufs_at_the_end() -> Iterator[None]:
+    """Let tf2onnx write the weights into protobufs in `make_model` alone, not after every pass of its optimizer too.
+
+    Protobuf frees nothing of a message before all of it goes: the copies of ResNet50 came to 2 GiB.
+    """
+    from tf2onnx.graph import Graph
+
+    update = Graph.update_proto
+    Graph.update_proto = lambda self, *storage: None
+    try:
+        yield
+    finally:
+        Graph.update_proto = update
+
+
+def _graph(folder: Path) -> Any:
+    """tf2onnx's graph of a SavedModel, not yet optimized."""
     import tensorflow as tf
-    from tf2onnx import optimizer, tf_loader, tfonnx
+    from tf2onnx import tf_loader, tfonnx
 
     graph_def, inputs, outputs, renamed = tf_loader.from_saved_model(
         str(folder), None, None, tag="serve", signatures=["serving_default"], return_tensors_to_rename=True
@@ -215,10 +243,9 @@ def _from_saved_model(folder: Path) -> Any:
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
         with tf_loader.tf_session(graph=graph):
-            converted = tfonnx.process_tf_graph(
+            return tfonnx.process_tf_graph(
                 graph, opset=OPSET, input_names=inputs, output_names=outputs, tensors_to_rename=renamed
             )
-    return optimizer.optimize_graph(converted).make_model("edgeproof")
 
 
 def _name_by_position(model: Any) -> None:

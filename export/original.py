@@ -101,6 +101,12 @@ def load_arrays(path: Path, *names: str) -> dict[str, np.ndarray]:
         ) from error
 
 
+def search_roots(out: Path) -> list[Path]:
+    """Where trained models are looked for: the output folder, then artifacts here, then this checkout's."""
+    folders = [out, Path("artifacts"), Path(__file__).parent.parent / "artifacts"]
+    return list({folder.resolve(): folder for folder in folders}.values())
+
+
 def find(name: str, roots: list[Path]) -> Original:
     """The trained model of that name in the first of these folders that has it.
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pebble import ProcessExpired, ProcessPool
 
 from export import worker
 from runtime.errors import EdgeProofError
 
-PoolName = Literal["keras", "device"]
+PoolName = Literal["keras", "device", "timing"]
 Key = tuple[str, ...]  # model, what is done, variant or format, engine
 Results = dict[Key, "Outcome"]
 TIMEOUT_S = 1800
@@ -53,24 +53,26 @@ class Step:
 
 
 class Workers:
-    """Two pools of processes: `keras` workers import TensorFlow, `device` workers must never.
+    """Pools of processes: `keras` workers import TensorFlow, `device` workers and the one for `timing` must never.
 
     tflite-runtime cannot load a model in a process that TensorFlow was imported into ("vector::reserve").
+    At most `jobs` steps run at a time in all together.  A pool starts its workers at its first step.
     """
 
     def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
         resource_tracker.ensure_running()  # now, since it would undo the signal mask that `submit` sets
         # Else joblib, imported with scikit-learn, leaves a semaphore behind in every worker.
         os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
         self._logs = tempfile.TemporaryDirectory(prefix="edgeproof-logs-")
         self._pools = {
             name: ProcessPool(
-                max_workers=jobs,
+                max_workers=1 if name == "timing" else jobs,
                 context=get_context("spawn"),
                 initializer=worker.start,
                 initargs=(Path(self._logs.name),),
             )
-            for name in ("keras", "device")
+            for name in get_args(PoolName)
         }
 
     def __enter__(self) -> Workers:
@@ -118,7 +120,7 @@ class Workers:
                     del waiting[step.key]
                     results[step.key] = Outcome(reason=results[failed[0]].reason)
                     done(step, results[step.key])
-                elif all(key in results for key in step.after):
+                elif len(running) < self._jobs and all(key in results for key in step.after):
                     del waiting[step.key]
                     step.started = time.monotonic()
                     running[self.submit(step.pool, step.function, *step.arguments(results))] = step

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 from collections.abc import Callable
 from functools import lru_cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ def start(log_folder: Path) -> None:
     log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    # The pool terminates even workers that are ending by themselves, who would leave a semaphore half given back.
+    Finalize(None, signal.signal, (signal.SIGTERM, signal.SIG_IGN), exitpriority=100)
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
 
 
@@ -51,14 +55,21 @@ def check(
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
     """Single-call latencies in nanoseconds, int64 [calls], of one file on one engine, warm-up excluded."""
-    found: np.ndarray = timing.times({"it": _open_call(engine, path, folder)}, rounds=1, calls=calls)["it"][0]
+    kept = _open_calls(folder)
+    if (engine, path) not in kept:
+        kept[engine, path] = _open_call(engine, path, read(folder))
+    found: np.ndarray = timing.times({"it": kept[engine, path]}, rounds=1, calls=calls)["it"][0]
     return found
 
 
-@lru_cache(maxsize=32)
-def _open_call(engine: str, path: Path, folder: Path) -> Callable[[], object]:
-    """One inference of the first golden sample, loaded once and kept for the blocks to come."""
-    original = read(folder)
+@lru_cache(maxsize=1)
+def _open_calls(folder: Path) -> dict[tuple[str, Path], Callable[[], object]]:
+    """The calls of one model, by engine and file: loaded once, kept until the next model's are asked for."""
+    return {}
+
+
+def _open_call(engine: str, path: Path, original: Original) -> Callable[[], object]:
+    """One inference of the first golden sample."""
     run = _runner(engine, path, original)
     sample = original.golden()[0][:1].astype(np.float32)
     return lambda: run(sample)
