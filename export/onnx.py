@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.conversion import Conversion, Ranges, chunks
+from export.saturated import clipped, in_onnx
 from runtime.atomic import write_file
 from runtime.errors import EngineError
 
@@ -86,9 +87,10 @@ def int8(conversion: Conversion) -> None:
     from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
+    flat = in_onnx(onnx.load(conversion.source).graph.node)
     ranges = {
         name: (np.array([low], np.float32), np.array([high], np.float32))
-        for name, (low, high) in conversion.ranges.items()
+        for name, (low, high) in clipped(conversion.ranges, flat, bits=8).items()
     }
     with _scratch() as folder:
         save_tensors_data(TensorsData(CalibrationMethod.MinMax, ranges), folder / "ranges.json")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export.conversion import Conversion, Ranges, chunks
+from export.saturated import clipped, in_tflite
 from export.selected import selected
 from runtime.atomic import write_file
 from runtime.errors import EngineError
@@ -129,16 +130,17 @@ def _static(conversion: Conversion, activation_bits: int) -> None:
             operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
             algorithm_key="no_quantize",
         )
-    _write_quantized(job, conversion)
+    assert conversion.ranges is not None, "a static scheme needs recorded ranges"
+    flat = in_tflite(operators(conversion.source), conversion.ranges)
+    ranges = clipped(conversion.ranges, flat, activation_bits)
+    as_arrays = {
+        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
+        for name, (low, high) in ranges.items()
+    }
+    _write_quantized(job, conversion, as_arrays)
 
 
-def _write_quantized(job: Any, conversion: Conversion) -> None:
-    ranges = None
-    if conversion.ranges is not None:
-        ranges = {
-            name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
-            for name, (low, high) in conversion.ranges.items()
-        }
+def _write_quantized(job: Any, conversion: Conversion, ranges: dict[str, Any] | None = None) -> None:
     result = job.quantize(ranges, enable_progress_report=False, enable_progress_bar=False)
     write_file(conversion.destination, bytes(result.quantized_model))
 

@@ -278,10 +278,6 @@ APPLICATIONS: dict[str, Application] = {
 
 # Of rows whose figure is not reached: what was tried and what came out. docs/training.md says more.
 SHORT_OF_GOAL: dict[str, str] = {
-    "fashion-deep-selu-dropout": (
-        "nine trainings read 87.98 to 89.14 % on the test split; those at the figure miss the gate of static int8 in "
-        "single samples (0.27 to 0.63 of a probability off, 0.25 is allowed), the one that passes it read 87.98 %"
-    ),
     "fashion-cnn": (
         "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was "
         "not trained to its end on two cores (76 s an epoch); not committed"
