@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ def float32(conversion: Conversion) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     model = _from_saved_model(conversion.source)
+    gc.collect()  # tf2onnx's graph and its weights hold each other
     names = [value.name for value in model.graph.input]
     if names != [conversion.input_name]:
         # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
