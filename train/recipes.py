@@ -276,14 +276,6 @@ APPLICATIONS: dict[str, Application] = {
     )
 }
 
-# Of rows whose figure is not reached: what was tried and what came out. docs/training.md says more.
-SHORT_OF_GOAL: dict[str, str] = {
-    "fashion-cnn": (
-        "36 epochs of an earlier recipe read 93.80 %, still rising; this one, 0.4 points better after 6 epochs, was "
-        "not trained to its end on two cores (76 s an epoch); not committed"
-    ),
-}
-
 
 def find(name: str) -> Recipe:
     """Return the recipe of a model; UsageError that lists the known ones otherwise."""

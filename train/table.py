@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.errors import EdgeProofError
 from train.recipe import Recipe
-from train.recipes import RECIPES, SHORT_OF_GOAL
+from train.recipes import RECIPES
 
 _INT8 = "tflite-int8"
 _HEAD = (
@@ -24,18 +24,15 @@ _HEAD = (
 
 
 def markdown(folder: Path) -> str:
-    """Return the table in Markdown, and a note for each figure that is not reached; what was not measured is a dash.
+    """Return the table in Markdown; what was not measured is a dash.
 
     Reads ``<model>/training.json`` and, for int8, the ``report.json`` that export has written into ``folder``.
     """
     int8 = _int8_metrics(folder / "report.json")
     rows = [_HEAD, tuple("---" for _ in _HEAD)]
-    short = []
     for name, recipe in RECIPES.items():
         path = folder / name / "training.json"
         training = _read(path) if path.is_file() else None
-        if training is None or not reached(recipe, training["metric"]):
-            short.append(name)
         if training is None:
             goal = _figure("accuracy" if "accuracy" in recipe.metrics else "rmse", recipe.goal)
             rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
@@ -53,11 +50,7 @@ def markdown(folder: Path) -> str:
                 training["device"],
             )
         )
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    notes = [
-        f"- `{name}`, short of its figure: {SHORT_OF_GOAL[name]}" for name in short if name in SHORT_OF_GOAL
-    ]
-    return "\n".join([*lines, *([""] if notes else []), *notes])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def reached(recipe: Recipe, metric: dict[str, Any]) -> bool:
