@@ -8,8 +8,9 @@ from runtime.parity import Recorded
 # Fractions of the range of the outputs, like the tolerances of the targets. Measured were LiteRT 1.0.1, 2.0.2, 2.1.6
 # and 2.3.0, tflite-runtime 2.14.0, ONNX Runtime 1.16.3, 1.20.1, 1.23.2 and 1.31.1 on x86-64, the newest of each as on
 # a Raspberry Pi 3, 4 and 5: everything but ONNX float16 was within 8e-6 of what one of its engines had answered, but
-# for single rows: a Pi moves 1 % of the rows of LiteRT's static int8 by one step of the probabilities, 1/256.
-FLOAT = Recorded(1e-5, 1e-5, "the same float32 arithmetic in another order of additions")
+# for single rows: a Pi moves 1 % of the rows of LiteRT's static int8 by one step of the probabilities, 1/256, and
+# float32 by 1.2e-5 behind 20 layers of selu.
+FLOAT = Recorded(2e-5, 1e-5, "the same float32 arithmetic in another order of additions")
 QUANTIZED = Recorded(
     2e-2,
     1e-5,

@@ -15,7 +15,7 @@ ENGINES = {
     "pi4-32": {"tflite-runtime"},
 }
 # The largest difference from the same engine on x86; for values, relative to the largest of them.
-FLOAT = SAME
+FLOAT = 2 * SAME  # 1.2e-5 behind 20 layers of selu
 STEP = 1 / 256  # of an int8 probability
 BOUNDS = {
     "tflite-float32": FLOAT,
@@ -41,9 +41,14 @@ SELU = {
         "tflite-int16x8 tflite-runtime alone": 5e-4,
     }.items()
 }
-# What the self-test refuses on a board, rightly: the float16 arithmetic of a Pi 5 adds up over 20 layers with a batch
-# normalisation each, to 0.0225 where 0.02 is allowed.
-REFUSED = {"pi5": {"fashion-deep-bn onnx-float16 onnxruntime"}}
+# What the self-test refuses on a board, rightly: the float16 arithmetic of a Pi 5 adds up over 20 layers, to 0.0225
+# with a batch normalisation each and to 0.0211 with selu, where 0.02 is allowed.
+REFUSED = {
+    "pi5": {
+        "fashion-deep-bn onnx-float16 onnxruntime",
+        "fashion-deep-selu-dropout onnx-float16 onnxruntime",
+    }
+}
 
 
 @pytest.mark.parametrize("board", BOARDS)
