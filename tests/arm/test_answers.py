@@ -30,7 +30,7 @@ BOUNDS = {
 }
 # ONNX Runtime has kernels for processors that compute in float16, such as the Pi 5's; elsewhere it uses float32.
 FLOAT16_ARITHMETIC = ONNX_FLOAT16.max_abs_error
-# tflite-runtime takes other kernels for batches on Arm; those of a selu round other integers (0.035). Its int16 tables
+# tflite-runtime takes other kernels for batches on Arm; those of a selu round other integers (0.023). Its int16 tables
 # of exponentials are filled with the processor's own exp, and differ among x86 processors too (0.00025).
 SELU = {
     f"{model} {row}": bound
