@@ -8,6 +8,7 @@ import numpy as np
 
 from export import worker
 from export.original import Original
+from export.plan import pool_of
 from export.report import Row
 from export.steps import PoolName, Workers
 from runtime import timing
@@ -29,9 +30,8 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
     def block(index: int, count: int) -> np.ndarray | None:
         row = timed[index]
         path = files[row.variant]
-        pool: PoolName = (
-            "keras" if row.engine == "tensorflow" else "timing"
-        )  # one worker: each file is open once
+        # One worker, where the others may be several: each file is open once.
+        pool: PoolName = "timing" if pool_of(row.engine) == "device" else "keras"
         outcome = workers.outcome(pool, worker.time_block, row.engine, path, original.folder, count)
         if not outcome.ok:
             row.fail(f"latency: {outcome.reason}")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.by_tf2onnx import from_saved_model
 from export.conversion import Conversion, Ranges, chunks
 from export.saturated import clipped, in_onnx
 from runtime.atomic import write_file
 from runtime.errors import EngineError
 
-OPSET = 17  # the newest that onnxruntime 1.16, the oldest we support, runs in every scheme
 IR_VERSION = 8
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
@@ -26,8 +25,7 @@ def float32(conversion: Conversion) -> None:
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    model = _from_saved_model(conversion.source)
-    gc.collect()  # tf2onnx's graph and its weights hold each other
+    model = from_saved_model(conversion.source)
     names = [value.name for value in model.graph.input]
     if names != [conversion.input_name]:
         # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
@@ -48,13 +46,12 @@ def float16(conversion: Conversion) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    halved = convert_float_to_float16(
-        onnx.load(conversion.source), keep_io_types=True, node_block_list=prefix(conversion.source)
-    )
+    model = onnx.load(conversion.source)
+    halved = convert_float_to_float16(model, keep_io_types=True, node_block_list=prefix(model.graph.node))
     _keep_float32_chains(halved)
-    model = OnnxModel(halved)
-    model.topological_sort()  # the casts at the graph's edges were appended at its end
-    _save(model.model, conversion.destination)
+    ordered = OnnxModel(halved)
+    ordered.topological_sort()  # the casts at the graph's edges were appended at its end
+    _save(ordered.model, conversion.destination)
 
 
 def dynamic(conversion: Conversion) -> None:
@@ -89,10 +86,10 @@ def int8(conversion: Conversion) -> None:
     from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    flat = in_onnx(onnx.load(conversion.source).graph.node)
+    nodes = onnx.load(conversion.source).graph.node
     ranges = {
         name: (np.array([low], np.float32), np.array([high], np.float32))
-        for name, (low, high) in clipped(conversion.ranges, flat, bits=8).items()
+        for name, (low, high) in clipped(conversion.ranges, in_onnx(nodes), bits=8).items()
     }
     with _scratch() as folder:
         save_tensors_data(TensorsData(CalibrationMethod.MinMax, ranges), folder / "ranges.json")
@@ -104,17 +101,15 @@ def int8(conversion: Conversion) -> None:
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=prefix(conversion.source),
+            nodes_to_exclude=prefix(nodes),
         )
         _save(onnx.load(folder / "int8.onnx"), conversion.destination)
 
 
-def prefix(path: Path) -> list[str]:
+def prefix(nodes: Iterable[Any]) -> list[str]:
     """Names of the nodes before the first one that carries weights: preprocessing, which stays in float."""
-    import onnx
-
     names: list[str] = []
-    for node in onnx.load(path).graph.node:
+    for node in nodes:
         if node.op_type in _WEIGHTED:
             return names
         names.append(node.name)
@@ -206,50 +201,6 @@ def prove(path: Path, scheme: str) -> None:
 
 # ONNX Runtime's own domain is in every build of it; what its tools insert there is known to run.
 _DOMAINS = ("", "ai.onnx")
-
-
-def _from_saved_model(folder: Path) -> Any:
-    """The steps of `python -m tf2onnx.convert --saved-model`, in this process."""
-    from tf2onnx import optimizer
-
-    with _protobufs_at_the_end():
-        try:
-            graph = optimizer.optimize_graph(_graph(folder), catch_errors=False)
-        except Exception:  # to leave out a pass that fails, it takes a copy of all weights before each
-            graph = optimizer.optimize_graph(_graph(folder))
-    return graph.make_model("edgeproof")
-
-
-@contextmanager
-def _protobufs_at_the_end() -> Iterator[None]:
-    """Let tf2onnx write the weights into protobufs in `make_model` alone, not after every pass of its optimizer too.
-
-    Protobuf frees nothing of a message before all of it goes: the copies of ResNet50 came to 2 GiB.
-    """
-    from tf2onnx.graph import Graph
-
-    update = Graph.update_proto
-    Graph.update_proto = lambda self, *storage: None
-    try:
-        yield
-    finally:
-        Graph.update_proto = update
-
-
-def _graph(folder: Path) -> Any:
-    """tf2onnx's graph of a SavedModel, not yet optimized."""
-    import tensorflow as tf
-    from tf2onnx import tf_loader, tfonnx
-
-    graph_def, inputs, outputs, renamed = tf_loader.from_saved_model(
-        str(folder), None, None, tag="serve", signatures=["serving_default"], return_tensors_to_rename=True
-    )
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-        with tf_loader.tf_session(graph=graph):
-            return tfonnx.process_tf_graph(
-                graph, opset=OPSET, input_names=inputs, output_names=outputs, tensors_to_rename=renamed
-            )
 
 
 def _name_by_position(model: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from export.conversion import Ranges
 from export.selected import selected
 
+_EXPONENTIALS = ("ELU", "EXP")
 _COMPARISONS = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
 
 
@@ -42,17 +43,16 @@ def in_tflite(operators: Iterable[tuple[str, list[Any], list[Any]]], ranges: Ran
     """
     rows = list(operators)
     rules = selected(rows)
-    takers: dict[str, list[tuple[str, str]]] = defaultdict(
-        list
-    )  # by tensor: each op that takes it, and what it makes
+    # By tensor: each op that takes it, and what it makes.
+    takers: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for op, inputs, outputs in rows:
         for tensor in inputs:
             takers[tensor.name.decode()].append((op, outputs[0].name.decode()))
     found = set()
     for name, taken in takers.items():
-        flat = [made for op, made in taken if op in ("ELU", "EXP")]
+        flat = any(op in _EXPONENTIALS for op, _ in taken)
         conditions = {made for op, made in taken if op in _COMPARISONS}
-        others = [made for op, made in taken if op not in ("ELU", "EXP", *_COMPARISONS)]
+        others = [made for op, made in taken if op not in _EXPONENTIALS + _COMPARISONS]
         above_zero = {rules[made].condition for made in others if made in rules and ranges[made][0] >= 0}
         if flat and above_zero == conditions and all(made in rules for made in others):
             found.add(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +124,15 @@ def _static(conversion: Conversion, activation_bits: int) -> None:
     # Float in, float out: every variant has the same signature, and the graph quantizes faster than numpy would.
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         job.update_quantization_recipe(regex=".*", operation_name=edge, algorithm_key="no_quantize")
-    for name in prefix(conversion.source):
+    rows = list(operators(conversion.source))
+    for name in prefix(rows):
         job.update_quantization_recipe(
             regex=f"^{re.escape(name)};?$",
             operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
             algorithm_key="no_quantize",
         )
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    flat = in_tflite(operators(conversion.source), conversion.ranges)
+    flat = in_tflite(rows, conversion.ranges)
     ranges = clipped(conversion.ranges, flat, activation_bits)
     as_arrays = {
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
@@ -169,13 +170,13 @@ def operators(path: Path) -> Iterator[tuple[str, list[Any], list[Any]]]:
             )
 
 
-def prefix(path: Path) -> list[str]:
+def prefix(rows: Iterable[tuple[str, list[Any], list[Any]]]) -> list[str]:
     """Names of the tensors made before the first op that carries weights: scaling, standardising, clipping.
 
     These stay in float: one int8 scale for all columns of a table would erase the small ones.
     """
     names: list[str] = []
-    for name, _, outputs in operators(path):
+    for name, _, outputs in rows:
         if name in _WEIGHTED:
             return names
         names += [tensor.name.decode() for tensor in outputs]

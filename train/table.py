@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import EdgeProofError
-from train.recipe import Recipe
 from train.recipes import RECIPES
 
 _INT8 = "tflite-int8"
@@ -32,11 +31,11 @@ def markdown(folder: Path) -> str:
     rows = [_HEAD, tuple("---" for _ in _HEAD)]
     for name, recipe in RECIPES.items():
         path = folder / name / "training.json"
-        training = _read(path) if path.is_file() else None
-        if training is None:
+        if not path.is_file():
             goal = _figure("accuracy" if "accuracy" in recipe.metrics else "rmse", recipe.goal)
             rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
             continue
+        training = _read(path)
         kind = training["metric"]["name"]
         rows.append(
             (
@@ -51,12 +50,6 @@ def markdown(folder: Path) -> str:
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def reached(recipe: Recipe, metric: dict[str, Any]) -> bool:
-    """Say whether the metric of a training record is at the recipe's goal or better."""
-    goal, value = recipe.goal, metric["value"]
-    return bool(value >= goal if metric["name"] == "accuracy" else value <= goal)
 
 
 def _figure(kind: str, value: float | None) -> str:

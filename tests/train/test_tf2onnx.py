@@ -1,4 +1,4 @@
-"""tf2onnx as export.onnx drives it: little memory, the same file. Here, because it needs TensorFlow."""
+"""tf2onnx as export.by_tf2onnx drives it: little memory, the same file. Here, because it needs TensorFlow."""
 
 from contextlib import nullcontext
 
@@ -11,8 +11,8 @@ from tf2onnx import optimizer
 from tf2onnx.graph import Graph
 
 from export import saved_model
+from export.by_tf2onnx import from_saved_model
 from export.conversion import Conversion
-from export.onnx import _from_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_weights_are_written_once_and_the_model_is_the_same(source, monkeypatch)
         return update(self, *storage)
 
     monkeypatch.setattr(Graph, "update_proto", counted)
-    lean = _from_saved_model(source)
+    lean = from_saved_model(source)
     assert len(written) == 1
 
-    monkeypatch.setattr("export.onnx._protobufs_at_the_end", nullcontext)
-    usual = _from_saved_model(source)
+    monkeypatch.setattr("export.by_tf2onnx._protobufs_at_the_end", nullcontext)
+    usual = from_saved_model(source)
     assert len(written) > 10
     assert operators(lean) == operators(usual)
     assert sorted(np.ravel(value).tobytes() for value in weights(lean).values()) == sorted(
@@ -71,9 +71,9 @@ def test_a_pass_that_fails_is_left_out(source, monkeypatch):
         def _optimize(self, graph):
             raise ValueError("no")
 
-    whole = _from_saved_model(source)
+    whole = from_saved_model(source)
     passes = optimizer._get_optimizers() | {"optimize_transpose": Failing}
     monkeypatch.setattr(optimizer, "_get_optimizers", lambda: passes)
-    left_out = _from_saved_model(source)
+    left_out = from_saved_model(source)
     assert operators(left_out).count("Transpose") > operators(whole).count("Transpose")
     onnx.checker.check_model(left_out)
