@@ -18,9 +18,9 @@ from arm.device import Device, make_device
 from bench.arguments import add_bundles, bundles_of
 from bench.environments import ROOT
 from runtime.backends import ENGINES
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.commands.table import aligned
 from runtime.errors import UsageError
-from runtime.table import aligned
 
 CALLS = 16
 

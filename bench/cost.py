@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import psutil
 
-from export.original import Original, find, names, search_roots
+from export.trained.original import Original, find, names, search_roots
+from runtime.commands.table import aligned
 from runtime.errors import EngineError, UsageError
-from runtime.machine import cpu_name
-from runtime.table import aligned
+from runtime.measure.machine import cpu_name
 
 _EVERY_S = 0.1
 _MIB = 1 << 20

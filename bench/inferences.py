@@ -13,9 +13,9 @@ import numpy as np
 
 from arm.instructions import mark
 from bench import bare
-from runtime.bundle import open_bundle
-from runtime.golden import read_golden
-from runtime.model import load_from
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
+from runtime.loading import load_from
 
 # Engines prepare themselves in their first calls, and Python 3.11 rewrites the code that it runs often.
 _WARM_UP = 32

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from bench import traps
 from bench.environments import ENVIRONMENTS, Environment, make, python
 from runtime.backends import ENGINES
-from runtime.bundle import read_manifest
+from runtime.bundle.reader import read_manifest
+from runtime.commands.table import aligned
 from runtime.errors import EngineError, UsageError
 from runtime.requirements import verdict
-from runtime.table import aligned
 
 _LONGEST = 200  # characters of what an engine says
 

@@ -15,16 +15,16 @@ import numpy as np
 from bench import bare
 from bench.arguments import add_bundles, bundles_of
 from runtime.backends import engine_version, import_engine, installed
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.manifest import Variant
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import quiet_engines
-from runtime.commands.latency import single_calls
+from runtime.commands.table import aligned
 from runtime.errors import UsageError
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
-from runtime.manifest import Variant
-from runtime.model import load_from
-from runtime.table import aligned
-from runtime.timing import times
+from runtime.loading import load_from
+from runtime.measure.latency import single_calls
+from runtime.measure.machine import cpu_name
+from runtime.measure.timing import times
 
 # The limits of the project, in µs over the bare calls.
 MAX_RUN_OVER_US, MAX_PREDICT_OVER_US = 1.0, 3.0

@@ -18,11 +18,11 @@ import numpy as np
 
 from bench.environments import ROOT
 from runtime.backends import ENGINES, engine_version, installed
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.commands.table import aligned
 from runtime.errors import EngineError, UsageError
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
-from runtime.table import aligned
+from runtime.measure.machine import cpu_name
 
 MAX_RATIO, MAX_MIB_OVER, MAX_IMPORT_MS = 1.10, 3.0, 5.0
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from runtime import parity
 from runtime.backends import ENGINES
-from runtime.golden import parse_arrays
+from runtime.bundle.golden import parse_arrays
+from runtime.bundle.manifest import Tolerance
+from runtime.selftest import parity
 
 
 def bare_engine(engine: str, content: bytes) -> Any:
@@ -40,7 +41,7 @@ def outcome(engine: str, file: str, golden: str | None, limit: float) -> str:
         arrays = parse_arrays(Path(golden).read_bytes(), golden)
         inputs, outputs = arrays["inputs"], arrays["outputs"]
         answers = np.concatenate([backend.infer(inputs[at : at + 1]) for at in range(len(inputs))])
-        parity.check(answers, outputs, parity.Tolerance(limit, ""))
+        parity.check(answers, outputs, Tolerance(limit, ""))
     except Exception as error:  # whatever an engine comes up with is the answer
         lines = str(error).strip().splitlines()
         return f"{type(error).__name__}: {lines[0] if lines else ''}"

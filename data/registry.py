@@ -13,8 +13,8 @@ _MODULES = {
     "mnist": "data.mnist",
     "fashion-mnist": "data.mnist",
     "california-housing": "data.california",
-    "digits": "data.bundled",
-    "diabetes": "data.bundled",
+    "digits": "data.scikit_learn",
+    "diabetes": "data.scikit_learn",
 }
 NAMES = tuple(_MODULES)
 

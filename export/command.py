@@ -13,10 +13,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from export import adopt, labelled, original, pipeline, report, state, targets
-from export.original import Original
+from export import report, targets
 from export.report import Row
-from export.steps import Workers
+from export.run import fingerprint, pipeline
+from export.run.workers import Workers
+from export.trained import original, register, samples
+from export.trained.original import Original
 from runtime.backends import engine_version
 from runtime.errors import EdgeProofError, EngineError, UsageError
 
@@ -82,12 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     originals = _originals(_adopted(options), roots)
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
-    missing = {found.name: labelled.missing(found, options.data_dir) for found in originals}
+    missing = {found.name: samples.missing(found, options.data_dir) for found in originals}
     rows: dict[str, list[Row]] = {}
     if not options.force:
         for found in originals:
-            same = state.unchanged(
-                options.out / found.name / "bundle", state.digest(found, chosen, missing[found.name] is None)
+            same = fingerprint.unchanged(
+                options.out / found.name / "bundle",
+                fingerprint.digest(found, chosen, missing[found.name] is None),
             )
             if same is not None:
                 rows[found.name] = same
@@ -132,7 +135,7 @@ def _originals(models: list[str], roots: list[Path]) -> list[Original]:
 
 def _adopted(options: argparse.Namespace) -> list[str]:
     """The models asked for by name; those given as a path are recorded first, under the file's name."""
-    paths = [Path(model) for model in options.models if Path(model).suffix in adopt.SUFFIXES]
+    paths = [Path(model) for model in options.models if Path(model).suffix in register.SUFFIXES]
     given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
     if given and len(paths) != 1:
         raise UsageError(
@@ -142,9 +145,9 @@ def _adopted(options: argparse.Namespace) -> list[str]:
         folder = options.out / path.stem
         _check_free(path, folder)
         labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
-        request = adopt.Request(path.resolve(), options.samples, labels, options.unit, options.pixels)
+        request = register.Request(path.resolve(), options.samples, labels, options.unit, options.pixels)
         with Workers(1) as workers:
-            outcome = workers.outcome("keras", adopt.adopt, request, folder)
+            outcome = workers.outcome("keras", register.adopt, request, folder)
         if isinstance(outcome.error, EdgeProofError):
             raise outcome.error
         if not outcome.ok:

@@ -10,12 +10,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.authenticity import read_key
+from runtime.bundle.install import contents, put
+from runtime.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME
+from runtime.bundle.manifest_json import to_json
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.errors import UsageError
-from runtime.install import contents, put
-from runtime.manifest import MANIFEST_NAME, SIGNATURE_NAME
-from runtime.manifest_json import to_json
-from runtime.signing import read_key
 
 
 def main(argv: Sequence[str]) -> int:

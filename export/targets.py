@@ -10,6 +10,7 @@ from runtime.errors import UsageError
 _LITERT = ("litert", "tflite-runtime")
 _ONNX = ("onnxruntime",)
 _AEQ = "litert-quantizer"
+_FORMATS = "export.formats"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Tolerance:
 class Target:
     """One row: a format, a scheme, the converter that builds it, and what its result is held to.
 
-    `convert` names a function `module:function` that takes an `export.conversion.Conversion`; `source` is the
+    `convert` names a function `module:function` that takes an `export.formats.conversion.Conversion`; `source` is the
     variant it converts (None: the Keras model itself); `pool` is the kind of worker process it needs.
     """
 
@@ -70,17 +71,85 @@ MAX_ACCURACY_DROP = 0.003
 MAX_RMSE_RISE = 0.01
 
 _TARGETS = (
-    Target("saved_model", "float32", "export.saved_model:convert", "keras", None, "keras", ("tensorflow",), FLOAT32),
-    Target("tflite", "float32", "export.tflite:float32", "tensorflow", "saved_model", "keras", _LITERT, FLOAT32),
-    Target("tflite", "float16", "export.tflite:float16", _AEQ, "tflite-float32", "device", _LITERT, FLOAT16),
-    Target("tflite", "dynamic", "export.tflite:dynamic", _AEQ, "tflite-float32", "device", _LITERT, DYNAMIC),
-    Target("tflite", "int8", "export.tflite:int8", _AEQ, "tflite-float32", "device", _LITERT, INT8, True),
-    Target("tflite", "int16x8", "export.tflite:int16x8", _AEQ, "tflite-float32", "device", _LITERT, INT16X8, True),
-    Target("onnx", "float32", "export.onnx:float32", "tf2onnx", "saved_model", "keras", _ONNX, FLOAT32),
-    Target("onnx", "float16", "export.onnx:float16", "onnxruntime", "onnx-float32", "device", _ONNX, ONNX_FLOAT16),
-    Target("onnx", "dynamic", "export.onnx:dynamic", "onnxruntime", "onnx-float32", "device", _ONNX, DYNAMIC),
-    Target("onnx", "int8", "export.onnx:int8", "onnxruntime", "onnx-float32", "device", _ONNX, INT8, True),
-)  # fmt: skip
+    Target(
+        "saved_model",
+        "float32",
+        f"{_FORMATS}.saved_model:convert",
+        "keras",
+        None,
+        "keras",
+        ("tensorflow",),
+        FLOAT32,
+    ),
+    Target(
+        "tflite",
+        "float32",
+        f"{_FORMATS}.tflite:float32",
+        "tensorflow",
+        "saved_model",
+        "keras",
+        _LITERT,
+        FLOAT32,
+    ),
+    Target(
+        "tflite",
+        "float16",
+        f"{_FORMATS}.tflite:float16",
+        _AEQ,
+        "tflite-float32",
+        "device",
+        _LITERT,
+        FLOAT16,
+    ),
+    Target(
+        "tflite",
+        "dynamic",
+        f"{_FORMATS}.tflite:dynamic",
+        _AEQ,
+        "tflite-float32",
+        "device",
+        _LITERT,
+        DYNAMIC,
+    ),
+    Target(
+        "tflite", "int8", f"{_FORMATS}.tflite:int8", _AEQ, "tflite-float32", "device", _LITERT, INT8, True
+    ),
+    Target(
+        "tflite",
+        "int16x8",
+        f"{_FORMATS}.tflite:int16x8",
+        _AEQ,
+        "tflite-float32",
+        "device",
+        _LITERT,
+        INT16X8,
+        True,
+    ),
+    Target("onnx", "float32", f"{_FORMATS}.onnx:float32", "tf2onnx", "saved_model", "keras", _ONNX, FLOAT32),
+    Target(
+        "onnx",
+        "float16",
+        f"{_FORMATS}.onnx:float16",
+        "onnxruntime",
+        "onnx-float32",
+        "device",
+        _ONNX,
+        ONNX_FLOAT16,
+    ),
+    Target(
+        "onnx",
+        "dynamic",
+        f"{_FORMATS}.onnx:dynamic",
+        "onnxruntime",
+        "onnx-float32",
+        "device",
+        _ONNX,
+        DYNAMIC,
+    ),
+    Target(
+        "onnx", "int8", f"{_FORMATS}.onnx:int8", "onnxruntime", "onnx-float32", "device", _ONNX, INT8, True
+    ),
+)
 
 TARGETS: dict[str, Target] = {target.name: target for target in _TARGETS}
 

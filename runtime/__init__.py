@@ -14,8 +14,9 @@ from runtime.errors import (
 from runtime.version import __version__
 
 if TYPE_CHECKING:
-    from runtime.bundle import read_manifest
-    from runtime.model import Model, load
+    from runtime.bundle.reader import read_manifest
+    from runtime.loading import load
+    from runtime.model import Model
 
 __all__ = [
     "BundleError",
@@ -34,12 +35,16 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # What loads a model is imported when it is first asked for: `import runtime` itself costs next to nothing.
-    if name in ("Model", "load"):
-        from runtime import model
+    if name == "load":
+        from runtime.loading import load
 
-        return getattr(model, name)
+        return load
+    if name == "Model":
+        from runtime.model import Model
+
+        return Model
     if name == "read_manifest":
-        from runtime.bundle import read_manifest
+        from runtime.bundle.reader import read_manifest
 
         return read_manifest
     raise AttributeError(f"module 'runtime' has no attribute {name!r}")

@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from runtime.backends import installed, open_backend
-from runtime.bundle import read_manifest
-from runtime.golden import contract_digest
-from runtime.manifest import (
+from runtime.bundle.golden import contract_digest
+from runtime.bundle.manifest import (
+    DriftLimits,
     FileRecord,
     InputRecord,
     Manifest,
     Original,
     OutputRecord,
     TensorSpec,
+    Tolerance,
     Variant,
 )
-from runtime.manifest_json import to_json
-from runtime.parity import Recorded, Tolerance
-from runtime.probes import probe_inputs
+from runtime.bundle.manifest_json import to_json
+from runtime.bundle.reader import read_manifest
+from runtime.selftest.probes import probe_inputs
 
 MODELS = Path(__file__).parent / "runtime" / "models"
 TFLITE, ONNX = ("litert", "tflite-runtime"), ("onnxruntime",)
@@ -30,9 +31,9 @@ TOLERANCES = {
     "int8": Tolerance(0.05, "int8 weights and activations"),
 }
 RECORDED = {
-    "float32": Recorded(1e-5, 1e-5, "the same arithmetic in another order"),
-    "dynamic": Recorded(2e-2, 1e-5, "rounding between two steps"),
-    "int8": Recorded(2e-2, 1e-5, "rounding between two steps"),
+    "float32": DriftLimits(1e-5, 1e-5, "the same arithmetic in another order"),
+    "dynamic": DriftLimits(2e-2, 1e-5, "rounding between two steps"),
+    "int8": DriftLimits(2e-2, 1e-5, "rounding between two steps"),
 }
 IMAGE = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255)
 TABLE = InputRecord("table", "rows", (3,), "float", columns=("depth", "width", "height"))

@@ -20,8 +20,8 @@ FOREIGN = {
     "runtime/backends/litert.py": {"ai_edge_litert"},
     "runtime/backends/tflite_runtime.py": {"tflite_runtime"},
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
-    "runtime/images.py": {"PIL"},  # for PNG and JPEG on the command line only
-    "runtime/signing.py": {"cryptography"},  # for --key only
+    "runtime/commands/images.py": {"PIL"},  # for PNG and JPEG on the command line only
+    "runtime/bundle/authenticity.py": {"cryptography"},  # for --key only
 }
 RUNTIME = sorted((ROOT / "runtime").rglob("*.py"))
 

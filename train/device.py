@@ -7,7 +7,7 @@ import subprocess
 from importlib import import_module
 from typing import Any
 
-from runtime.machine import cpu_name
+from runtime.measure.machine import cpu_name
 
 # Read when a backend is imported: same results run after run, full float32 (no TF32), no log before our own.
 _SETTINGS = {

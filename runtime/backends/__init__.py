@@ -9,15 +9,15 @@ from typing import Protocol
 
 import numpy as np
 
+from runtime.bundle.manifest import TensorSpec
 from runtime.errors import EngineError, UsageError
-from runtime.manifest import TensorSpec
-from runtime.record import Record
+from runtime.namedtuples import FastNamedTuple
 from runtime.requirements import engine_problem, verdict
 
 _RECORD = ".dist-info"
 
 
-class Engine(Record):
+class Engine(FastNamedTuple):
     """A library that executes: our module that runs it, its own module and package, and what it reads."""
 
     backend: str

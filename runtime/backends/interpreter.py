@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from runtime.backends.batching import chunk_rows, in_chunks
+from runtime.backends.feeds import FLOAT32, feed
+from runtime.bundle.manifest import TensorSpec
 from runtime.errors import BundleError, EngineError, first_line
-from runtime.manifest import TensorSpec
-from runtime.signature import FLOAT32, feed
 
 SIGNATURE = "serving_default"
 

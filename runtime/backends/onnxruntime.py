@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from runtime.backends.batching import chunk_rows, in_chunks
+from runtime.backends.feeds import FLOAT32, feed
+from runtime.bundle.manifest import TensorSpec
 from runtime.errors import BundleError, EngineError, first_line
-from runtime.manifest import TensorSpec
-from runtime.signature import FLOAT32, feed
 
 _ERRORS_ONLY = 3
 
@@ -36,6 +36,9 @@ def open_model(model_bytes: bytes, threads: int) -> "OnnxRuntimeBackend":
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
+    # On x86-64 without VNNI its fastest kernels for int8 weights overflow 16 bits, without an error: answers of a sound
+    # file were off by 0.5 of a probability. With this it takes exact kernels there; elsewhere it changes nothing.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         session = onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own

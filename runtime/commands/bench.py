@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from runtime.backends import engine_version, import_engine
-from runtime.bundle import open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -18,12 +19,12 @@ from runtime.commands.arguments import (
     progress,
     quiet_engines,
 )
-from runtime.commands.latency import measure, single_calls
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
-from runtime.model import Model, load_from
-from runtime.table import aligned
-from runtime.verify import engines_here, pairs_of, variants_of
+from runtime.commands.table import aligned
+from runtime.loading import load_from
+from runtime.measure.latency import measure, single_calls
+from runtime.measure.machine import cpu_name
+from runtime.model import Model
+from runtime.verdicts import engines_here, pairs_of, variants_of
 
 _BATCH_ROWS = 1024
 _BATCH_ELEMENTS = 1 << 21  # large images: a smaller batch

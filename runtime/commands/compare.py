@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundle import Bundle, open_bundle
-from runtime.choice import best
+from runtime.bundle.golden import read_golden
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.choose.rule import best
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -18,14 +20,12 @@ from runtime.commands.arguments import (
     quiet_engines,
 )
 from runtime.commands.bench import footnote
-from runtime.commands.latency import measure, single_calls
+from runtime.commands.files import read_column, read_inputs, read_targets
+from runtime.commands.table import aligned, kib
 from runtime.errors import InputError, UsageError
-from runtime.files import read_column, read_inputs, read_targets
-from runtime.golden import read_golden
-from runtime.manifest import Manifest
-from runtime.metric import metric
-from runtime.table import aligned, kib
-from runtime.verify import Verdict, engines_here, judge, pairs_of, variants_of
+from runtime.measure.latency import measure, single_calls
+from runtime.measure.metric import metric
+from runtime.verdicts import Verdict, engines_here, judge, pairs_of, variants_of
 
 
 def parser() -> argparse.ArgumentParser:

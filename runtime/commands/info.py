@@ -5,13 +5,13 @@ import argparse
 import numpy as np
 
 from runtime.backends import ENGINES, engine_version
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.manifest import Manifest, Variant
+from runtime.bundle.manifest_json import to_json
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import add_json, new_parser, print_json
+from runtime.commands.table import aligned, kib
 from runtime.errors import BundleError
-from runtime.manifest import Manifest, Variant
-from runtime.manifest_json import to_json
 from runtime.requirements import verdict
-from runtime.table import aligned, kib
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from runtime.bundle import open_bundle
+from runtime.bundle.install import install
+from runtime.bundle.reader import open_bundle
 from runtime.commands.arguments import new_parser
-from runtime.install import install
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints what is in place now."""
     bundle = open_bundle(args.bundle)
     if args.key:
-        from runtime.signing import verify_signature
+        from runtime.bundle.authenticity import verify_signature
 
         verify_signature(bundle, args.key)
     install(bundle, args.target, args.no_rollback)

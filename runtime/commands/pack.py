@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from runtime.bundle import open_bundle
+from runtime.bundle.install import install
+from runtime.bundle.reader import open_bundle
 from runtime.commands.arguments import new_parser
+from runtime.commands.table import kib
 from runtime.errors import UsageError
-from runtime.install import install
-from runtime.table import kib
 
 
 def parser() -> argparse.ArgumentParser:

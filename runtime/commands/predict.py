@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from runtime.commands.arguments import add_engine, add_json, new_parser, print_json, quiet_engines
+from runtime.commands.files import KNOWN, read_inputs
 from runtime.errors import UsageError
-from runtime.files import KNOWN, read_inputs
-from runtime.model import Model, load
+from runtime.loading import load
+from runtime.model import Model
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,8 +4,10 @@ import argparse
 import os
 from typing import Any
 
-from runtime.admission import accuracy_drops, drop_text, refusal
-from runtime.bundle import open_bundle
+from runtime.bundle.golden import Golden, read_golden
+from runtime.bundle.reader import open_bundle
+from runtime.choose.limits import accuracy_drops, drop_text, refusal
+from runtime.choose.saved_choice import Selection, machine, remember
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -15,14 +17,13 @@ from runtime.commands.arguments import (
     progress,
     quiet_engines,
 )
-from runtime.commands.latency import single_calls
-from runtime.contest import Standing, rank
+from runtime.commands.table import aligned, kib
 from runtime.errors import UsageError
-from runtime.golden import Golden, read_golden
-from runtime.model import Model, load_from
-from runtime.selection import Selection, machine, remember
-from runtime.table import aligned, kib
-from runtime.verify import Verdict, engines_here, judge, pairs_of, variants_of
+from runtime.loading import load_from
+from runtime.measure.latency import single_calls
+from runtime.measure.ranking import Standing, rank
+from runtime.model import Model
+from runtime.verdicts import Verdict, engines_here, judge, pairs_of, variants_of
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -13,10 +14,9 @@ from runtime.commands.arguments import (
     progress,
     quiet_engines,
 )
+from runtime.commands.table import aligned
 from runtime.errors import BundleError
-from runtime.golden import read_golden
-from runtime.table import aligned
-from runtime.verify import Verdict, engines_here, judge, pairs_of, variants_of
+from runtime.verdicts import Verdict, engines_here, judge, pairs_of, variants_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 1 where a file is damaged or a variant that an engine here could run fails."""
     bundle = open_bundle(args.bundle)
     if args.key:
-        from runtime.signing import verify_signature
+        from runtime.bundle.authenticity import verify_signature
 
         verify_signature(bundle, args.key)
     variants = variants_of(bundle.manifest, args.variant)

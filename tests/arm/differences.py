@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from runtime.table import aligned
+from runtime.commands.table import aligned
 
 BOARDS = ("pi4", "pi5", "pi4-32")
 Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by key (see guest.py)

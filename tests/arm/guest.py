@@ -14,11 +14,11 @@ import numpy as np
 
 import runtime
 from runtime.backends import ENGINES, installed
-from runtime.bundle import open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
 from runtime.errors import ParityError
-from runtime.golden import read_golden
-from runtime.model import load
-from runtime.probes import probe_inputs
+from runtime.loading import load
+from runtime.selftest.probes import probe_inputs
 
 ALONE = slice(None, None, 8)  # these inputs are answered one by one too
 # Networks of which an emulated inference takes tenths of a second: every 16th input, and no self-test.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from export.recorded import ONNX_FLOAT16, QUANTIZED
-from runtime.bundle import open_bundle
-from runtime.golden import read_golden
+from export.checks.drift import ONNX_FLOAT16, QUANTIZED
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
 from tests.arm.differences import BOARDS, SAME, differences
 from tests.arm.guest import ALONE, asked
 

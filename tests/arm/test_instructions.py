@@ -6,7 +6,7 @@ from arm import instructions
 from arm.errors import ArmError
 from bench import arm
 from bench.__main__ import main
-from runtime.bundle import open_bundle
+from runtime.bundle.reader import open_bundle
 from runtime.errors import UsageError
 from tests import bundles
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from runtime.bundle import Bundle, open_bundle
-from runtime.install import install
+from runtime.bundle.install import install
+from runtime.bundle.reader import Bundle, open_bundle
 from tests.campaigns import corruption
 
 

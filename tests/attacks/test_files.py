@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime import model as model_module
-from runtime.bundle import open_bundle
+from runtime import loading
+from runtime.bundle.manifest_json import with_checksum
+from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError
-from runtime.manifest_json import with_checksum
 from tests.bundles import image_bundle as build
 
 
@@ -23,7 +23,7 @@ def no_engine(monkeypatch):
     def fail(*arguments):
         pytest.fail("bytes reached an engine")
 
-    monkeypatch.setattr(model_module, "open_backend", fail)
+    monkeypatch.setattr(loading, "open_backend", fail)
 
 
 def load_all(bundle):

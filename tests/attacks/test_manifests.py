@@ -5,9 +5,9 @@ import json
 import pytest
 
 import runtime
-from runtime.bundle import open_bundle
+from runtime.bundle.manifest_json import with_checksum
+from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, EdgeProofError
-from runtime.manifest_json import with_checksum
 
 PATHS = [
     "../outside.tflite", "/etc/passwd", "a/../../b", "./a", "a//b", "a/", "/a", "", "..", ".", ".hidden", "a/.hidden",

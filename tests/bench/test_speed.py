@@ -91,7 +91,7 @@ def test_a_cold_start_beyond_a_limit_says_why():
 
 @pytest.mark.parametrize("engine", ["litert", "tflite-runtime", "onnxruntime"])
 def test_the_compared_programs_give_the_same_answer(bundle, tmp_path, engine):
-    from runtime.bundle import open_bundle
+    from runtime.bundle.reader import open_bundle
 
     variant = "onnx-float32" if engine == "onnxruntime" else "tflite-float32"
     answers = []

@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 
 from runtime.backends import engine_version
+from runtime.bundle.golden import read_golden
 from runtime.command import run_command
 from runtime.errors import EdgeProofError, ParityError
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
-from runtime.model import load_from
-from runtime.self_test import self_test
+from runtime.loading import load_from
+from runtime.measure.machine import cpu_name
+from runtime.selftest.check import self_test
 from tests.campaigns.bundles import open_all, pairs, parser
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.manifest import FileRecord, Variant
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.errors import DataError, UsageError
-from runtime.manifest import FileRecord, Variant
 
 JUDGING_ROWS = 500
 

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import runtime.model
-from runtime.bundle import open_bundle
+import runtime.loading
+from runtime.bundle.install import contents, install
+from runtime.bundle.manifest import MANIFEST_NAME
+from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
+from runtime.commands.table import aligned
 from runtime.errors import BundleError
-from runtime.install import contents, install
-from runtime.machine import cpu_name
-from runtime.manifest import MANIFEST_NAME
-from runtime.table import aligned
+from runtime.measure.machine import cpu_name
 from tests.campaigns.bundles import bundles, parser
 
 Damage = Callable[[bytearray, random.Random], None]
@@ -94,7 +94,7 @@ def refused(path: Path, sound: Sound, hit: set[str]) -> bool:
         given.append(sha256(model_bytes).hexdigest())
         raise _Reached
 
-    with mock.patch.object(runtime.model, "open_backend", spy):
+    with mock.patch.object(runtime.loading, "open_backend", spy):
         for variant, record in sound.files.items():
             given.clear()
             try:
@@ -186,7 +186,7 @@ def _different(
 @contextmanager
 def swapped_members(path: Path, chance: random.Random) -> Iterator[None]:
     """A sound .zip in which two members have each other's content."""
-    from runtime.archive import write_stored
+    from runtime.bundle.archive import write_stored
 
     kept = path.with_suffix(".kept")
     bundle = open_bundle(path)

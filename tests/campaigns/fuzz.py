@@ -18,20 +18,20 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from runtime.admission import accuracy_drops
-from runtime.archive import Archive, write_stored
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle.archive import Archive, write_stored
+from runtime.bundle.golden import parse_arrays, read_golden
+from runtime.bundle.install import contents, install
+from runtime.bundle.manifest_json import CHECKSUM, from_json, with_checksum
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.choose.limits import accuracy_drops
 from runtime.command import run_command
 from runtime.commands.arguments import progress
+from runtime.commands.files import read_inputs, read_targets
+from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, InputError
-from runtime.files import read_inputs, read_targets
-from runtime.golden import parse_arrays, read_golden
-from runtime.install import contents, install
-from runtime.machine import cpu_name
-from runtime.manifest_json import CHECKSUM, from_json, with_checksum
+from runtime.measure.machine import cpu_name
 from runtime.requirements.onnx import read_onnx
 from runtime.requirements.tflite import read_tflite
-from runtime.table import aligned
 from tests.bundles import IMAGE, MODELS, TABLE, image_bundle, npz, table_bundle
 from tests.campaigns.bundles import changed
 

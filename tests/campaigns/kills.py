@@ -21,18 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import runtime
-from export import bundle as packing
-from export import original, report
-from export.pipeline import staging
+from export import report
+from export.pack import pack
+from export.run.pipeline import staging
 from export.sign import keygen, sign
-from runtime.bundle import open_bundle
+from export.trained import original
+from runtime.bundle.golden import PROBED, RECORDED, parse_arrays
+from runtime.bundle.install import contents, install
+from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
+from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, UsageError
-from runtime.golden import PROBED, RECORDED, parse_arrays
-from runtime.install import contents, install
-from runtime.machine import cpu_name
-from runtime.table import aligned
+from runtime.measure.machine import cpu_name
 from tests.campaigns import faults
 from tests.campaigns.bundles import bundles, parser
 
@@ -114,7 +115,7 @@ def _pack(found: original.Original, built: Path, place: Path, turn: int) -> None
         files = {name: folder / open_bundle(built).manifest.variants[name].file for name in names}
         for file in files.values():
             shutil.copyfile(built / file.name, file)
-        packing.pack(found, rows, files, answers, place.parent.parent, f"state {turn}")
+        pack(found, rows, files, answers, place.parent.parent, f"state {turn}")
 
 
 def campaign(title: str, write: Write, place: Path, kills: int, chance: random.Random) -> Iterator[str]:

@@ -13,17 +13,18 @@ from unittest import mock
 
 import numpy as np
 
-import runtime.model
-from runtime import parity
-from runtime.bundle import Bundle
+import runtime.loading
+from runtime.bundle.golden import read_golden
+from runtime.bundle.manifest import Variant
+from runtime.bundle.reader import Bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
+from runtime.commands.table import aligned
 from runtime.errors import BundleError, EdgeProofError, EngineError, ParityError
-from runtime.golden import read_golden
-from runtime.manifest import Variant
-from runtime.model import Model, load_from
-from runtime.self_test import self_test
-from runtime.table import aligned
+from runtime.loading import load_from
+from runtime.model import Model
+from runtime.selftest import parity
+from runtime.selftest.check import self_test
 from tests.campaigns.bundles import changed, judging_rows, open_all, pairs, parser
 from tests.campaigns.mutants import KINDS, mutate
 
@@ -102,7 +103,7 @@ def outcome(bundle: Bundle, variant: Variant, engine: str, rows: np.ndarray, exp
         if np.array_equal(answers, expected):
             return "no change"
         assert variant.recorded is not None
-        parity.check_recorded(answers, [expected], variant.recorded)
+        parity.check_drift(answers, [expected], variant.recorded)
     except (ParityError, EngineError):
         return "missed"
     return "within noise"
@@ -158,9 +159,9 @@ class GarbageBackend:
 
 def garbage_engine(spoil):
     """Every engine answers garbage inside of this context."""
-    real = runtime.model.open_backend
+    real = runtime.loading.open_backend
     return mock.patch.object(
-        runtime.model, "open_backend", lambda *given: GarbageBackend(real(*given), spoil)
+        runtime.loading, "open_backend", lambda *given: GarbageBackend(real(*given), spoil)
     )
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import runtime
 from runtime.backends import ENGINES
-from runtime.bundle import open_bundle
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
-from runtime.table import aligned
+from runtime.commands.table import aligned
+from runtime.measure.machine import cpu_name
 from tests.campaigns.bundles import bundles, pairs, parser
 
 PARTS = 20

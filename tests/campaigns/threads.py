@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 import runtime
+from runtime.bundle.golden import read_golden
 from runtime.command import run_command
 from runtime.commands.arguments import progress
+from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError
-from runtime.golden import read_golden
-from runtime.machine import cpu_name
+from runtime.measure.machine import cpu_name
 from runtime.model import Model
-from runtime.table import aligned
 from tests.campaigns.bundles import open_all, pairs, parser
 
 THREADS = 8

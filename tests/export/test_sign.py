@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from export.__main__ import main as export_main
 from export.sign import keygen, sign
 from runtime.__main__ import main
-from runtime.bundle import open_bundle
+from runtime.bundle.authenticity import verify_signature
+from runtime.bundle.install import install
+from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
 from runtime.errors import BundleError, UsageError
-from runtime.install import install
-from runtime.signing import verify_signature
 from tests.bundles import change_manifest, image_bundle
 
 FORMS = ("bundle", "bundle.zip")

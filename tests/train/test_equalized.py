@@ -1,11 +1,11 @@
-"""export.equalized: other weights, the same answers, and eight bits that suffice. Here, because it needs TensorFlow."""
+"""Equalization: other weights, the same answers, and eight bits that suffice. Here, because it needs TensorFlow."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from export.equalized import equalized, links
+from export.quantization.equalize import equalized, links
 
 
 def network(*between: layers.Layer, bias: bool = True) -> keras.Model:

@@ -1,4 +1,4 @@
-"""tf2onnx as export.by_tf2onnx drives it: little memory, the same file. Here, because it needs TensorFlow."""
+"""tf2onnx as export.formats.tf2onnx drives it: little memory, the same file. Here, because it needs TensorFlow."""
 
 from contextlib import nullcontext
 
@@ -10,9 +10,9 @@ from keras import layers
 from tf2onnx import optimizer
 from tf2onnx.graph import Graph
 
-from export import saved_model
-from export.by_tf2onnx import from_saved_model
-from export.conversion import Conversion
+from export.formats import saved_model
+from export.formats.conversion import Conversion
+from export.formats.tf2onnx import from_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_weights_are_written_once_and_the_model_is_the_same(source, monkeypatch)
     lean = from_saved_model(source)
     assert len(written) == 1
 
-    monkeypatch.setattr("export.by_tf2onnx._protobufs_at_the_end", nullcontext)
+    monkeypatch.setattr("export.formats.tf2onnx._protobufs_at_the_end", nullcontext)
     usual = from_saved_model(source)
     assert len(written) > 10
     assert operators(lean) == operators(usual)

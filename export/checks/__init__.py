@@ -1,0 +1,1 @@
+"""What a built file is held to before it enters a bundle."""

@@ -1,0 +1,98 @@
+"""Keras to SavedModel: the hub that every other variant is converted from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.formats.conversion import Conversion
+from export.quantization.equalize import equalized
+from runtime.errors import BundleError
+
+
+def load_keras(path: Path) -> Any:
+    """The trained model in a `.keras` or `.h5` file; code inside it (Lambda layers) is refused.
+
+    Raises:
+        BundleError: the file cannot be read as a Keras model.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise BundleError(
+            f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:300]}; "
+            "save it again with model.save('model.keras'), without Lambda layers"
+        ) from error
+
+
+@contextmanager
+def _batch_free_reshapes() -> Iterator[None]:
+    """Let Flatten and Reshape infer the batch (-1) where all other dimensions are known.
+
+    Keras 3 reads the batch size from the tensor's shape at run time; in the exported graph this is a chain of
+    four TFLite or six ONNX ops, and the tensors after it have no static shape, which costs the delegates.
+    """
+    from keras import layers, ops
+
+    flatten, reshape = layers.Flatten.call, layers.Reshape.call
+
+    def static_flatten(self: Any, inputs: Any) -> Any:
+        known = inputs.shape[1:]
+        if any(size is None for size in known) or self.data_format == "channels_first":
+            return flatten(self, inputs)
+        return ops.reshape(inputs, (-1, math.prod(known)))
+
+    def static_reshape(self: Any, inputs: Any) -> Any:
+        if any(size is None for size in inputs.shape[1:]):
+            return reshape(self, inputs)
+        return ops.reshape(inputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
+
+    layers.Flatten.call, layers.Reshape.call = static_flatten, static_reshape
+    try:
+        yield
+    finally:
+        layers.Flatten.call, layers.Reshape.call = flatten, reshape
+
+
+def convert(conversion: Conversion) -> None:
+    """Write the model as a SavedModel folder with one signature, `serving_default`, and a symbolic batch."""
+    import keras
+    import tensorflow as tf
+
+    model = equalized(load_keras(conversion.source))
+    spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
+
+    def serve(values: Any) -> dict[str, Any]:
+        return {conversion.output_name: model(values, training=False)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    with _batch_free_reshapes():
+        archive.add_endpoint("serving_default", serve, input_signature=[spec])
+        archive.write_out(str(conversion.destination), verbose=False)
+
+
+class SavedModelBackend:
+    """Runs a SavedModel through TensorFlow: the reference row of the report.  Export machine only: it is code."""
+
+    engine = "tensorflow"
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self._tf = tf
+        self._module = tf.saved_model.load(str(folder))
+        self._serve = self._module.signatures["serving_default"]
+        self.version = tf.__version__
+
+    def run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name (float32, batch first) for inputs by name (float32, batch first)."""
+        answers = self._serve(**{name: self._tf.constant(value) for name, value in feed.items()})
+        return {name: np.asarray(value) for name, value in answers.items()}

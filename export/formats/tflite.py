@@ -1,0 +1,280 @@
+"""SavedModel to TFLite: float files by TensorFlow's converter, integer ones from them by the LiteRT quantizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.formats.conversion import Conversion, Ranges, chunks
+from export.quantization.saturation import clipped, in_tflite
+from export.quantization.select_branches import selected
+from runtime.atomic import write_file
+from runtime.errors import EngineError
+
+# Ops that carry weights: what comes before the first of them is preprocessing and stays in float (see `prefix`).
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL")
+SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales and the engine's extra work cost
+
+
+def float32(conversion: Conversion) -> None:
+    """The plain conversion."""
+    import tensorflow as tf
+
+    # Builtin ops only, which is the converter's default: an op that needs Flex is an error, never a fallback.
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(conversion.source))
+    try:
+        content = converter.convert()
+    except Exception as error:
+        missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
+        if not missing:
+            raise
+        raise EngineError(
+            f"TFLite has no op for {', '.join(missing)}, and an engine on a device has no Flex ops; build the model "
+            "from other layers"
+        ) from error
+    write_file(conversion.destination, content)
+
+
+def float16(conversion: Conversion) -> None:
+    """Weights stored as float16; engines compute in float32.
+
+    By the quantizer, which touches weights alone: TensorFlow's converter also rounds the constants of a
+    standardisation (a longitude of -119.57 becomes -119.56), which cost a regressor 4 % of its outputs' spread.
+    """
+    from litert_quantizer import qtyping
+
+    job = _quantizer(conversion.source)
+    for operation in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE"):
+        job.update_quantization_recipe(
+            regex=".*",
+            operation_name=qtyping.TFLOperationName[operation],
+            op_config=qtyping.OpQuantizationConfig(
+                weight_tensor_config=qtyping.TensorQuantizationConfig(
+                    num_bits=16, dtype=qtyping.TensorDataType.FLOAT
+                ),
+                explicit_dequantize=True,
+            ),
+            algorithm_key="float_casting",
+        )
+    _write_quantized(job, conversion)
+
+
+def dynamic(conversion: Conversion) -> None:
+    """Weights as int8, activations quantized by the engine at each call.
+
+    Convolutions are quantized per channel, dense layers per tensor: per channel, a dense layer needs
+    FULLY_CONNECTED version 12, which tflite-runtime 2.14 does not have (TensorFlow's converter writes that version,
+    and the file does not load; the quantizer does not, and the file answers garbage).  Small layers stay in float,
+    as in TensorFlow's own dynamic-range files, but the largest one never does.
+    """
+    from litert_quantizer import qtyping
+
+    job = _quantizer(conversion.source)
+    least = min(SMALL_WEIGHTS, max(weight_counts(conversion.source), default=0))
+    per_layer = {
+        "FULLY_CONNECTED": "TENSORWISE",
+        "CONV_2D": "CHANNELWISE",
+        "DEPTHWISE_CONV_2D": "CHANNELWISE",
+    }
+    for operation, granularity in per_layer.items():
+        job.update_quantization_recipe(
+            regex=".*",
+            operation_name=qtyping.TFLOperationName[operation],
+            op_config=qtyping.OpQuantizationConfig(
+                weight_tensor_config=qtyping.TensorQuantizationConfig(
+                    num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity[granularity]
+                ),
+                compute_precision=qtyping.ComputePrecision.INTEGER,
+                min_weight_elements=least,
+            ),
+        )
+    _write_quantized(job, conversion)
+
+
+def int8(conversion: Conversion) -> None:
+    """Weights and activations as int8, weights per channel, ranges from the calibration."""
+    _static(conversion, activation_bits=8)
+
+
+def int16x8(conversion: Conversion) -> None:
+    """Weights as int8, activations as int16."""
+    _static(conversion, activation_bits=16)
+
+
+def _quantizer(source: Path) -> Any:
+    from litert_quantizer import quantizer
+
+    return quantizer.Quantizer(str(source))
+
+
+def _static(conversion: Conversion, activation_bits: int) -> None:
+    from litert_quantizer import qtyping
+
+    job = _quantizer(conversion.source)
+    job.add_static_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        activation_num_bits=activation_bits,
+        weight_num_bits=8,
+    )
+    # Float in, float out: every variant has the same signature, and the graph quantizes faster than numpy would.
+    for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        job.update_quantization_recipe(regex=".*", operation_name=edge, algorithm_key="no_quantize")
+    rows = list(operators(conversion.source))
+    for name in prefix(rows):
+        job.update_quantization_recipe(
+            regex=f"^{re.escape(name)};?$",
+            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+            algorithm_key="no_quantize",
+        )
+    assert conversion.ranges is not None, "a static scheme needs recorded ranges"
+    flat = in_tflite(rows, conversion.ranges)
+    ranges = clipped(conversion.ranges, flat, activation_bits)
+    as_arrays = {
+        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
+        for name, (low, high) in ranges.items()
+    }
+    _write_quantized(job, conversion, as_arrays)
+
+
+def _write_quantized(job: Any, conversion: Conversion, ranges: dict[str, Any] | None = None) -> None:
+    result = job.quantize(ranges, enable_progress_report=False, enable_progress_bar=False)
+    write_file(conversion.destination, bytes(result.quantized_model))
+
+
+def operators(path: Path) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """Each operator of a `.tflite` file in order: its name (custom ops: `CUSTOM:<code>`), inputs, outputs.
+
+    Tensors are the flatbuffer schema's objects, with `name`, `type`, `quantization` and `buffer`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            code = model.operatorCodes[op.opcodeIndex]
+            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+            name = names.get(builtin, f"BUILTIN:{builtin}")
+            if name == "CUSTOM":
+                name = f"CUSTOM:{(code.customCode or b'?').decode()}"
+            yield (
+                name,
+                [graph.tensors[index] for index in op.inputs if index >= 0],
+                [graph.tensors[index] for index in op.outputs],
+            )
+
+
+def prefix(rows: Iterable[tuple[str, list[Any], list[Any]]]) -> list[str]:
+    """Names of the tensors made before the first op that carries weights: scaling, standardising, clipping.
+
+    These stay in float: one int8 scale for all columns of a table would erase the small ones.
+    """
+    names: list[str] = []
+    for name, _, outputs in rows:
+        if name in _WEIGHTED:
+            return names
+        names += [tensor.name.decode() for tensor in outputs]
+    return []
+
+
+def weight_counts(path: Path) -> list[int]:
+    """The number of weights of each operator that carries any."""
+    return [
+        int(np.prod(inputs[1].shape))
+        for name, inputs, _ in operators(path)
+        if name in _WEIGHTED and len(inputs) > 1
+    ]
+
+
+def activations(path: Path) -> set[str]:
+    """Names of all float32 tensors that operators make: those that have a range."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return {
+        tensor.name.decode()
+        for _, _, outputs in operators(path)
+        for tensor in outputs
+        if tensor.type == schema.TensorType.FLOAT32
+    }
+
+
+def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
+    """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
+
+    Exact extremes, not the quantizer's moving average, which cuts off what is rare; of what a SELECT throws away,
+    none.  `samples` is float32 [n, …] as the model takes it.
+    """
+    import warnings
+
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that keeping all tensors costs memory, which is the point
+        interpreter = Interpreter(
+            str(path),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            num_threads=1,
+        )
+    (source,) = interpreter.get_input_details()
+    made = activations(path) | {source["name"]}
+    rules = selected(operators(path))
+    details = interpreter.get_tensor_details()
+    index = {detail["name"]: detail["index"] for detail in details}
+    ranges: Ranges = {}
+    for chunk in chunks(samples):
+        interpreter.resize_tensor_input(source["index"], chunk.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], chunk)
+        interpreter.invoke()
+        for detail in details:
+            if detail["dtype"] is np.float32 and detail["name"] in made:
+                value = interpreter.get_tensor(detail["index"])
+                rule = rules.get(detail["name"])
+                if rule is not None:
+                    value = rule.kept(value, interpreter.get_tensor(index[rule.condition]))
+                low, high = ranges.get(detail["name"], (np.inf, -np.inf))
+                ranges[detail["name"]] = (min(low, float(value.min())), max(high, float(value.max())))
+    return ranges
+
+
+def prove(path: Path, scheme: str) -> None:
+    """Prove by the file's own tensors that it is what its name says.
+
+    Raises:
+        EngineError: it holds a Flex or custom op, or tensors of another type than its scheme's.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+    weighted: list[tuple[str, str, str, str]] = []
+    halves = 0
+    for name, inputs, outputs in operators(path):
+        if name.startswith("CUSTOM:"):
+            raise EngineError(
+                f"{path.name} needs the custom op {name.removeprefix('CUSTOM:')}, which a device's engine does not "
+                "have; build the model from builtin ops"
+            )
+        halves += sum(types[tensor.type] == "FLOAT16" for tensor in inputs)
+        if name in _WEIGHTED:
+            weighted.append((name, types[inputs[0].type], types[inputs[1].type], types[outputs[0].type]))
+    accepts: dict[str, Callable[[str, str, str], bool]] = {
+        "float32": lambda x, w, y: (x, w, y) == ("FLOAT32",) * 3 and not halves,
+        "float16": lambda x, w, y: x == y == "FLOAT32" and halves > 0,
+        "dynamic": lambda x, w, y: x == y == "FLOAT32" and w in ("INT8", "FLOAT32"),
+        "int8": lambda x, w, y: (x, w, y) == ("INT8",) * 3,
+        "int16x8": lambda x, w, y: (x, w, y) == ("INT16", "INT8", "INT16"),
+    }
+    for name, source, weights, result in weighted:
+        if not accepts[scheme](source, weights, result):
+            raise EngineError(
+                f"{path.name} is not {scheme}: its {name} has input {source}, weights {weights}, output {result}"
+            )
+    if scheme == "dynamic" and not any(weights == "INT8" for _, _, weights, _ in weighted):
+        raise EngineError(f"{path.name} is not dynamic: none of its weights is INT8")

@@ -1,0 +1,1 @@
+"""What is done so that few bits suffice: ranges of activations, and repairs of weights and ranges."""

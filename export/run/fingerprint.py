@@ -1,0 +1,66 @@
+"""What a bundle was made from, as one digest: equal digests mean that a second run would change nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from export import report
+from export.quantization import ranges
+from export.report import Row
+from export.targets import Target
+from export.trained.original import RECORD, Original
+from runtime.bundle import manifest_json
+from runtime.bundle.manifest import MANIFEST_NAME
+from runtime.errors import BundleError
+
+FILES = (RECORD, ranges.FILE, "samples.npz")
+PACKAGES = (
+    "ai-edge-litert", "keras", "litert-quantizer", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx",
+    "tflite-runtime",
+)  # fmt: skip
+
+
+def digest(original: Original, targets: list[Target], data: bool) -> str:
+    """The digest of all that decides what a bundle holds; `data`: whether labelled samples are at hand."""
+    root = Path(__file__).parents[2]
+    code = sorted(
+        path for package in ("data", "export", "runtime") for path in (root / package).rglob("*.py")
+    )
+    parts = {
+        "model": {
+            name: _sha256(original.folder / name) for name in FILES if (original.folder / name).exists()
+        },
+        "targets": [target.name for target in targets],
+        "data": data,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "code": {str(path.relative_to(root)): _sha256(path) for path in code},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def unchanged(folder: Path, state: str) -> list[Row] | None:
+    """The rows of an existing bundle, if it was made from this state, passed whole, and every file is intact."""
+    try:
+        manifest = manifest_json.from_json((folder / MANIFEST_NAME).read_bytes())
+        if any(_sha256(folder / name) != record.sha256 for name, record in manifest.files.items()):
+            return None
+        if json.loads((folder / "report.json").read_bytes())["state"] != state:
+            return None
+        rows = report.from_json(folder / "report.json")
+    except (OSError, BundleError, ValueError, KeyError, TypeError):
+        return None  # whatever is wrong with it, it is built anew
+    return rows if all(row.status != "failed" for row in rows) else None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

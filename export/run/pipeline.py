@@ -1,0 +1,98 @@
+"""The export of one or many models: build every variant, verify it on every engine, time it, pack what passed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.pack import pack
+from export.report import Row
+from export.run import fingerprint, latency
+from export.run.plan import Plan
+from export.run.workers import Outcome, Step, Workers
+from export.targets import Target
+from export.trained.original import Original
+from runtime.atomic import alone_in
+
+_STAGING = ".bundle-"
+Tell = Callable[[str, int, int], None]  # what was done, steps done, steps in all
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of one model: its rows, and its bundle (None where no variant passed)."""
+
+    original: Original
+    rows: list[Row]
+    bundle: Path | None
+
+
+def export(
+    originals: list[Original],
+    targets: list[Target],
+    out: Path,
+    jobs: int,
+    data_dir: str | None,
+    missing: dict[str, str | None],
+    tell: Tell,
+) -> list[Exported]:
+    """Export these models to these targets; bundles go to `out`/<model>/bundle.
+
+    `missing` says for each model why its labelled samples are not there (None: they are in `data_dir`).
+    Conversions and verifications of all models run `jobs` at a time; latency is measured after them, alone.
+    A previous bundle is replaced only by a whole new one.
+    """
+    with ExitStack() as stack:
+        plans = [
+            Plan(
+                original,
+                targets,
+                stack.enter_context(staging(out / original.name)),
+                data_dir,
+                missing[original.name],
+            )
+            for original in originals
+        ]
+        workers = stack.enter_context(Workers(jobs))
+        steps = [step for plan in plans for step in plan.steps()]
+        total, finished = len(steps) + len(plans), 0
+
+        def done(step: Step, outcome: Outcome) -> None:
+            nonlocal finished
+            finished += 1
+            tell(" ".join(step.key), finished, total)
+
+        results = workers.run(steps, done)
+        exported = []
+        for plan in plans:
+            tell(f"{plan.original.name} latency", finished, total)
+            plan.keep_ranges(results)
+            rows = plan.rows(results)
+            latency.measure(workers, plan.original, rows, plan.files)
+            made_from = fingerprint.digest(plan.original, targets, plan.missing is None)
+            packed = pack(plan.original, rows, plan.files, plan.golden(results), out, made_from)
+            exported.append(Exported(plan.original, rows, packed))
+            finished += 1
+    return exported
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder beside the bundle to be, so that it can be renamed into its place; removed if it is still there.
+
+    Those that killed exports left behind are removed too: nobody holds their lock any more.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING, ignore_cleanup_errors=True) as name,
+        alone_in(Path(name)),
+    ):
+        for left in folder.glob(f"{_STAGING}*"):
+            with suppress(FileNotFoundError), alone_in(left) as alone:
+                if alone:
+                    shutil.rmtree(left, ignore_errors=True)
+        yield Path(name)

@@ -1,0 +1,1 @@
+"""What is measured on a device: latency, metrics, the machine itself."""

@@ -1,0 +1,45 @@
+"""Latency of loaded models side by side: how `bench` and `compare` measure it."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import numpy as np
+
+from runtime.errors import UsageError
+from runtime.measure.timing import Latency, interleaved
+
+_MOST_CALLS, _LEAST_CALLS = 1000, 20
+_BUDGET_S = 3.0  # for the slowest callable
+
+
+def single_calls(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
+    """Calls with one row of `inputs` after the other: always the same row would please the branch predictor."""
+    rows = [inputs[at : at + 1] for at in range(len(inputs))]
+    position = 0
+
+    def call_next() -> object:
+        nonlocal position
+        position = (position + 1) % len(rows)
+        return call(rows[position])
+
+    return call_next
+
+
+def measure(callables: Mapping[str, Callable[[], object]], calls: int | None) -> dict[str, Latency]:
+    """Interleaved latencies; `calls` in all for each, or None for as many as fit in a few seconds."""
+    if calls is not None and calls < 1:
+        raise UsageError(f"--calls is {calls}; give at least 1")
+    if not callables:
+        return {}
+    if calls is None:
+        slowest = max(_seconds(call) for call in callables.values())
+        calls = int(min(_MOST_CALLS, max(_LEAST_CALLS, _BUDGET_S / slowest)))
+    rounds = min(20, max(1, calls // 5))
+    return interleaved(callables, rounds, -(-calls // rounds))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    call()
+    begin = perf_counter()
+    call()
+    return perf_counter() - begin

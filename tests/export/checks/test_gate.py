@@ -1,0 +1,105 @@
+"""The checks can fail: outputs are spoilt in every way they can be wrong, and each time the gate says so."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from export.checks.gate import verify
+from export.targets import TARGETS
+from export.trained.original import read
+from export.trained.samples import Labelled
+from runtime.errors import ParityError
+from tests.conftest import ROOT
+
+
+class Perfect:
+    """Answers what the original answered, for golden and test inputs alike; to probes, which it never saw, zeros."""
+
+    def __init__(self, original, inputs, outputs):
+        golden = original.golden()
+        self.unknown = np.zeros_like(golden[1][0])
+        self.known = {row.astype(np.float32).tobytes(): out for row, out in zip(*golden, strict=True)}
+        self.known |= {
+            row.astype(np.float32).tobytes(): out for row, out in zip(inputs, outputs, strict=True)
+        }
+
+    def __call__(self, rows):
+        return np.stack([self.known.get(row.tobytes(), self.unknown) for row in rows])
+
+
+@pytest.fixture
+def digits(tmp_path):
+    import data
+
+    folder = shutil.copytree(ROOT / "artifacts" / "digits-cnn", tmp_path / "digits-cnn")
+    original = read(folder)
+    test = data.load("digits").test
+    reference = original.reference()
+    return (
+        original,
+        Perfect(original, test.inputs, reference),
+        Labelled(test.inputs, test.inputs, test.targets),
+    )
+
+
+def test_the_originals_own_answers_pass(digits):
+    original, run, labelled = digits
+    found = verify(run, original, TARGETS["tflite-float32"], labelled)
+    assert found["max_abs_error"] == 0 and found["top1_agreement"] == 1
+    assert found["metric"] == pytest.approx(original.metric, abs=1e-9)
+
+
+SPOILT = {
+    "shifted by a class": lambda out: np.roll(out, 1, axis=1),
+    "NaN": lambda out: np.full_like(out, np.nan),
+    "one NaN": lambda out: np.where(np.arange(out.size).reshape(out.shape) == 0, np.float32(np.nan), out),
+    "infinite": lambda out: np.full_like(out, np.inf),
+    "off by a little": lambda out: out + np.float32(1e-3),
+    "a class short": lambda out: out[:, :-1],
+    "a row that broadcasts": lambda out: out[:, :1],
+    "float64": lambda out: out.astype(np.float64),
+    "rounded to zero": lambda out: np.zeros_like(out),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("with_data", [True, False])
+def test_spoilt_outputs_fail(digits, how, with_data):
+    original, run, labelled = digits
+    with pytest.raises(ParityError):
+        verify(
+            lambda rows: SPOILT[how](run(rows)),
+            original,
+            TARGETS["tflite-float32"],
+            labelled if with_data else None,
+        )
+
+
+def test_outputs_spoilt_on_the_test_split_alone_fail(digits):
+    original, run, labelled = digits
+    with pytest.raises(ParityError, match="on the test split"):
+        verify(
+            lambda rows: SPOILT["shifted by a class"](run(rows)) if len(rows) > 32 else run(rows),
+            original,
+            TARGETS["tflite-int8"],
+            labelled,
+        )
+
+
+def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
+    """Ties broken the wrong way: errors of a hair, and the answers of 2 % of the samples are others."""
+    original, _, labelled = digits
+    reference = original.reference()
+    flat = np.full_like(reference, 0.1)
+    flat[np.arange(len(flat)), reference.argmax(axis=1)] += 1e-6
+    close = shutil.copytree(original.folder, original.folder.with_name("close"))
+    np.savez_compressed(close / "reference.npz", outputs=flat)
+    wrong = flat.copy()
+    count = len(wrong) // 50
+    wrong[np.arange(count), (flat[:count].argmax(axis=1) + 1) % 10] += 2e-6
+    weak = type(original)(close, "close", original.record)
+    spoilt = Perfect(original, labelled.inputs, wrong)
+    with pytest.raises(ParityError, match="agrees with the original on") as caught:
+        verify(spoilt, weak, TARGETS["tflite-float32"], labelled)
+    assert caught.value.measured["max_abs_error"] < 1e-5

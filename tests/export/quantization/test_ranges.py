@@ -1,0 +1,47 @@
+"""Activation ranges recorded earlier are used again, unless they are of another model or of other samples."""
+
+import shutil
+
+import pytest
+
+from export.quantization import ranges
+from export.trained import original
+from tests.conftest import ROOT
+
+MODEL = "diabetes-mlp"  # its dataset comes with scikit-learn
+
+
+@pytest.fixture
+def trained(tmp_path):
+    folder = tmp_path / MODEL
+    shutil.copytree(ROOT / "artifacts" / MODEL, folder, ignore=shutil.ignore_patterns("bundle"))
+    return original.read(folder)
+
+
+def measured(trained, exported):
+    float32 = exported.out / MODEL / "bundle" / "tflite-float32.tflite"
+    return ranges.ranges(trained, "tflite", float32, None)
+
+
+def record(trained, **changes):
+    entries = ranges.read(trained.folder)
+    entries["tflite"] |= changes
+    ranges.write(trained.folder, entries)
+    return entries["tflite"]
+
+
+def test_recorded_ranges_are_used_again(trained, exported):
+    name = next(iter(ranges.read(trained.folder)["tflite"]["ranges"]))
+    moved = ranges.read(trained.folder)["tflite"]["ranges"] | {name: [-1e6, 1e6]}
+    recorded = record(trained, ranges=moved)
+    assert measured(trained, exported) == recorded
+
+
+@pytest.mark.parametrize("changes", [{"samples": 512}, {"sha256": {"model.keras": "0", "golden.npz": "0"}}])
+def test_those_of_other_samples_or_another_model_are_measured_again(trained, exported, changes):
+    before = ranges.read(trained.folder)["tflite"]
+    name = next(iter(before["ranges"]))
+    record(trained, ranges=before["ranges"] | {name: [-1e6, 1e6]}, **changes)
+    found = measured(trained, exported)
+    assert found["ranges"][name] == pytest.approx(before["ranges"][name], rel=1e-4)
+    assert found["samples"] == ranges.SAMPLES["table"]

@@ -1,0 +1,154 @@
+"""What goes wrong in a worker or at the gate stays with its own row; the rest goes on, and old bundles stay whole."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from export.run import pipeline, plan
+from export.targets import TARGETS, Tolerance
+from export.trained.original import find
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model folder of its own, so that nothing of the checkout is written to."""
+    shutil.copytree(
+        ROOT / "artifacts" / "diabetes-mlp",
+        tmp_path / "diabetes-mlp",
+        ignore=shutil.ignore_patterns("bundle"),
+    )
+    return find("diabetes-mlp", [tmp_path])
+
+
+def export(model, targets, out):
+    told = []
+    (done,) = pipeline.export(
+        [model], targets, out, 1, None, {model.name: None}, lambda *what: told.append(what)
+    )
+    assert told[-1][1] <= told[-1][2]
+    return done
+
+
+def statuses(done):
+    return {(row.variant, row.engine): row.status for row in done.rows}
+
+
+def leftovers(folder: Path):
+    return [path.name for path in folder.glob(".bundle-*")]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("abort", "its worker process died (exit code -6): LLVM ERROR: out of registers"),
+        ("killed", "its worker process died (exit code -9)"),
+        ("raises", "ValueError: no such thing as a second line"),
+    ],
+)
+def test_a_converter_that_takes_its_worker_along_fails_its_own_row(model, tmp_path, monkeypatch, how, said):
+    names = ["tflite-float16", "tflite-int8", "onnx-float32"]
+    monkeypatch.setitem(
+        TARGETS, "tflite-float16", replace(TARGETS["tflite-float16"], convert=f"tests.export.run.crash:{how}")
+    )
+    done = export(model, [TARGETS[name] for name in names], tmp_path)
+    assert statuses(done) == {
+        ("tflite-float16", "litert"): "failed",
+        ("tflite-float16", "tflite-runtime"): "failed",
+        ("tflite-int8", "litert"): "ok",
+        ("tflite-int8", "tflite-runtime"): "ok",
+        ("onnx-float32", "onnxruntime"): "ok",
+    }
+    reasons = {row.reason for row in done.rows if row.status == "failed"}
+    assert len(reasons) == 1 and said in reasons.pop()
+    manifest = json.loads((done.bundle / "manifest.json").read_text())
+    assert set(manifest["variants"]) == {"tflite-int8", "onnx-float32"}
+    assert "tflite-float16.tflite" not in manifest["files"]
+    assert leftovers(tmp_path / model.name) == []
+
+
+def test_what_is_made_from_a_failed_build_fails_for_its_reason(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        TARGETS, "tflite-float32", replace(TARGETS["tflite-float32"], convert="tests.export.run.crash:raises")
+    )
+    done = export(model, [TARGETS["tflite-int8"], TARGETS["onnx-float32"]], tmp_path)
+    for row in done.rows:
+        if row.variant == "tflite-int8":
+            assert row.status == "failed" and "no such thing" in row.reason
+        else:
+            assert row.status == "ok"
+
+
+def test_a_variant_outside_its_tolerance_does_not_enter_the_bundle(model, tmp_path):
+    strict = replace(TARGETS["tflite-int8"], tolerance=Tolerance(1e-9, 1.0, "nothing is that good"))
+    done = export(model, [strict, TARGETS["tflite-float32"]], tmp_path)
+    assert {row.status for row in done.rows if row.variant == "tflite-int8"} == {"failed"}
+    assert all("nothing is that good" in row.reason for row in done.rows if row.status == "failed")
+    assert not (done.bundle / "tflite-int8.tflite").exists()
+    assert (done.bundle / "tflite-float32.tflite").exists()
+
+
+def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path, monkeypatch):
+    from export.checks import gate
+
+    monkeypatch.setattr(gate, "MAX_RMSE_RISE", -0.5)  # even the original itself would be half too bad
+    from export.trained.samples import load
+
+    original = model
+    reference = original.reference()
+    samples = load(original, None)
+    answers = dict(zip((r.tobytes() for r in samples.inputs), reference, strict=True))
+    golden = dict(zip((r.tobytes() for r in original.golden()[0]), original.golden()[1], strict=True))
+    import numpy as np
+
+    with pytest.raises(gate.ParityError, match="allowed rise -50%"):
+        gate.verify(
+            lambda rows: np.stack([(answers | golden).get(row.tobytes(), reference[0]) for row in rows]),
+            original, TARGETS["tflite-float32"], samples,
+        )  # fmt: skip
+
+
+def test_when_nothing_passes_the_previous_bundle_stays(model, tmp_path):
+    good = export(model, [TARGETS["onnx-float32"]], tmp_path)
+    before = {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()}
+    impossible = replace(TARGETS["onnx-float32"], tolerance=Tolerance(-1.0, 1.0, "impossible"))
+    bad = export(model, [impossible], tmp_path)
+    assert bad.bundle is None
+    assert {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()} == before
+    assert leftovers(tmp_path / model.name) == []
+
+
+def test_an_engine_that_is_not_installed_is_skipped_and_said_so(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "engine_version", lambda engine: None if engine == "tflite-runtime" else "1.0")
+    done = export(model, [TARGETS["tflite-float32"]], tmp_path)
+    assert statuses(done) == {
+        ("tflite-float32", "litert"): "ok",
+        ("tflite-float32", "tflite-runtime"): "skipped",
+    }
+    assert "tflite-runtime is not installed here" in {row.reason for row in done.rows}
+    manifest = json.loads((done.bundle / "manifest.json").read_text())
+    assert manifest["variants"]["tflite-float32"]["engines"] == ["litert"]
+
+
+def test_an_interrupted_export_leaves_the_previous_bundle_and_no_rests(model, tmp_path, monkeypatch):
+    good = export(model, [TARGETS["onnx-float32"]], tmp_path)
+    before = (good.bundle / "manifest.json").read_bytes()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.export([model], [TARGETS["onnx-float32"]], tmp_path, 1, None, {model.name: None}, interrupt)
+    assert (good.bundle / "manifest.json").read_bytes() == before
+    assert leftovers(tmp_path / model.name) == []
+
+
+def test_what_killed_exports_left_is_removed_and_what_others_build_is_not(tmp_path):
+    (tmp_path / ".bundle-killed").mkdir()
+    (tmp_path / ".bundle-killed" / "tflite-int8.tflite").write_text("half")
+    with pipeline.staging(tmp_path) as other, pipeline.staging(tmp_path) as ours:
+        assert {path.name for path in tmp_path.iterdir()} == {other.name, ours.name}
+    assert not list(tmp_path.iterdir())
