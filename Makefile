@@ -26,12 +26,12 @@ lint: $(INSTALLED)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-# Two: everything, for the desk; and the runtime alone, for the device.
+# Two: everything, for the desk; and the runtime alone, for the device.  A build packs what an older one left behind.
 wheel: $(INSTALLED)
-	rm -rf build
+	rm -rf build runtime/build
 	$(RUN) -m build --wheel --outdir dist .
-	rm -rf build
 	$(RUN) -m build --wheel --outdir dist runtime
+	rm -rf build runtime/build
 
 # The stamp is written last, so an interrupted installation is taken up again.  Wheels only: what has none is refused at
 # once, instead of being compiled for an hour.

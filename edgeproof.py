@@ -125,15 +125,18 @@ def _parser() -> "argparse.ArgumentParser":
     root = argparse.ArgumentParser("edgeproof", add_help=False)
     commands = root.add_subparsers()
     parsers = {name: import_module(f"runtime.commands.{name}").parser() for name in COMMANDS}
-    if not _missing("train"):
-        parsers["train"] = import_module("train.flags").parser()
+    for name, module in (("train", "train.flags"), ("export", "export.command")):
+        if not _missing(name):
+            parsers[name] = import_module(module).parser()
     if not _missing("export"):
-        parsers["export"] = import_module("export.command").parser()
         import_module("export.sign").add_commands(commands)
     for name, parser in parsers.items():
-        commands.add_parser(name, parents=[parser], add_help=False)
+        commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
+    # shtab leaves out what has no help; and that an argument is a file it cannot know.
     for action in [action for parser in commands.choices.values() for action in parser._actions]:
-        if action.type is Path or action.dest == "models":
+        if action.dest == "models":
+            action.help, action.choices = "MODEL", ("all", "list")
+        if action.dest == "models" or action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return root
 

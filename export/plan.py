@@ -17,7 +17,7 @@ from export.original import Original
 from export.report import Row
 from export.steps import Key, PoolName, Results, Step
 from export.targets import TARGETS, Target
-from runtime.backends import engine_version
+from runtime.backends import engine_version, no_wheel
 from runtime.golden import PROBED, RECORDED
 
 SUFFIX = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
@@ -124,7 +124,7 @@ class Plan:
         if not built.ok:
             row.fail(f"not built: {built.reason}")
         elif verified is None:
-            row.status, row.reason = "skipped", f"{engine} is not installed here"
+            row.status, row.reason = "skipped", no_wheel(engine) or f"{engine} is not installed here"
         else:
             row.take(verified.value or getattr(verified.error, "measured", {}))
             if not verified.ok:
