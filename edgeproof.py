@@ -135,7 +135,7 @@ def _parser() -> "argparse.ArgumentParser":
     # shtab leaves out what has no help; and that an argument is a file it cannot know.
     for action in [action for parser in commands.choices.values() for action in parser._actions]:
         if action.dest == "models":
-            action.help, action.choices = "MODEL", ("all", "list")
+            action.help = "MODEL"
         if action.dest == "models" or action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return root

@@ -147,8 +147,6 @@ def bash_script():
         ("edgeproof train --sched", ["--schedule"]),
         ("edgeproof verify mo", ["models", "more.zip"]),
         ("edgeproof export my", ["my.keras"]),
-        ("edgeproof export al", ["all"]),
-        ("edgeproof train li", ["list"]),
     ],
 )
 def test_bash_completes(bash_script, tmp_path, line, expected):
