@@ -1,12 +1,19 @@
 # make export: every trained model to verified bundles.   make test: lint, types, tests.
 # Both make .venv in this checkout, or reuse it, and leave nothing outside but caches.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+# The Python of an existing .venv; else 3.11, the newest for which all three engines have wheels; else one that two have.
+PYTHON ?= $(shell for each in $(RUN) python3.11 python3.13 python3.12 python3.10; do \
+	$$each -c '' 2>/dev/null && echo $$each && exit; done; echo python3)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])')
+PINS := constraints/py$(VERSION).txt
+INSTALLED := $(VENV)/.installed-py$(VERSION)
+PIP := $(RUN) -m pip install --disable-pip-version-check -q
+
 .PHONY: export test lint wheel pins clean
 
-export: $(VENV)/.installed
+export: $(INSTALLED)
 	$(RUN) -m export all
 
 # Two processes: training imports TensorFlow, and beside it tflite-runtime cannot load a model.
@@ -14,26 +21,31 @@ test: lint
 	$(RUN) -m pytest
 	$(RUN) -m pytest tests/train
 
-lint: $(VENV)/.installed
+lint: $(INSTALLED)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-wheel: $(VENV)/.installed
+# Two: everything, for the desk; and the runtime alone, for the device.  A build packs what an older one left behind.
+wheel: $(INSTALLED)
+	rm -rf build runtime/build
 	$(RUN) -m build --wheel --outdir dist .
+	$(RUN) -m build --wheel --outdir dist runtime
+	rm -rf build runtime/build
 
-# The stamp is written last, so an interrupted installation is taken up again.
-$(VENV)/.installed: pyproject.toml constraints.txt
-	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[export,train,sign,dev]'
+# The stamp is written last, so an interrupted installation is taken up again.  Wheels only: what has none is refused at
+# once, instead of being compiled for an hour.
+$(INSTALLED): pyproject.toml $(wildcard $(PINS)) constraints/make_venv.py
+	@$(PYTHON) constraints/make_venv.py $(VENV)
+	$(PIP) --only-binary=:all: -c $(PINS) -e '.[export,train,sign,dev]'
 	touch $@
 
-# The file names versions only, no index.
-pins: $(VENV)/.installed
-	$(RUN) -m pip install --disable-pip-version-check -q pip-tools
-	$(RUN) -m piptools compile --quiet --strip-extras --upgrade --extra export --extra train --extra sign --extra dev \
-		--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file constraints.txt pyproject.toml
+# One file for each Python, all written by whichever runs here.  They name versions only, no index.
+pins: $(INSTALLED)
+	$(PIP) uv
+	for minor in 10 11 12 13; do $(VENV)/bin/uv pip compile --quiet --upgrade --no-header --only-binary :all: \
+		--python-version 3.$$minor --extra export --extra train --extra sign --extra dev \
+		--output-file constraints/py3$$minor.txt pyproject.toml || exit; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info artifacts/*/bundle artifacts/report.json artifacts/report.md

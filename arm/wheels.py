@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from arm.debian import run
 
-_CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
+_CONSTRAINTS = Path(__file__).parent.parent / "constraints" / "py311.txt"
 
 
 class Engines(NamedTuple):
-    """A set of packages that a device would install together. Names alone take the version of constraints.txt."""
+    """A set of packages that a device would install together. Names alone take the version of constraints/py311.txt."""
 
     packages: tuple[str, ...]
     machine: str  # as wheels are tagged

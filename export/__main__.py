@@ -9,10 +9,10 @@ from runtime.command import run_command
 def main(argv: Sequence[str] | None = None) -> int:
     """Import the command line only here, where Ctrl-C is already handled: it takes a second."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in ("keygen", "sign"):
-        from export.sign import main as sign
+    from export import sign
 
-        return sign(arguments)
+    if arguments and arguments[0] in sign.COMMANDS:
+        return sign.main(arguments)
     from export.command import main as export
 
     return export(arguments)

@@ -13,18 +13,33 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from export import report, targets
+from export import report, sign, targets
 from export.report import Row
 from export.run import fingerprint, pipeline
 from export.run.workers import Workers
 from export.trained import original, register, samples
 from export.trained.original import Original
 from runtime.backends import engine_version
+from runtime.command import as_called, columns
 from runtime.errors import EdgeProofError, EngineError, UsageError
 
+USAGE = """python -m export [options] MODEL [MODEL …]
+       python -m export [options] all
+       python -m export list
+       python -m export keygen PRIVATE PUBLIC
+       python -m export sign BUNDLE --key PRIVATE [--version N]"""
+DESCRIPTION = """\
+Export trained Keras models to SavedModel, TFLite and ONNX, verify every file
+against the original on the engine it will run on, and pack what passed into
+artifacts/<model>/bundle."""
+MODELS = {
+    "MODEL": "a trained model by its name, or a model of your own by the path of its .keras file",
+    "all": "every trained model",
+    "list": "print the trained models and the targets; builds nothing",
+}
 EPILOG = """examples:
-  python -m export list                         the models and targets there are
-  python -m export all                          every trained model to every target
+  python -m export list
+  python -m export all
   python -m export mnist-cnn --targets tflite-int8,onnx-int8
   python -m export my_model.keras --samples my_samples.npz --labels cat,dog
 
@@ -34,15 +49,19 @@ exit code: 0 when every row passed, 1 when one failed (the report says why), 2 f
 def parser() -> argparse.ArgumentParser:
     """The options of `python -m export`."""
     arguments = argparse.ArgumentParser(
-        prog="python -m export",
-        description="Export trained Keras models to SavedModel, TFLite and ONNX, verify every file against the "
-        "original on the engine it will run on, and pack what passed into artifacts/<model>/bundle.",
-        epilog=EPILOG,
+        prog=as_called("python -m export"),
+        usage=as_called(USAGE),
+        description="\n\n".join(
+            (
+                DESCRIPTION,
+                columns("what to export:", MODELS),
+                columns("other commands (each has --help):", sign.COMMANDS),
+            )
+        ),
+        epilog=as_called(EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    arguments.add_argument(
-        "models", nargs="+", metavar="MODEL", help="list | all | names | the path of a .keras file"
-    )
+    arguments.add_argument("models", nargs="+", metavar="MODEL", help=argparse.SUPPRESS)
     arguments.add_argument("--targets", help=f"comma-separated; default: all of {', '.join(targets.TARGETS)}")
     arguments.add_argument(
         "--out", type=Path, default=Path("artifacts"), help="where bundles and the report go"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -137,17 +137,32 @@ def _heading(rows: list[Row]) -> str:
     return f"{first.model}: the original's {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
 
 
-def notes(rows: list[Row]) -> list[str]:
-    """Each reason once, with the rows it is about."""
-    found: dict[str, list[str]] = {}
+def notes(rows: list[Row], said: Collection[str] = ()) -> list[str]:
+    """Each reason once, with the rows it is about; without those in `said`."""
+    found: dict[str, list[Row]] = {}
     for row in rows:
-        if row.reason:
-            found.setdefault(row.reason, []).append(f"{row.variant} on {row.engine}")
-    return [f"{_these(names, len(rows))}: {reason}" for reason, names in found.items()]
+        if row.reason and row.reason not in said:
+            found.setdefault(row.reason, []).append(row)
+    return [f"{_these(about, rows)}: {reason}" for reason, about in found.items()]
 
 
-def _these(names: list[str], total: int) -> str:
-    return "all rows" if len(names) == total > 1 else ", ".join(names)
+def _these(about: list[Row], rows: list[Row]) -> str:
+    if len(about) == len(rows) > 1:
+        return "all rows"
+    engine = about[0].engine
+    if len(about) > 1 and about == [row for row in rows if row.engine == engine]:
+        return f"all rows on {engine}"
+    return ", ".join(f"{row.variant} on {row.engine}" for row in about)
+
+
+def whole(rows: list[Row]) -> dict[str, str]:
+    """What kept an engine from every row of a report, by reason: the sentence that says so, once for all models."""
+    found = {}
+    for engine in dict.fromkeys(row.engine for row in rows):
+        reasons = {row.reason if row.status == "skipped" else None for row in rows if row.engine == engine}
+        if len(reasons) == 1 and (reason := reasons.pop()):
+            found[reason] = f"all rows on {engine}: {reason}"
+    return found
 
 
 def choice(rows: list[Row]) -> str | None:
@@ -163,7 +178,8 @@ def choice(rows: list[Row]) -> str | None:
 
 
 def show(rows: list[Row], console: Console) -> None:
-    """Print one table for each model, with what its rows have to say."""
+    """Print one table for each model, with what its rows have to say; what all models share comes at the end."""
+    once = whole(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)
         table = Table(title=_heading(mine), title_justify="left", title_style="bold", header_style="bold")
@@ -173,17 +189,20 @@ def show(rows: list[Row], console: Console) -> None:
             style = {"failed": "red", "skipped": "dim"}.get(row.status, "")
             table.add_row(*cells(row), style=style)
         console.print(table)
-        for note in notes(mine):
+        for note in notes(mine, once):
             console.print(f"  {note}", style="yellow", highlight=False, markup=False)
         best = choice(mine)
         if best:
             console.print(f"  {best}", highlight=False, markup=False)
         console.print()
+    for note in once.values():
+        console.print(note, style="yellow", highlight=False, markup=False)
 
 
 def markdown(rows: list[Row]) -> str:
     """The same tables in Markdown."""
-    parts = ["# Export report\n"]
+    once = whole(rows)
+    parts = ["# Export report\n", *(f"{note}.\n" for note in once.values())]
     for model, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)
         parts.append(f"## {model}\n\n{_heading(mine)}.\n")
@@ -191,6 +210,6 @@ def markdown(rows: list[Row]) -> str:
         rule = "|".join("---:" if align == "right" else "---" for _, align in _COLUMNS)
         body = "\n".join(f"| {' | '.join(cells(row))} |" for row in mine)
         parts.append(f"| {head} |\n|{rule}|\n{body}\n")
-        parts += [f"- {note}" for note in (*notes(mine), *filter(None, [choice(mine)]))]
+        parts += [f"- {note}" for note in (*notes(mine, once), *filter(None, [choice(mine)]))]
         parts.append("")
     return "\n".join(parts)

@@ -7,24 +7,29 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
-from runtime.bundle.authenticity import read_key
+from runtime.bundle.authenticity import cryptography_parts, read_key
 from runtime.bundle.install import contents, put
 from runtime.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from runtime.bundle.manifest_json import to_json
 from runtime.bundle.reader import Bundle, open_bundle
+from runtime.command import as_called
 from runtime.errors import UsageError
+
+COMMANDS = {
+    "keygen": "make a pair of keys: one to sign bundles with, one for the devices",
+    "sign": "sign a bundle, so that devices can check who made it",
+}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run `keygen PRIVATE PUBLIC` or `sign BUNDLE --key PRIVATE`."""
-    options = _parser(argv[0]).parse_args(argv[1:])
-    if argv[0] == "keygen":
+    options = parser().parse_args(argv)
+    if options.command == "keygen":
         keygen(options.private, options.public)
         print(f"{options.private}: the private key; keep it secret, and never on a device")
-        print(f"{options.public}: the public key; devices check with `python -m runtime verify --key`")
+        print(
+            f"{options.public}: the public key; devices check with `{as_called('python -m runtime verify --key')}`"
+        )
     else:
         signed = sign(open_bundle(options.bundle), options.key, options.version)
         print(
@@ -38,6 +43,7 @@ def keygen(private: Path, public: Path) -> None:
     for path in (private, public):
         if path.exists():
             raise UsageError(f"{path} is there already, and a key is never overwritten; give another name")
+    serialization, ed25519, _ = cryptography_parts()
     key = ed25519.Ed25519PrivateKey.generate()
     content = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -58,6 +64,7 @@ def sign(bundle: Bundle, private: Path, bundle_version: int | None = None) -> Bu
     Raises:
         UsageError: the key file holds no Ed25519 private key, or the version is lower than the bundle's.
     """
+    serialization, ed25519, _ = cryptography_parts()
     key = read_key(private, lambda content: serialization.load_pem_private_key(content, password=None))
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise UsageError(f"{private}: not an Ed25519 private key; `python -m export keygen` makes one")
@@ -74,20 +81,32 @@ def sign(bundle: Bundle, private: Path, bundle_version: int | None = None) -> Bu
     return open_bundle(bundle.path)
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m export {command}")
-    if command == "keygen":
-        parser.description = "Make a pair of Ed25519 keys: one to sign bundles with, one for the devices."
-        parser.add_argument("private", metavar="PRIVATE", type=Path, help="where the private key goes")
-        parser.add_argument("public", metavar="PUBLIC", type=Path, help="where the public key goes")
-        return parser
-    parser.description = "Sign the manifest of a bundle, and with it every byte that the manifest names."
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder or the .zip")
-    parser.add_argument("--key", metavar="PRIVATE", type=Path, required=True, help="a PEM file from keygen")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The command line of `keygen` and `sign`."""
+    made = argparse.ArgumentParser(prog=as_called("python -m export"))
+    add_commands(made.add_subparsers(dest="command", required=True))
+    return made
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the sub-parsers of `keygen` and `sign`."""
+    keys = commands.add_parser(
+        "keygen",
+        help=COMMANDS["keygen"],
+        description="Make a pair of Ed25519 keys: one to sign bundles with, one for the devices.",
+    )
+    keys.add_argument("private", metavar="PRIVATE", type=Path, help="where the private key goes")
+    keys.add_argument("public", metavar="PUBLIC", type=Path, help="where the public key goes")
+    signing = commands.add_parser(
+        "sign",
+        help=COMMANDS["sign"],
+        description="Sign the manifest of a bundle, and with it every byte that the manifest names.",
+    )
+    signing.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder or the .zip")
+    signing.add_argument("--key", metavar="PRIVATE", type=Path, required=True, help="a PEM file from keygen")
+    signing.add_argument(
         "--version",
         metavar="N",
         type=int,
         help="the bundle's version, a whole number that counts up; devices can refuse to go back",
     )
-    return parser

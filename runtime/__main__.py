@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from runtime.command import run_command
+from runtime.command import columns, run_command
 from runtime.errors import UsageError
 from runtime.version import __version__
 
@@ -38,16 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
             "usage: python -m runtime COMMAND BUNDLE …",
             "",
             "Runs the verified variants of a bundle on this device.",
             "",
-            "commands (each has --help):",
-            *lines,
+            columns("commands (each has --help):", COMMANDS),
             "",
             "example:",
             "  python -m runtime compare artifacts/mnist-cnn/bundle",

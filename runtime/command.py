@@ -2,9 +2,16 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from runtime.errors import EdgeProofError, UsageError
+
+_TYPED = (
+    ("python -m runtime ", "edgeproof "),
+    ("python -m export", "edgeproof export"),
+    ("python -m train", "edgeproof train"),
+)
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> int:
@@ -32,5 +39,23 @@ def run_command(main: Callable[[Sequence[str] | None], int | None], argv: Sequen
     return code or 0
 
 
+def as_called(text: str) -> str:
+    """The text with its commands as the user types them here: `edgeproof verify` for `python -m runtime verify`.
+
+    Texts are written with `python -m`; only where `edgeproof` was called, they change.
+    """
+    if Path(sys.argv[0]).stem != "edgeproof":
+        return text
+    for written, typed in _TYPED:
+        text = text.replace(written, typed)
+    return text
+
+
+def columns(heading: str, rows: Mapping[str, str]) -> str:
+    """A part of a help text: a heading, and under it each name with what it is."""
+    width = max(map(len, rows))
+    return "\n".join([heading, *(f"  {name.ljust(width)}  {text}" for name, text in rows.items())])
+
+
 def _say(line: str) -> None:
-    print(" ".join(line.split()), file=sys.stderr)
+    print(" ".join(as_called(line).split()), file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from runtime.backends import ENGINES, installed, pip_line, probe
+from runtime.backends import ENGINES, installed, no_wheel, pip_line, probe
 from runtime.bundle.golden import Golden
 from runtime.bundle.manifest import Manifest, Variant
 from runtime.bundle.reader import Bundle
@@ -33,7 +33,7 @@ def engines_here(asked: str | None = None) -> dict[str, str]:
     problems = {}
     for name in names:
         if not installed(name):
-            problems[name] = f"not installed; {pip_line(name)}"
+            problems[name] = no_wheel(name) or f"not installed; {pip_line(name)}"
         else:
             problems[name] = probe(name) or ""
     if all(problems.values()):

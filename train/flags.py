@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runtime.command import as_called, columns
 from runtime.errors import UsageError
 from train.recipe import SCALINGS, SCHEDULES, Recipe
 
@@ -45,12 +46,27 @@ _NUMBERS: dict[str, tuple[type, str]] = {
 _COUNTS = ("epochs", "batch_size", "patience", "reduce_on_plateau")
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; exits with 2 on wrong usage, as argparse does."""
-    parser = argparse.ArgumentParser("python -m train", description="Train models of the zoo.")
-    parser.add_argument(
-        "models", nargs="+", metavar="MODEL", help="names of models, 'all', 'list' or 'table'"
+USAGE = """python -m train [options] MODEL [MODEL …]
+       python -m train [options] all
+       python -m train list
+       python -m train [--out OUT] table"""
+MODELS = {
+    "MODEL": "a model of the zoo by its name; several may be given",
+    "all": "every model of the zoo but those of keras.applications",
+    "list": "print the models there are; trains nothing",
+    "table": "print the README's table of what was trained; trains nothing",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """What `python -m train` takes."""
+    parser = argparse.ArgumentParser(
+        as_called("python -m train"),
+        usage=as_called(USAGE),
+        description="Train models of the zoo, a row of a table each.\n\n" + columns("what to train:", MODELS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=argparse.SUPPRESS)
     parser.add_argument("--data-dir", type=Path, help="folder with the datasets (default: EDGEPROOF_DATA)")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     parser.add_argument("--out", type=Path, default=Path("artifacts"), help="folder for the models' folders")
@@ -68,7 +84,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     recipe.add_argument("--scaling", choices=SCALINGS, help="of the raw input, inside the model")
     recipe.add_argument("--metrics", nargs="+", help="Precision, Recall, FBetaScore:beta=2, …")
     recipe.add_argument("--no-augmentation", action="store_true", help="train on the raw inputs alone")
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; exits with 2 on wrong usage, as argparse does."""
+    return parser().parse_args(argv)
 
 
 def apply(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:

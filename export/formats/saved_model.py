@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.formats.conversion import Conversion
+from export.formats.older_keras import readable
 from export.quantization.equalize import equalized
 from runtime.errors import BundleError
 
@@ -24,7 +25,8 @@ def load_keras(path: Path) -> Any:
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with readable(path) as file:
+            return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
         raise BundleError(
             f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:300]}; "

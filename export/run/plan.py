@@ -18,7 +18,7 @@ from export.run import jobs
 from export.run.workers import Key, PoolName, Results, Step
 from export.targets import TARGETS, Target
 from export.trained.original import Original
-from runtime.backends import engine_version
+from runtime.backends import engine_version, no_wheel
 from runtime.bundle.golden import PROBED, RECORDED
 
 SUFFIX = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
@@ -125,7 +125,7 @@ class Plan:
         if not built.ok:
             row.fail(f"not built: {built.reason}")
         elif verified is None:
-            row.status, row.reason = "skipped", f"{engine} is not installed here"
+            row.status, row.reason = "skipped", no_wheel(engine) or f"{engine} is not installed here"
         else:
             row.take(verified.value or getattr(verified.error, "measured", {}))
             if not verified.ok:

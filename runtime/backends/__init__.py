@@ -1,6 +1,7 @@
 """The engines that can run a variant, and the one way to open a file with one of them."""
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,19 +19,23 @@ _RECORD = ".dist-info"
 
 
 class Engine(FastNamedTuple):
-    """A library that executes: our module that runs it, its own module and package, and what it reads."""
+    """A library that executes: our module that runs it, its own module and package, and what it reads.
+
+    `pythons` are the first and the last Python it has wheels for, where newer ones will not come.
+    """
 
     backend: str
     module: str
     package: str
     formats: tuple[str, ...]
+    pythons: tuple[tuple[int, int], tuple[int, int]] | None = None
 
 
 # In the order in which `engine=None` takes the first that is installed.
 ENGINES: Mapping[str, Engine] = {
     "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", ("tflite",)),
     "tflite-runtime": Engine(
-        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", ("tflite",)
+        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", ("tflite",), ((3, 9), (3, 11))
     ),
     "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", ("onnx",)),
 }
@@ -79,6 +84,16 @@ def engine_version(name: str) -> str | None:
     return found
 
 
+def no_wheel(name: str) -> str | None:
+    """Why an engine cannot be installed with this Python; None where it can."""
+    pythons = _engine(name).pythons
+    here = sys.version_info[:2]
+    if pythons is None or pythons[0] <= here <= pythons[1]:
+        return None
+    first, last = (".".join(map(str, version)) for version in pythons)
+    return f"{name} has no wheel for Python {here[0]}.{here[1]}; it needs Python {first} to {last}"
+
+
 def pip_line(name: str) -> str:
     """The command that installs an engine."""
     return f"pip install {_engine(name).package}"
@@ -91,7 +106,6 @@ def probe(name: str) -> str | None:
     processor does, takes nothing else down.
     """
     import subprocess
-    import sys
 
     problem = engine_problem(name, engine_version(name), np.__version__)
     if problem:
@@ -116,7 +130,9 @@ def import_engine(name: str) -> str:
     """Imports an engine, and gives its version; EngineError where it is missing, broken or not for this numpy."""
     version = engine_version(name)
     if version is None:
-        raise EngineError(f"the engine {name} is not installed; install it with: {pip_line(name)}")
+        raise EngineError(
+            no_wheel(name) or f"the engine {name} is not installed; install it with: {pip_line(name)}"
+        )
     problem = engine_problem(name, version, np.__version__)
     if problem:
         raise EngineError(problem)

@@ -15,7 +15,7 @@ def verify_signature(bundle: Bundle, public_key: Path) -> None:
 
     `public_key` is a PEM file as `python -m export keygen` and OpenSSL write it.
     """
-    serialization, ed25519, invalid = _cryptography()
+    serialization, ed25519, invalid = cryptography_parts()
     key = read_key(public_key, serialization.load_pem_public_key)
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise UsageError(f"{public_key}: not an Ed25519 public key; `python -m export keygen` makes one")
@@ -47,11 +47,12 @@ def read_key(path: Path, load: Any) -> Any:
         raise UsageError(f"{path}: an unknown kind of key ({type(error).__name__})") from None
 
 
-def _cryptography() -> tuple[Any, Any, Any]:
+def cryptography_parts() -> tuple[Any, Any, Any]:
+    """What signatures need of cryptography: serialization, ed25519, InvalidSignature; UsageError without it."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
-        raise UsageError(f"checking a signature needs cryptography; install it with: {INSTALL}") from None
+        raise UsageError(f"a signature needs cryptography; install it with: {INSTALL}") from None
     return serialization, ed25519, InvalidSignature

@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import Any
 
 from runtime.backends import ENGINES
+from runtime.command import as_called
 
 _STDERR = 2  # where engines write, wherever sys.stderr leads
 
@@ -18,9 +19,9 @@ _STDERR = 2  # where engines write, wherever sys.stderr leads
 def new_parser(command: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser with the bundle as first argument, and the example at the end of --help."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m runtime {command}",
+        prog=as_called(f"python -m runtime {command}"),
         description=fill(description, 80),
-        epilog=f"example:\n  {example}",
+        epilog=f"example:\n  {as_called(example)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle: a folder or one .zip")
