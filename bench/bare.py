@@ -37,7 +37,9 @@ def _session(content: bytes) -> Infer:
     onnxruntime: Any = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.x64quantprecision", "1")  # as runtime/backends/onnxruntime.py does
+    options.add_session_config_entry(
+        "session.x64quantprecision", "1"
+    )  # as runtime/backends/onnxruntime.py does
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     source, result = session.get_inputs()[0].name, session.get_outputs()[0].name
 
