@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import psutil
 
-from export.trained.original import Original, find, names, search_roots
+from data.original import Original
+from export.trained.search import find_original, model_names, search_roots
 from runtime.commands.table import aligned
 from runtime.errors import EngineError, UsageError
 from runtime.measure.machine import cpu_name
@@ -45,10 +46,10 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Exports each model, one after the other, and prints the table; 1 when a row of an export failed."""
     folders = search_roots(Path("artifacts"))
-    chosen = [find(name, folders) for name in args.models or names(folders)]
+    chosen = [find_original(name, folders) for name in args.models or model_names(folders)]
     if not chosen:
         raise UsageError("no trained model in artifacts/; train one: python -m train mnist-cnn")
-    chosen.sort(key=lambda original: original.record["parameters"])
+    chosen.sort(key=lambda original: original.record.parameters)
     load_before = os.getloadavg()[0]
     costs = []
     for original in chosen:
@@ -71,7 +72,7 @@ def cells(original: Original, cost: Cost) -> tuple[str, ...]:
     peak, keras, bundle = (size / _MIB for size in sizes)
     return (
         original.name,
-        f"{original.record['parameters']:,}",
+        f"{original.record.parameters:,}",
         str(cost.rows),
         str(cost.failed),
         f"{cost.seconds:.0f}",

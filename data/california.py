@@ -28,7 +28,7 @@ _URL = "https://ndownloader.figshare.com/files/5976036"
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load ``california-housing``: raw float32 rows [n, 8]; the target is the median price in 100,000 USD."""
+    """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD."""
     try:
         paths, _ = locate(name, SHA256, None, data_dir)
         path = paths[FILE]
@@ -42,7 +42,6 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         task="regression",
         labels=None,
         unit="100,000 USD",
-        metric="rmse",
         input=table_input(COLUMNS),
         sha256=dict(SHA256),
         train=Split(train, train_prices),

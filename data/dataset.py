@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from runtime.bundle.manifest import InputRecord
+
 Task = Literal["classification", "regression"]
-Metric = Literal["accuracy", "rmse"]
 
 
 @dataclass(frozen=True)
 class Split:
     """Samples in a fixed order.
 
-    ``inputs``: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; always raw.
-    ``targets``: int64 [n] class indices for classification, float32 [n] in the dataset's unit for regression.
+    `inputs`: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; always raw.
+    `targets`: int64 [n] class indices for classification, float32 [n] in the dataset's unit for regression.
     """
 
     inputs: NDArray[Any]
@@ -28,9 +30,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset: what goes in (``input``, as it stands in a manifest), what comes out, three splits.
+    """One dataset: what goes in (`input`, as it stands in a manifest), what comes out, three splits.
 
-    ``sha256`` names the original files and their hashes; for a dataset bundled with scikit-learn, which has
+    `sha256` names the original files and their hashes; for a dataset bundled with scikit-learn, which has
     no file of its own here, it is the hash of the arrays' bytes.
     """
 
@@ -38,19 +40,18 @@ class Dataset:
     task: Task
     labels: tuple[str, ...] | None
     unit: str | None
-    metric: Metric
-    input: dict[str, Any]
+    input: InputRecord
     sha256: dict[str, str]
     train: Split
     validation: Split
     test: Split
 
 
-def image_input(shape: tuple[int, int, int], high: int) -> dict[str, Any]:
-    """Describe a raw image input: unsigned pixels from 0 to ``high``, shape [height, width, channels]."""
-    return {"kind": "image", "name": "image", "shape": list(shape), "dtype": "uint8", "low": 0, "high": high}
+def image_input(shape: tuple[int, int, int], high: int) -> InputRecord:
+    """A raw image input: uint8 pixels from 0 to `high`, of the shape [height, width, channels]."""
+    return InputRecord("image", "image", shape, "uint8", low=0, high=high)
 
 
-def table_input(columns: list[str]) -> dict[str, Any]:
-    """Describe a raw table input: one row of unscaled real numbers, in the order of ``columns``."""
-    return {"kind": "table", "name": "rows", "shape": [len(columns)], "dtype": "float", "columns": columns}
+def table_input(columns: Sequence[str]) -> InputRecord:
+    """A raw table input: one row of unscaled real numbers, in the order of `columns`."""
+    return InputRecord("table", "rows", (len(columns),), "float", columns=tuple(columns))

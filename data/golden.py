@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from data.shapes import draw
+from runtime.bundle.manifest import InputRecord
 
 COUNT = 32
 # Which shapes stand in for which dataset's images; other images get a mixture of all.
@@ -40,22 +41,22 @@ def table_statistics(rows: NDArray[Any]) -> TableStatistics:
 
 
 def synthesise(
-    input_spec: dict[str, Any],
+    record: InputRecord,
     seed: int,
     pool: int,
     style: str | None = None,
     statistics: TableStatistics | None = None,
 ) -> NDArray[Any]:
-    """Make ``pool`` raw inputs for an input as it stands in a manifest; the same for the same seed.
+    """Make `pool` raw inputs for a model with the input `record`; the same for the same seed.
 
-    Images: uint8 [pool, height, width, channels] from ``low`` to ``high``, shapes of ``style`` (``digits``,
-    ``garments``, None: everything in turn). Tables: float32 [pool, columns], distributed as ``statistics``
+    Images: uint8 [pool, height, width, channels] from `low` to `high`, shapes of `style` (`digits`,
+    `garments`, None: everything in turn). Tables: float32 [pool, columns], distributed as `statistics`
     says (None: standard normal).
     """
     random = np.random.default_rng(seed)
-    if input_spec["kind"] == "image":
-        return _images(input_spec, random, pool, style)
-    columns = int(input_spec["shape"][0])
+    if record.kind == "image":
+        return _images(record, random, pool, style)
+    (columns,) = record.shape
     if statistics is None:
         return random.standard_normal((pool, columns)).astype(np.float32)
     # A Gaussian copula: ranks correlated as in the training rows, then each column through its own quantiles.
@@ -69,7 +70,7 @@ def synthesise(
 
 
 def choose(inputs: NDArray[Any], outputs: NDArray[np.float32], count: int = COUNT) -> NDArray[Any]:
-    """Choose ``count`` of ``inputs`` by the original's ``outputs`` float32 [n, k] to them; in pool order.
+    """Choose `count` of `inputs` by the original's `outputs` float32 [n, k] to them; in pool order.
 
     Probabilities (k > 1): every class that is answered at all, each from sure to hesitant. Values (k = 1):
     spread evenly over the range of the outputs.
@@ -105,10 +106,11 @@ def _by_class(outputs: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 
 def _images(
-    spec: dict[str, Any], random: np.random.Generator, pool: int, style: str | None
+    record: InputRecord, random: np.random.Generator, pool: int, style: str | None
 ) -> NDArray[np.uint8]:
-    height, width, channels = spec["shape"]
-    low, high = int(spec["low"]), int(spec["high"])
+    height, width, channels = record.shape
+    assert record.low is not None and record.high is not None, "an image input has bounds"
+    low, high = int(record.low), int(record.high)
     images = np.empty((pool, height, width, channels), np.uint8)
     for index in range(pool):
         grey = draw(random, (height, width), style)[..., np.newaxis]

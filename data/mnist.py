@@ -47,7 +47,7 @@ LABELS = {
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load ``mnist`` or ``fashion-mnist``: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples."""
+    """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples."""
     urls = {file: _URL[name] + file for file in SHA256[name]}
     paths, _ = locate(name, SHA256[name], urls, data_dir)
     images, labels = (read_idx(paths[file]) for file in _TRAIN)
@@ -58,7 +58,6 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         task="classification",
         labels=LABELS[name],
         unit=None,
-        metric="accuracy",
         input=image_input((28, 28, 1), high=255),
         sha256=dict(SHA256[name]),
         train=_split(images[:cut], labels[:cut]),

@@ -8,7 +8,7 @@ Point = tuple[float, float]
 
 
 def _arc(x: float, y: float, width: float, height: float, start: float, end: float) -> list[Point]:
-    """Points of an ellipse around (x, y) from ``start`` to ``end`` degrees, clockwise from the right."""
+    """Points of an ellipse around (x, y) from `start` to `end` degrees, clockwise from the right."""
     steps = 14
     angles = [math.radians(start + (end - start) * step / steps) for step in range(steps + 1)]
     return [(x + width * math.cos(angle), y + height * math.sin(angle)) for angle in angles]

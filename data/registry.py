@@ -22,7 +22,7 @@ NAMES = tuple(_MODULES)
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a dataset by name.
 
-    Looked for in ``data_dir`` (else ``EDGEPROOF_DATA``), the user's cache, then by download. Raises UsageError
+    Looked for in `data_dir` (else `EDGEPROOF_DATA`), the user's cache, then by download. Raises UsageError
     for an unknown name, DatasetNotFound (a DataError) when it is nowhere, DataError when a file is damaged.
     """
     if name not in _MODULES:

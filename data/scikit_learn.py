@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_diabetes as bundled_diabetes
-from sklearn.datasets import load_digits as bundled_digits
+from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from data.dataset import Dataset, Split, image_input, table_input
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load ``digits`` or ``diabetes``; they come with scikit-learn, so ``data_dir`` is of no use to them."""
+    """Load `digits` or `diabetes`; they come with scikit-learn, so `data_dir` is of no use to them."""
     return _digits() if name == "digits" else _diabetes()
 
 
 def _digits() -> Dataset:
-    """Load ``digits``: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
-    bunch = bundled_digits()
+    """Load `digits`: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
+    bunch = datasets.load_digits()
     images = bunch.images.astype(np.uint8)[..., np.newaxis]
     labels = bunch.target.astype(np.int64)
     rest, test, rest_labels, test_labels = train_test_split(
@@ -36,7 +35,6 @@ def _digits() -> Dataset:
         task="classification",
         labels=tuple("0123456789"),
         unit=None,
-        metric="accuracy",
         input=image_input((8, 8, 1), high=16),
         sha256={"images": _sha256(images), "labels": _sha256(labels)},
         train=Split(train, train_labels),
@@ -46,8 +44,8 @@ def _digits() -> Dataset:
 
 
 def _diabetes() -> Dataset:
-    """Load ``diabetes``: raw float32 rows [n, 10]; the target is disease progression after one year."""
-    bunch = bundled_diabetes(scaled=False)
+    """Load `diabetes`: raw float32 rows [n, 10]; the target is disease progression after one year."""
+    bunch = datasets.load_diabetes(scaled=False)
     rows, targets = bunch.data.astype(np.float32), bunch.target.astype(np.float32)
     rest, test, rest_targets, test_targets = train_test_split(rows, targets, test_size=0.2, random_state=7)
     train, validation, train_targets, validation_targets = train_test_split(
@@ -58,8 +56,7 @@ def _diabetes() -> Dataset:
         task="regression",
         labels=None,
         unit="points of disease progression",
-        metric="rmse",
-        input=table_input(list(bunch.feature_names)),
+        input=table_input(bunch.feature_names),
         sha256={"rows": _sha256(rows), "targets": _sha256(targets)},
         train=Split(train, train_targets),
         validation=Split(validation, validation_targets),

@@ -17,7 +17,7 @@ _Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def draw(random: np.random.Generator, size: tuple[int, int], style: str | None = None) -> NDArray[np.float64]:
-    """Draw one image, float64 [height, width] from 0 to 1; ``style`` None takes any."""
+    """Draw one image, float64 [height, width] from 0 to 1; `style` None takes any."""
     style = style or _STYLES[int(random.integers(len(_STYLES)))]
     painter = {"digits": _digit, "garments": _garment, "blobs": _blobs}[style]
     return np.clip(painter(random, size), 0, 1)
@@ -85,6 +85,6 @@ def _placement(random: np.random.Generator, extent: float, turn: float, shear: f
 
 
 def _softened(canvas: Image.Image, size: tuple[int, int], blur: float) -> NDArray[np.float64]:
-    """Scale the canvas down to ``size``, blurred by ``blur`` final pixels; float64 from 0 to 1."""
+    """Scale the canvas down to `size`, blurred by `blur` final pixels; float64 from 0 to 1."""
     blurred = canvas.filter(ImageFilter.GaussianBlur(blur * _OVERSAMPLING))
     return np.asarray(blurred.resize((size[1], size[0]), Image.Resampling.BOX), np.float64) / 255

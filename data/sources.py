@@ -1,7 +1,7 @@
 """Where a dataset's files come from: the given folder, the user's cache, a checked download, or an error.
 
 A damaged file is refused by name and never replaced behind the user's back. A host that does not answer is
-given up after ``GIVE_UP_SECONDS`` and remembered in an environment variable, so that neither this process nor
+given up after `GIVE_UP_SECONDS` and remembered in an environment variable, so that neither this process nor
 its children wait for it again.
 """
 
@@ -42,9 +42,9 @@ def sha256_of(path: Path) -> str:
 def locate(
     dataset: str, known: dict[str, str], urls: dict[str, str] | None, data_dir: str | Path | None = None
 ) -> tuple[dict[str, Path], str]:
-    """Find all files of ``dataset`` in one place and check them; return their paths and the folder in words.
+    """Find all files of `dataset` in one place and check them; return their paths and the folder in words.
 
-    ``known`` maps file names to SHA-256, ``urls`` file names to where they may be downloaded from (None: this
+    `known` maps file names to SHA-256, `urls` file names to where they may be downloaded from (None: this
     dataset has another way to be fetched, and only folders are searched). Raises DataError for a damaged
     file, DatasetNotFound with everything that was tried when there is no complete set.
     """
@@ -72,12 +72,12 @@ def not_found(dataset: str, tried: list[str]) -> str:
 
 
 def cache_folder(dataset: str) -> Path:
-    """Return the folder of ``dataset`` in the user's cache (it may not exist)."""
+    """Return the folder of `dataset` in the user's cache (it may not exist)."""
     return Path(pooch.os_cache("edgeproof")) / dataset
 
 
 def download(folder: Path, name: str, digest: str, url: str) -> str | None:
-    """Download one file into ``folder`` and check it; return None, or in words why there is no file.
+    """Download one file into `folder` and check it; return None, or in words why there is no file.
 
     Raises DataError when what came is not the original.
     """
@@ -116,7 +116,7 @@ def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def _checked(path: Path, digest: str) -> Path:
-    """Return ``path`` if its bytes are the original's; DataError that names the file otherwise."""
+    """Return `path` if its bytes are the original's; DataError that names the file otherwise."""
     found = sha256_of(path)
     if found != digest:
         raise DataError(
@@ -127,7 +127,7 @@ def _checked(path: Path, digest: str) -> Path:
 
 
 def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | None:
-    """Download what ``folder`` lacks; return None, or in words why it is still incomplete."""
+    """Download what `folder` lacks; return None, or in words why it is still incomplete."""
     for name, digest in known.items():
         if (folder / name).is_file():
             _checked(folder / name, digest)
@@ -139,7 +139,7 @@ def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | N
 
 
 def _unreachable(url: str) -> str | None:
-    """Ask the host for the headers of ``url``, for GIVE_UP_SECONDS at most; None if it would send the file.
+    """Ask the host for the headers of `url`, for GIVE_UP_SECONDS at most; None if it would send the file.
 
     In a thread, because a name server that does not answer blocks longer than any timeout of a socket.
     """

@@ -13,15 +13,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from data.original import Original, read_record
+from data.trained_model import RECORD
 from export import report, sign, targets
 from export.report import Row
 from export.run import fingerprint, pipeline
 from export.run.workers import Workers
-from export.trained import original, register, samples
-from export.trained.original import Original
+from export.trained.register import SUFFIXES, UserModel, register
+from export.trained.samples import why_no_test_data
+from export.trained.search import find_original, model_names, search_roots
 from runtime.backends import engine_version
 from runtime.command import as_called, columns
-from runtime.errors import EdgeProofError, EngineError, UsageError
+from runtime.errors import EdgeProofError, ModelError, UsageError
 
 USAGE = """python -m export [options] MODEL [MODEL …]
        python -m export [options] all
@@ -97,13 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = targets.select(options.targets)
     if options.jobs < 1:
         raise UsageError(f"--jobs is {options.jobs}; give at least 1")
-    roots = original.search_roots(options.out)
+    roots = search_roots(options.out)
     if options.models == ["list"]:
         return _list(roots)
-    originals = _originals(_adopted(options), roots)
+    originals = _originals(_registered(options), roots)
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
-    missing = {found.name: samples.missing(found, options.data_dir) for found in originals}
+    missing = {found.name: why_no_test_data(found, options.data_dir) for found in originals}
     rows: dict[str, list[Row]] = {}
     if not options.force:
         for found in originals:
@@ -144,17 +147,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _originals(models: list[str], roots: list[Path]) -> list[Original]:
-    names = original.names(roots) if models == ["all"] else list(dict.fromkeys(models))
-    if not names:
+    chosen = model_names(roots) if models == ["all"] else list(dict.fromkeys(models))
+    if not chosen:
         raise UsageError(
             f"no trained model in {', '.join(map(str, roots))}; train one: python -m train mnist-cnn"
         )
-    return [original.find(name, roots) for name in names]
+    return [find_original(name, roots) for name in chosen]
 
 
-def _adopted(options: argparse.Namespace) -> list[str]:
-    """The models asked for by name; those given as a path are recorded first, under the file's name."""
-    paths = [Path(model) for model in options.models if Path(model).suffix in register.SUFFIXES]
+def _registered(options: argparse.Namespace) -> list[str]:
+    """The models asked for by name; those given as a path are registered first, under the file's name."""
+    paths = [Path(model) for model in options.models if Path(model).suffix in SUFFIXES]
     given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
     if given and len(paths) != 1:
         raise UsageError(
@@ -164,13 +167,13 @@ def _adopted(options: argparse.Namespace) -> list[str]:
         folder = options.out / path.stem
         _check_free(path, folder)
         labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
-        request = register.Request(path.resolve(), options.samples, labels, options.unit, options.pixels)
+        user_model = UserModel(path.resolve(), options.samples, labels, options.unit, options.pixels)
         with Workers(1) as workers:
-            outcome = workers.outcome("keras", register.adopt, request, folder)
+            outcome = workers.outcome("keras", register, user_model, folder)
         if isinstance(outcome.error, EdgeProofError):
             raise outcome.error
         if not outcome.ok:
-            raise EngineError(f"{path} cannot be recorded: {outcome.reason}")
+            raise ModelError(f"{path} cannot be registered: {outcome.reason}")
     return [Path(model).stem if Path(model) in paths else model for model in options.models]
 
 
@@ -180,7 +183,7 @@ def _check_free(path: Path, folder: Path) -> None:
         raise UsageError(
             f"{path} does not exist; give the path of a .keras file, or the name of a trained model"
         )
-    if (folder / original.RECORD).exists() and original.read(folder).record.get("recipe") is not None:
+    if (folder / RECORD).exists() and read_record(folder).made_by_train:
         raise UsageError(
             f"{folder} holds the trained model {folder.name}; rename {path.name}, or give another --out"
         )
@@ -189,11 +192,13 @@ def _check_free(path: Path, folder: Path) -> None:
 def _list(roots: list[Path]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print("[bold]models[/bold]")
-    for name in original.names(roots):
-        found = original.find(name, roots)
-        metric = "" if found.metric is None else f"{found.metric_name} {found.metric:.4g}"
+    for name in model_names(roots):
+        found = find_original(name, roots)
+        record = found.record
+        metric = "" if record.metric is None else f"{record.metric.name} {record.metric.value:.4g}"
+        dataset = record.dataset.name if record.dataset else ""
         console.print(
-            f"  {name:<28} {found.record['parameters']:>12,} parameters   {metric:<20} {found.dataset or ''}",
+            f"  {name:<28} {record.parameters:>12,} parameters   {metric:<20} {dataset}",
             highlight=False,
         )
     console.print("[bold]targets[/bold]")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from data.arrays import npz
+from data.original import Original
+from data.trained_model import MODEL
 from export import report
 from export.checks import drift
 from export.checks.gate import spread, tolerance
 from export.report import Row
 from export.targets import TARGETS
-from export.trained.original import Original
 from runtime.atomic import replace_folder, write_file
 from runtime.bundle import manifest as contract
 from runtime.bundle.golden import contract_digest
@@ -76,36 +77,29 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
 
 def _golden(original: Original, answers: dict[str, np.ndarray], contract_digest: np.ndarray) -> bytes:
     inputs, outputs = original.golden()
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        inputs=inputs,
-        outputs=outputs,
-        contract=contract_digest,
-        **answers,
-    )
-    return content.getvalue()
+    return npz(inputs=inputs, outputs=outputs, contract=contract_digest, **answers)
 
 
 def _manifest(
     original: Original, passed: dict[str, tuple[str, ...]], files: dict[str, Path], folder: Path
 ) -> contract.Manifest:
     record = original.record
-    wanted, given = original.input, original.output
-    inputs = {wanted["name"]: contract.TensorSpec("float32", (None, *wanted["shape"]))}
-    outputs = {given["name"]: contract.TensorSpec("float32", (None, *given["shape"]))}
+    inputs, outputs = (
+        {end.name: contract.TensorSpec("float32", (None, *end.shape))}
+        for end in (record.input, record.output)
+    )
     return contract.Manifest(
         manifest_version=contract.MANIFEST_VERSION,
         producer={"edgeproof": __version__} | {name: version(name) for name in PRODUCERS},
         model=original.name,
-        task=record["task"],
-        labels=tuple(record["labels"]) if record["labels"] else None,
-        unit=record["unit"],
-        parameters=record["parameters"],
-        input=original.input_record,
-        output=contract.OutputRecord(given["name"], tuple(given["shape"])),
+        task=record.task,
+        labels=record.labels,
+        unit=record.unit,
+        parameters=record.parameters,
+        input=record.input,
+        output=record.output,
         original=contract.Original(
-            record["sha256"]["model.keras"], record["device"], original.metric_name, original.metric
+            record.sha256[MODEL], record.device, record.metric_name, record.metric_value
         ),
         golden="golden.npz",
         files={

@@ -25,6 +25,14 @@ class ParityError(EdgeProofError):
     """Outputs disagree with the original's beyond the tolerance."""
 
 
+class ModelError(EdgeProofError):
+    """A trained model's folder or a model file is missing, damaged, or cannot be loaded."""
+
+
+class ConversionError(EdgeProofError):
+    """A converter cannot build a file, or the file it built is not what its name says."""
+
+
 class DataError(EdgeProofError):
     """A dataset is missing or damaged."""
 

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "train": {"train", "data", "runtime"},
     "export": {"export", "data", "runtime"},
     "arm": {"arm", "runtime"},
-    "bench": {"bench", "arm", "export", "runtime"},
+    "bench": {"bench", "arm", "export", "data", "runtime"},
 }
 PROJECT = {*MAY_IMPORT, "tests"}
 FOREIGN = {

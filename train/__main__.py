@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from runtime.command import run_command
-from train import device, flags, table
+from train import device, flags
 from train.recipe import Recipe
 from train.recipes import APPLICATIONS, RECIPES, find
 
@@ -18,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         _list()
         return
     if arguments.models == ["table"]:
+        from train import table  # here, as importing `data` takes 0.3 s
+
         print(table.markdown(arguments.out))
         return
     names = list(RECIPES) if arguments.models == ["all"] else arguments.models
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if name in recipes:
             _train(recipes[name], arguments)
         else:
-            _save(name, arguments)
+            _save_application(name, arguments)
 
 
 def _list() -> None:
@@ -40,12 +42,12 @@ def _list() -> None:
         )
 
 
-def _save(name: str, arguments: argparse.Namespace) -> None:
+def _save_application(name: str, arguments: argparse.Namespace) -> None:
     device.prepare()
     from train.applications import save
 
-    document = save(APPLICATIONS[name], arguments.seed, arguments.out / name)
-    print(f"{name}: {document['parameters']:,} weights, {document['weights']}; in {arguments.out / name}")
+    saved = save(APPLICATIONS[name], arguments.seed, arguments.out / name)
+    print(f"{name}: {saved.record.parameters:,} weights, {saved.record.weights}; in {saved.folder}")
 
 
 def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
@@ -54,10 +56,10 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
     # The data first: a missing dataset is told at once, not after the seconds that importing a backend takes.
     dataset = data.load(recipe.dataset, arguments.data_dir)
     device.prepare()
-    from train.distribute import scope
+    from train import data_parallel
     from train.fit import Run, fit
     from train.pictures import pictures
-    from train.record import record
+    from train.save import save
 
     folder = arguments.out / recipe.model
     run = Run(
@@ -67,11 +69,11 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
         csv_log=folder / "training.csv" if arguments.csv_log else None,
         tensorboard=arguments.tensorboard,
     )
-    with scope(arguments.distribute):
-        trained = fit(recipe, dataset, run)
-    document = record(recipe, dataset, trained, arguments.seed, folder, pictures)
-    figure = document["metric"]
-    print(f"{recipe.model}: test {figure['name']} {figure['value']:.4f} (goal {recipe.goal:g}), in {folder}")
+    with data_parallel.scope(arguments.distribute):
+        fitted = fit(recipe, dataset, run)
+    metric = save(recipe, dataset, fitted, arguments.seed, folder, pictures).record.metric
+    assert metric is not None, "a dataset has a test split"
+    print(f"{recipe.model}: test {metric.name} {metric.value:.4f} (goal {recipe.goal:g}), in {folder}")
 
 
 if __name__ == "__main__":

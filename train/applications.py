@@ -6,8 +6,6 @@ nothing, but it has the same size, the same operations and the same latency, and
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,12 @@ from numpy.typing import NDArray
 
 from data import golden
 from data.dataset import image_input
+from data.original import Original, keras_bytes, write_original
+from data.trained_model import TrainedModel
+from runtime.bundle.manifest import OutputRecord
 from train.device import device_name
 from train.recipe import Application
-from train.record import model_bytes, npz, versions, write
+from train.save import versions
 
 SIDE = 224
 SHAPE = (SIDE, SIDE, 3)
@@ -30,41 +31,36 @@ GOLDEN, CALIBRATION = 4, 32
 _CAFFE_MEANS = (103.939, 116.779, 123.68)
 
 
-def save(row: Application, seed: int, folder: Path) -> dict[str, Any]:
-    """Write the network with its golden and calibration images (synthetic) to `folder`; returns training.json.
+def save(row: Application, seed: int, folder: Path) -> Original:
+    """Write the network with its golden and calibration images (synthetic) to `folder`.
 
     It takes raw RGB pixels, float32 [n, 224, 224, 3] from 0 to 255, and gives probabilities [n, 1000], or features
-    [n, 512]. EdgeProofError when the folder cannot be written.
+    [n, 512].
+
+    Raises:
+        EdgeProofError: the folder cannot be written.
     """
     keras.utils.set_random_seed(seed)
-    images = golden.synthesise(image_input(SHAPE, high=255), seed, CALIBRATION)
+    pixels = image_input(SHAPE, high=255)
+    images = golden.synthesise(pixels, seed, CALIBRATION)
     model, weights = _model(row, images)
     inputs = images[:GOLDEN]
-    files = {
-        "model.keras": model_bytes(model),
-        "golden.npz": npz(inputs=inputs, outputs=model.predict(inputs.astype(np.float32), verbose=0)),
-        "samples.npz": npz(calibration=images),
-    }
-    document = {
-        "model": row.model,
-        "task": "classification" if row.classes else "regression",
-        "labels": _labels() if row.classes else None,
-        "unit": None,
-        "input": image_input(SHAPE, high=255),
-        "output": {"name": model.output_names[0], "shape": list(model.output_shape[1:])},
-        "dataset": None,
-        "recipe": None,
-        "weights": weights,
-        "seed": seed,
-        "versions": versions(),
-        "backend": keras.backend.backend(),
-        "device": device_name(),
-        "metric": None,
-        "parameters": model.count_params(),
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-    }
-    write(folder, files | {"training.json": (json.dumps(document, indent=1) + "\n").encode()})
-    return document
+    record = TrainedModel(
+        model=row.model,
+        task="classification" if row.classes else "regression",
+        labels=_labels() if row.classes else None,
+        unit=None,
+        inputs=(pixels,),
+        outputs=(OutputRecord(model.output_names[0], model.output_shape[1:]),),
+        weights=weights,
+        seed=seed,
+        versions=versions(),
+        backend=keras.backend.backend(),
+        device=device_name(),
+        parameters=model.count_params(),
+    )
+    outputs = model.predict(inputs.astype(np.float32), verbose=0)
+    return write_original(folder, record, keras_bytes(model), (inputs, outputs), calibration=images)
 
 
 def _model(row: Application, images: NDArray[np.uint8]) -> tuple[keras.Model, str]:
@@ -112,10 +108,10 @@ def _adapt_normalization(network: keras.Model, model: keras.Model, images: NDArr
         layer.momentum = momentum
 
 
-def _labels() -> list[str]:
+def _labels() -> tuple[str, ...]:
     """ImageNet's class names in the order of the outputs; numbers where Keras cannot fetch its list."""
     every = np.eye(1000, dtype=np.float32)
     try:
-        return [row[0][1] for row in keras.applications.imagenet_utils.decode_predictions(every, top=1)]
+        return tuple(row[0][1] for row in keras.applications.imagenet_utils.decode_predictions(every, top=1))
     except Exception:  # as above
-        return [f"class {index}" for index in range(1000)]
+        return tuple(f"class {index}" for index in range(1000))

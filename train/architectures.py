@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from train import choices
+from train import keras_objects
 from train.recipe import Recipe
 
 
@@ -16,19 +16,19 @@ def _options(recipe: Recipe) -> dict[str, Any]:
     """Return the choices that every weighted layer takes."""
     constraint = recipe.constraint
     return {
-        "kernel_initializer": choices.make("initializer", recipe.initializer),
-        "kernel_regularizer": choices.regularizer(recipe.regularizer),
-        "kernel_constraint": None if constraint is None else choices.make("constraint", constraint),
+        "kernel_initializer": keras_objects.make("initializer", recipe.initializer),
+        "kernel_regularizer": keras_objects.regularizer(recipe.regularizer),
+        "kernel_constraint": None if constraint is None else keras_objects.make("constraint", constraint),
     }
 
 
 def _dense(units: int, recipe: Recipe) -> layers.Dense:
-    return layers.Dense(units, activation=choices.activation(recipe.activation), **_options(recipe))
+    return layers.Dense(units, activation=keras_objects.activation(recipe.activation), **_options(recipe))
 
 
 def _lenet5(x: Any, recipe: Recipe) -> Any:
     for filters in (6, 16):
-        activation = choices.activation(recipe.activation)
+        activation = keras_objects.activation(recipe.activation)
         x = layers.Conv2D(filters, 5, activation=activation, **_options(recipe))(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
@@ -39,7 +39,7 @@ def _lenet5(x: Any, recipe: Recipe) -> Any:
 
 def _small_cnn(x: Any, recipe: Recipe) -> Any:
     for filters in (32, 64):
-        activation = choices.activation(recipe.activation)
+        activation = keras_objects.activation(recipe.activation)
         x = layers.Conv2D(filters, 3, padding="same", activation=activation, **_options(recipe))(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
@@ -47,7 +47,7 @@ def _small_cnn(x: Any, recipe: Recipe) -> Any:
 
 
 def _mlp(x: Any, recipe: Recipe) -> Any:
-    """Dense layers of ``recipe.hidden`` units, each followed by what the recipe says."""
+    """Dense layers of `recipe.hidden` units, each followed by what the recipe says."""
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for units in recipe.hidden:
@@ -69,12 +69,12 @@ class TutorialMLP(keras.Model):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.flatten = layers.Flatten()
-        self.first = layers.Dense(512, activation=choices.activation(recipe.activation))
+        self.first = layers.Dense(512, activation=keras_objects.activation(recipe.activation))
         self.first_normalization = layers.BatchNormalization()
         self.first_dropout = layers.Dropout(0.2)
-        self.second = layers.Dense(512, kernel_regularizer=choices.regularizer(recipe.regularizer))
+        self.second = layers.Dense(512, kernel_regularizer=keras_objects.regularizer(recipe.regularizer))
         self.second_normalization = layers.BatchNormalization()
-        self.second_activation = layers.Activation(choices.activation(recipe.activation))
+        self.second_activation = layers.Activation(keras_objects.activation(recipe.activation))
         self.second_dropout = layers.Dropout(0.2)
 
     def call(self, x: Any) -> Any:
@@ -95,7 +95,7 @@ def _vgg_cnn(x: Any, recipe: Recipe) -> Any:
         for _ in range(2):
             x = layers.Conv2D(filters, 3, padding="same", use_bias=False, **_options(recipe))(x)
             x = layers.BatchNormalization(momentum=0.9)(x)
-            x = layers.Activation(choices.activation(recipe.activation))(x)
+            x = layers.Activation(keras_objects.activation(recipe.activation))(x)
         if filters != recipe.hidden[-1]:
             x = layers.MaxPooling2D(2)(x)
         if recipe.dropout:

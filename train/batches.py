@@ -24,7 +24,7 @@ class Batches(keras.utils.PyDataset):
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Draw the order of ``epoch``, counted from 0."""
+        """Draw the order of `epoch`, counted from 0."""
         self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._inputs))
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from train.recipe import Recipe
 class StopAtTarget(keras.callbacks.Callback):
     """Stops the training as soon as a figure reaches a wanted value.
 
-    ``words`` is ``name=value``: ``val_accuracy=0.9`` stops at 0.9 or more, ``val_loss=0.3`` at 0.3 or less
+    `words` is `name=value`: `val_accuracy=0.9` stops at 0.9 or more, `val_loss=0.3` at 0.3 or less
     (losses and errors fall).
     """
 
@@ -40,7 +40,7 @@ class StopAtTarget(keras.callbacks.Callback):
 
 
 def from_recipe(recipe: Recipe, best: Path) -> list[keras.callbacks.Callback]:
-    """List the callbacks of ``recipe``; the best weights by ``recipe.monitor`` go to the file ``best``."""
+    """List the callbacks of `recipe`; the best weights by `recipe.monitor` go to the file `best`."""
     callbacks = keras.callbacks
     mode = "max" if "accuracy" in recipe.monitor or "score" in recipe.monitor else "min"
     watch = {"monitor": recipe.monitor, "mode": mode}
@@ -65,7 +65,7 @@ def from_recipe(recipe: Recipe, best: Path) -> list[keras.callbacks.Callback]:
 
 
 def loggers(csv_log: Path | None, tensorboard: Path | None, append: bool) -> list[keras.callbacks.Callback]:
-    """List the callbacks that write logs; ``append`` goes on with the CSV file of an interrupted training."""
+    """List the callbacks that write logs; `append` goes on with the CSV file of an interrupted training."""
     chosen: list[keras.callbacks.Callback] = []
     if csv_log is not None:
         csv_log.parent.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,8 @@ _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "e
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole training after every epoch, and takes it up again.
 
-    ``folder`` is replaced in one step and holds ``trainer.keras`` (weights, optimizer, random state),
-    ``best.weights.h5`` and ``state.json`` (epoch, history, what the other callbacks remember). List this callback
+    `folder` is replaced in one step and holds `trainer.keras` (weights, optimizer, random state),
+    `best.weights.h5` and `state.json` (epoch, history, what the other callbacks remember). List this callback
     last: it must see what the others made of the epoch.
     """
 
@@ -40,8 +40,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.ended = False
 
     def resume(self) -> keras.Model | None:
-        """Read the last state; return its trainer, or None when there is none. ``epoch`` is the next epoch;
-        ``ended`` tells that a callback had stopped the training.
+        """Read the last state; return its trainer, or None when there is none. `epoch` is the next epoch;
+        `ended` tells that a callback had stopped the training.
 
         UsageError when the state is of another recipe or seed, EdgeProofError when it cannot be read.
         """
@@ -99,6 +99,6 @@ def _random_state(trainer: keras.Model) -> list[keras.Variable]:
 
 
 def _memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Return what ``callback`` remembers, as JSON has it."""
+    """Return what `callback` remembers, as JSON has it."""
     held = {name: getattr(callback, name) for name in _MEMORY if getattr(callback, name, None) is not None}
     return {name: float(value) if name == "best" else value for name, value in held.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import Dataset
-from train import choices
+from train import keras_objects
 from train.batches import Batches, Shuffle
 from train.callbacks import from_recipe, loggers
 from train.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ from train.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Trained:
+class Fitted:
     """A trained model (uncompiled, without augmentation) and the figures of every epoch."""
 
     model: keras.Model
@@ -42,20 +42,20 @@ class Run:
     extra: tuple[keras.callbacks.Callback, ...] = field(default=())
 
 
-def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Trained:
-    """Train ``recipe`` on the training split, choosing by the validation split; the test split stays unread.
+def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
+    """Train `recipe` on the training split, choosing by the validation split; the test split stays unread.
 
-    ``run.state`` is a folder for the state of the training: made here, removed when the training has ended, left
-    behind by an interruption, and taken up again with ``run.resume``.
+    `run.state` is a folder for the state of the training: made here, removed when the training has ended, left
+    behind by an interruption, and taken up again with `run.resume`.
     """
     keras.utils.set_random_seed(run.seed)
     model = build(recipe, dataset)
     batches = Batches(dataset.train.inputs, targets(recipe, dataset, "train"), recipe.batch_size, run.seed)
     trainer = _with_augmentation(model, recipe, run.seed)
     trainer.compile(
-        optimizer=choices.optimizer(recipe, len(batches)),
-        loss=choices.loss(recipe),
-        metrics=choices.metrics(recipe),
+        optimizer=keras_objects.optimizer(recipe, len(batches)),
+        loss=keras_objects.loss(recipe),
+        metrics=keras_objects.metrics(recipe),
         # A price's square and a regularizer's penalty are comparable only without the target's unit.
         loss_weights=[1 / float(dataset.train.targets.var())] if dataset.task == "regression" else None,
     )
@@ -86,7 +86,7 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Trained:
         progress.close()
     trainer.load_weights(str(best))
     shutil.rmtree(run.state)
-    return Trained(trainer.layers[-1], checkpoint.history)
+    return Fitted(trainer.layers[-1], checkpoint.history)
 
 
 def targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
@@ -101,7 +101,7 @@ def targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
 
 
 def _with_augmentation(model: keras.Model, recipe: Recipe, seed: int) -> keras.Model:
-    """Put the augmentation layers before ``model``, for training only."""
+    """Put the augmentation layers before `model`, for training only."""
     augmentation = [
         getattr(keras.layers, name)(seed=seed + number, **dict(arguments))
         for number, (name, arguments) in enumerate(recipe.augmentation)

@@ -93,7 +93,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def apply(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
-    """Return ``recipe`` with what the flags say; UsageError for a number that makes no sense."""
+    """Return `recipe` with what the flags say; UsageError for a number that makes no sense."""
     given: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in (*_WORDS, *_NUMBERS, "nesterov", "schedule", "scaling")

@@ -10,9 +10,8 @@ from keras import layers
 
 from data import Dataset
 from runtime.errors import UsageError
-from train import choices
+from train import keras_objects, piecewise_linear
 from train.architectures import ARCHITECTURES
-from train.encoding import piecewise_linear
 from train.recipe import SCALINGS, Recipe
 
 # A table's outliers (82 standard deviations in California) would take the whole range of a static int8 graph.
@@ -20,12 +19,12 @@ CLIP = 5.0
 
 
 def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
-    """Build the untrained model of ``recipe`` for ``dataset``.
+    """Build the untrained model of `recipe` for `dataset`.
 
-    Input ``image`` float32 [n, height, width, channels] or ``rows`` float32 [n, columns], raw values; output
-    ``probabilities`` float32 [n, classes] or ``value`` float32 [n, 1] in the dataset's unit.
+    Input `image` float32 [n, height, width, channels] or `rows` float32 [n, columns], raw values; output
+    `probabilities` float32 [n, classes] or `value` float32 [n, 1] in the dataset's unit.
     """
-    inputs = keras.Input(tuple(dataset.input["shape"]), name=dataset.input["name"], dtype="float32")
+    inputs = keras.Input(dataset.input.shape, name=dataset.input.name, dtype="float32")
     features = ARCHITECTURES[recipe.architecture](_scaled(inputs, recipe.scaling, dataset), recipe)
     if dataset.task == "classification":
         assert dataset.labels is not None
@@ -33,7 +32,7 @@ def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
     else:
         # The network works in standard deviations from the mean; the last layer speaks the dataset's unit.
         spread, mean = float(dataset.train.targets.std()), float(dataset.train.targets.mean())
-        score = layers.Dense(1, kernel_regularizer=choices.regularizer(recipe.regularizer))(features)
+        score = layers.Dense(1, kernel_regularizer=keras_objects.regularizer(recipe.regularizer))(features)
         outputs = layers.Rescaling(spread, offset=mean, name="value")(score)
     return keras.Model(inputs, outputs, name=recipe.model.replace("-", "_"))
 
@@ -45,15 +44,17 @@ def _scaled(inputs: Any, scaling: str, dataset: Dataset) -> Any:
     rows = dataset.train.inputs
     if scaling not in SCALINGS:
         raise UsageError(f"unknown scaling {scaling!r}; known: {', '.join(SCALINGS)}")
-    if dataset.input["kind"] == "image":
+    if dataset.input.kind == "image":
         if scaling == "bins":
             raise UsageError("scaling 'bins' is for tables; images take none, unit, standard")
         if scaling == "unit":
-            return layers.Rescaling(1 / dataset.input["high"])(inputs)
+            assert dataset.input.high is not None, "an image input has bounds"
+            return layers.Rescaling(1 / dataset.input.high)(inputs)
         spread, mean = float(rows.std()), float(rows.mean())
         return layers.Rescaling(1 / spread, offset=-mean / spread)(inputs)
     if scaling == "bins":
-        return piecewise_linear(inputs, rows.astype(np.float32), tuple(dataset.input["columns"]))
+        assert dataset.input.columns is not None, "a table input has columns"
+        return piecewise_linear.encode(inputs, rows.astype(np.float32), dataset.input.columns)
     if scaling == "unit":
         low, high = rows.min(axis=0), rows.max(axis=0)
         return layers.Rescaling((1 / (high - low)).tolist(), offset=(-low / (high - low)).tolist())(inputs)

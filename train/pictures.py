@@ -28,14 +28,14 @@ def pictures(
 ) -> dict[str, bytes]:
     """Draw everything there is to see of one training; PNG bytes by file name.
 
-    ``outputs`` float32 [n, k] are the model's on the test split.
+    `outputs` float32 [n, k] are the model's on the test split.
     """
     drawn = {"learning-curves.png": _learning_curves(name, history), "model.png": _layers(name, model)}
     if dataset.task == "classification":
         drawn["confusion-matrix.png"] = _confusion_matrix(name, dataset, outputs)
     else:
         drawn["predicted.png"] = _predicted(name, dataset, outputs)
-    if dataset.input["kind"] == "image":
+    if dataset.input.kind == "image":
         drawn["samples.png"] = _samples(name, dataset, outputs)
     return drawn
 

@@ -38,7 +38,7 @@ class ProgressBar(keras.callbacks.Callback):
             self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Set the bar to the beginning of ``epoch`` (a resumed training does not begin at 0)."""
+        """Set the bar to the beginning of `epoch` (a resumed training does not begin at 0)."""
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch * self._steps)
 

@@ -15,10 +15,10 @@ SCHEDULES = ("constant", "cosine", "step", "exponential")
 class Recipe:
     """How one model is trained; where a tutorial teaches a choice, the field has a flag of the same name.
 
-    Names are Keras' own. ``goal`` is the figure to reach on the test split, in the dataset's metric (accuracy as
-    a fraction); ``tutorial`` is the figure the tutorials give. ``hidden`` are the units of the dense layers
-    between input and output, for the architectures that take them. ``augmentation`` layers run in training only
-    and are no part of the saved model. ``monitor`` is what early stopping and the best weights look at.
+    Names are Keras' own. `goal` is the figure to reach on the test split, in the dataset's metric (accuracy as
+    a fraction); `tutorial` is the figure the tutorials give. `hidden` are the units of the dense layers
+    between input and output, for the architectures that take them. `augmentation` layers run in training only
+    and are no part of the saved model. `monitor` is what early stopping and the best weights look at.
     """
 
     model: str
@@ -63,10 +63,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Application:
-    """A network of ``keras.applications``, made by its function ``builder``; nothing of it is trained here.
+    """A network of `keras.applications`, made by its function `builder`; nothing of it is trained here.
 
-    ``preprocessing`` is what its ``preprocess_input`` does to RGB pixels from 0 to 255: "tf" scales them to
-    [-1, 1], "caffe" turns them to BGR and subtracts the means. ``classes`` 0 leaves out the top: features instead.
+    `preprocessing` is what its `preprocess_input` does to RGB pixels from 0 to 255: "tf" scales them to
+    [-1, 1], "caffe" turns them to BGR and subtracts the means. `classes` 0 leaves out the top: features instead.
     """
 
     model: str

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from data.original import read_record
+from data.trained_model import RECORD
 from runtime.errors import EdgeProofError
 from train.recipes import RECIPES
 
@@ -25,28 +27,27 @@ _HEAD = (
 def markdown(folder: Path) -> str:
     """Return the table in Markdown; what was not measured is a dash.
 
-    Reads ``<model>/training.json`` and, for int8, the ``report.json`` that export has written into ``folder``.
+    Reads `<model>/training.json` and, for int8, the `report.json` that export has written into `folder`.
     """
     int8 = _int8_metrics(folder / "report.json")
-    rows = [_HEAD, tuple("---" for _ in _HEAD)]
+    rows: list[tuple[str, ...]] = [_HEAD, tuple("---" for _ in _HEAD)]
     for name, recipe in RECIPES.items():
-        path = folder / name / "training.json"
-        if not path.is_file():
+        if not (folder / name / RECORD).is_file():
             goal = _figure("accuracy" if "accuracy" in recipe.metrics else "rmse", recipe.goal)
             rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
             continue
-        training = _read(path)
-        kind = training["metric"]["name"]
+        training = read_record(folder / name)
+        kind, value = training.metric_name, training.metric_value
         rows.append(
             (
                 name,
                 recipe.dataset,
-                f"{training['parameters']:,}",
+                f"{training.parameters:,}",
                 recipe.tutorial,
                 _figure(kind, recipe.goal),
-                _figure(kind, training["metric"]["value"]),
+                _figure(kind, value),
                 _figure(kind, int8.get(name)),
-                training["device"],
+                training.device,
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -61,14 +62,14 @@ def _figure(kind: str, value: float | None) -> str:
 def _int8_metrics(report: Path) -> dict[str, float | None]:
     if not report.is_file():
         return {}
-    rows = [row for row in _read(report)["rows"] if row["variant"] == _INT8 and row["status"] == "ok"]
+    rows = [row for row in _rows(report) if row["variant"] == _INT8 and row["status"] == "ok"]
     return {row["model"]: row["metric"] for row in rows if row["metric"] is not None}
 
 
-def _read(path: Path) -> Any:
+def _rows(report: Path) -> list[dict[str, Any]]:
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return list(json.loads(report.read_text())["rows"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise EdgeProofError(
-            f"{path}: cannot be read as JSON ({error}); delete it and make it again"
+            f"{report}: cannot be read as JSON ({error}); delete it and make it again"
         ) from error

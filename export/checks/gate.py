@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from data import Split
+from data.original import Original
 from export.targets import MAX_ACCURACY_DROP, MAX_RMSE_RISE, Target
-from export.trained.original import Original
-from export.trained.samples import Labelled
 from runtime.bundle.manifest import Tolerance
 from runtime.errors import ParityError
 from runtime.measure.metric import metric
@@ -22,7 +22,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 def spread(original: Original) -> float:
     """What a tolerance is a fraction of: 1 for probabilities, the range of the original's outputs for a regressor."""
-    if original.record["task"] == "classification":
+    if original.record.task == "classification":
         return 1.0
     reference = original.reference()
     return max(float(np.ptp(original.golden()[1] if reference is None else reference)), 1e-6)
@@ -33,7 +33,7 @@ def tolerance(original: Original, target: Target) -> Tolerance:
     return Tolerance(target.tolerance.max_abs_error * spread(original), target.tolerance.reason)
 
 
-def verify(run: Run, original: Original, target: Target, labelled: Labelled | None) -> dict[str, Any]:
+def verify(run: Run, original: Original, target: Target, labelled: Split | None) -> dict[str, Any]:
     """Measure one variant on one engine; the result is part of a row of the report.
 
     `run` takes float32 [n, …] and gives float32 [n, k].  The golden samples go through it one by one and as one
@@ -50,7 +50,7 @@ def verify(run: Run, original: Original, target: Target, labelled: Labelled | No
     parity.check(singles, expected, allowed)
     parity.check(run(feed), expected, allowed)
     # What the self-test on a device will compare with: the golden samples, then the probes made of them.
-    probes = probe_inputs(inputs, original.input_record).astype(np.float32)
+    probes = probe_inputs(inputs, original.record.input).astype(np.float32)
     answers = [run(probes[index : index + 1]) for index in range(len(probes))]
     measured: dict[str, Any] = {"golden_outputs": singles, "probe_outputs": np.concatenate(answers)}
     reference = original.reference()
@@ -64,7 +64,7 @@ def verify(run: Run, original: Original, target: Target, labelled: Labelled | No
             for start in range(0, len(labelled.inputs), BATCH)
         ]
     )
-    task = original.record["task"]
+    task = original.record.task
     found = parity.measure(outputs, reference)
     measured |= _agreement(found, original) | {
         "samples": len(outputs),
@@ -80,7 +80,7 @@ def verify(run: Run, original: Original, target: Target, labelled: Labelled | No
 
 
 def _agreement(found: parity.Agreement, original: Original) -> dict[str, Any]:
-    classifier = original.record["task"] == "classification"
+    classifier = original.record.task == "classification"
     return {
         "max_abs_error": found.max_abs_error,
         "mean_abs_error": found.mean_abs_error,
@@ -103,9 +103,9 @@ def _problem(
         return (
             f"agrees with the original on {agreement:.2%}, needed {target.tolerance.min_top1_agreement:.2%}"
         )
-    if original.metric_name == "accuracy" and before - measured["metric"] > MAX_ACCURACY_DROP:
+    if original.record.metric_name == "accuracy" and before - measured["metric"] > MAX_ACCURACY_DROP:
         return f"accuracy {measured['metric']:.2%}, the original has {before:.2%}; allowed drop {MAX_ACCURACY_DROP:.1%}"
-    if original.metric_name == "rmse" and measured["metric"] > before * (1 + MAX_RMSE_RISE):
+    if original.record.metric_name == "rmse" and measured["metric"] > before * (1 + MAX_RMSE_RISE):
         return (
             f"RMSE {measured['metric']:.4g}, the original has {before:.4g}; allowed rise {MAX_RMSE_RISE:.0%}"
         )

@@ -14,7 +14,7 @@ from export.formats.conversion import Conversion, Ranges, chunks
 from export.formats.tf2onnx import from_saved_model
 from export.quantization.saturation import clipped, in_onnx
 from runtime.atomic import write_file
-from runtime.errors import EngineError
+from runtime.errors import ConversionError
 
 IR_VERSION = 8
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -29,7 +29,7 @@ def float32(conversion: Conversion) -> None:
     names = [value.name for value in model.graph.input]
     if names != [conversion.input_name]:
         # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
-        raise EngineError(
+        raise ConversionError(
             f"the ONNX graph has the inputs {', '.join(names)}; expected {conversion.input_name} alone"
         )
     with _scratch() as folder:
@@ -160,7 +160,7 @@ def prove(path: Path, scheme: str) -> None:
     """Prove by the file's own tensors that it is what its name says.
 
     Raises:
-        EngineError: a custom op domain, data outside the file, or tensors of another type than its scheme's.
+        ConversionError: a custom op domain, data outside the file, or tensors of another type than its scheme's.
     """
     import onnx
 
@@ -169,14 +169,14 @@ def prove(path: Path, scheme: str) -> None:
         {f"{node.domain}:{node.op_type}" for node in model.graph.node if node.domain not in _DOMAINS}
     )
     if foreign:
-        raise EngineError(
+        raise ConversionError(
             f"{path.name} needs the custom op {', '.join(foreign)}, which a device's engine does not have"
         )
     types: dict[str, str] = {
         tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in model.graph.initializer
     }
     if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer):
-        raise EngineError(f"{path.name} keeps weights outside the file; a bundle takes whole files only")
+        raise ConversionError(f"{path.name} keeps weights outside the file; a bundle takes whole files only")
     made_by = {name: node for node in model.graph.node for name in node.output}
 
     def kind(name: str) -> str:
@@ -200,7 +200,7 @@ def prove(path: Path, scheme: str) -> None:
     activations, weights = accepted[scheme]
     for op, activation, weight in weighted:
         if activation not in activations or weight not in weights:
-            raise EngineError(
+            raise ConversionError(
                 f"{path.name} is not {scheme}: its {op} has activations {activation}, weights {weight}"
             )
 

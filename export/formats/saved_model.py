@@ -13,14 +13,14 @@ import numpy as np
 from export.formats.conversion import Conversion
 from export.formats.older_keras import readable
 from export.quantization.equalize import equalized
-from runtime.errors import BundleError
+from runtime.errors import ModelError
 
 
 def load_keras(path: Path) -> Any:
     """The trained model in a `.keras` or `.h5` file; code inside it (Lambda layers) is refused.
 
     Raises:
-        BundleError: the file cannot be read as a Keras model.
+        ModelError: the file cannot be read as a Keras model.
     """
     import keras
 
@@ -28,7 +28,7 @@ def load_keras(path: Path) -> Any:
         with readable(path) as file:
             return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
-        raise BundleError(
+        raise ModelError(
             f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:300]}; "
             "save it again with model.save('model.keras'), without Lambda layers"
         ) from error

@@ -13,7 +13,7 @@ from export.formats.conversion import Conversion, Ranges, chunks
 from export.quantization.saturation import clipped, in_tflite
 from export.quantization.select_branches import selected
 from runtime.atomic import write_file
-from runtime.errors import EngineError
+from runtime.errors import ConversionError
 
 # Ops that carry weights: what comes before the first of them is preprocessing and stays in float (see `prefix`).
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL")
@@ -32,7 +32,7 @@ def float32(conversion: Conversion) -> None:
         missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
         if not missing:
             raise
-        raise EngineError(
+        raise ConversionError(
             f"TFLite has no op for {', '.join(missing)}, and an engine on a device has no Flex ops; build the model "
             "from other layers"
         ) from error
@@ -248,7 +248,7 @@ def prove(path: Path, scheme: str) -> None:
     """Prove by the file's own tensors that it is what its name says.
 
     Raises:
-        EngineError: it holds a Flex or custom op, or tensors of another type than its scheme's.
+        ConversionError: it holds a Flex or custom op, or tensors of another type than its scheme's.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -257,7 +257,7 @@ def prove(path: Path, scheme: str) -> None:
     halves = 0
     for name, inputs, outputs in operators(path):
         if name.startswith("CUSTOM:"):
-            raise EngineError(
+            raise ConversionError(
                 f"{path.name} needs the custom op {name.removeprefix('CUSTOM:')}, which a device's engine does not "
                 "have; build the model from builtin ops"
             )
@@ -273,8 +273,8 @@ def prove(path: Path, scheme: str) -> None:
     }
     for name, source, weights, result in weighted:
         if not accepts[scheme](source, weights, result):
-            raise EngineError(
+            raise ConversionError(
                 f"{path.name} is not {scheme}: its {name} has input {source}, weights {weights}, output {result}"
             )
     if scheme == "dynamic" and not any(weights == "INT8" for _, _, weights, _ in weighted):
-        raise EngineError(f"{path.name} is not dynamic: none of its weights is INT8")
+        raise ConversionError(f"{path.name} is not dynamic: none of its weights is INT8")

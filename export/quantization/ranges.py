@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from data.original import Original
+from data.trained_model import GOLDEN, MODEL
 from export.formats import onnx, tflite
 from export.formats.conversion import Ranges
-from export.trained import samples as labelled
-from export.trained.original import Original
+from export.trained.samples import load_calibration
 from runtime.atomic import write_file
-from runtime.errors import BundleError, DataError
+from runtime.errors import DataError, ModelError
 
 FILE = "calibration.json"
 # Rows of a table are cheap and their columns have long tails: 256 rows left errors of 1.9 where 8,192 left 0.7.
@@ -33,8 +34,8 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
         DataError: they have to be measured and the dataset is not there.
     """
     recorded = read(original.folder).get(format_)
-    wanted = SAMPLES[original.input["kind"]]
-    made_from = {name: original.record["sha256"][name] for name in ("model.keras", "golden.npz")}
+    wanted = SAMPLES[original.record.input.kind]
+    made_from = {name: original.record.sha256[name] for name in (MODEL, GOLDEN)}
     if (
         recorded
         and (recorded["sha256"], recorded.get("samples")) == (made_from, wanted)
@@ -42,7 +43,7 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
     ):
         return dict(recorded)
     try:
-        samples = labelled.calibration(original, data_dir)
+        samples = load_calibration(original, data_dir)
     except DataError as error:
         why = "those recorded are of another graph or other samples" if recorded else "none were recorded"
         raise DataError(f"activation ranges: {why}, and they cannot be measured: {error}") from error
@@ -68,7 +69,7 @@ def read(folder: Path) -> dict[str, Any]:
     """What calibration.json holds, by format; empty where there is none.
 
     Raises:
-        BundleError: the file is damaged.
+        ModelError: the file is damaged.
     """
     path = folder / FILE
     if not path.exists():
@@ -79,7 +80,7 @@ def read(folder: Path) -> dict[str, Any]:
             as_ranges(entry)
         return dict(entries)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(
+        raise ModelError(
             f"{path} is damaged ({error}); delete it and export with the dataset at hand"
         ) from error
 

@@ -7,16 +7,17 @@ import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from data.original import Original
+from data.trained_model import RECORD
 from export import report
 from export.quantization import ranges
 from export.report import Row
 from export.targets import Target
-from export.trained.original import RECORD, Original
 from runtime.bundle import manifest_json
 from runtime.bundle.manifest import MANIFEST_NAME
 from runtime.errors import BundleError
 
-FILES = (RECORD, ranges.FILE, "samples.npz")
+FILES = (RECORD, ranges.FILE)  # the record names the hashes of the others
 PACKAGES = (
     "ai-edge-litert", "keras", "litert-quantizer", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx",
     "tflite-runtime",

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from data.original import Original, read_original
 from export.checks.gate import Run, verify
 from export.formats.conversion import Conversion
 from export.quantization import ranges
 from export.targets import Target
-from export.trained import samples
-from export.trained.original import Original, read
+from export.trained.samples import load_test_data
 from runtime.backends import open_backend
 from runtime.measure import timing
 
@@ -52,7 +52,7 @@ def check(
     engine: str, path: Path, original: Original, target: Target, data: tuple[str | None] | None
 ) -> dict[str, Any]:
     """Verify one file on one engine; `data` is (data folder,), or None where there are no labelled samples."""
-    labelled = None if data is None else samples.load(original, data[0])
+    labelled = None if data is None else load_test_data(original, data[0])
     return verify(_runner(engine, path, original), original, target, labelled)
 
 
@@ -60,7 +60,7 @@ def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
     """Single-call latencies in nanoseconds, int64 [calls], of one file on one engine, warm-up excluded."""
     kept = _open_calls(folder)
     if (engine, path) not in kept:
-        kept[engine, path] = _open_call(engine, path, read(folder))
+        kept[engine, path] = _open_call(engine, path, read_original(folder))
     found: np.ndarray = timing.times({"it": kept[engine, path]}, rounds=1, calls=calls)["it"][0]
     return found
 
@@ -79,7 +79,7 @@ def _open_call(engine: str, path: Path, original: Original) -> Callable[[], obje
 
 
 def _runner(engine: str, path: Path, original: Original) -> Run:
-    name_in, name_out = original.input["name"], original.output["name"]
+    name_in, name_out = original.record.input.name, original.record.output.name
     if engine == "tensorflow":
         from export.formats.saved_model import SavedModelBackend
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from data.original import Original
 from export.report import Row
 from export.run import jobs
 from export.run.plan import pool_of
 from export.run.workers import PoolName, Workers
-from export.trained.original import Original
 from runtime.measure import timing
 
 ROUNDS = 10

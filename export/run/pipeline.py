@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.original import Original
 from export.pack import pack
 from export.report import Row
 from export.run import fingerprint, latency
 from export.run.plan import Plan
 from export.run.workers import Outcome, Step, Workers
 from export.targets import Target
-from export.trained.original import Original
 from runtime.atomic import alone_in
 
 _STAGING = ".bundle-"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from data.original import Original
 from export.formats.conversion import Conversion
 from export.pack import size_bytes
 from export.quantization import ranges
@@ -17,7 +18,6 @@ from export.report import Row
 from export.run import jobs
 from export.run.workers import Key, PoolName, Results, Step
 from export.targets import TARGETS, Target
-from export.trained.original import Original
 from runtime.backends import engine_version, no_wheel
 from runtime.bundle.golden import PROBED, RECORDED
 
@@ -85,9 +85,9 @@ class Plan:
             conversion = Conversion(
                 source=self.file(TARGETS[target.source]) if target.source else self.original.model,
                 destination=self.file(target),
-                input_name=self.original.input["name"],
-                input_shape=tuple(self.original.input["shape"]),
-                output_name=self.original.output["name"],
+                input_name=self.original.record.input.name,
+                input_shape=self.original.record.input.shape,
+                output_name=self.original.record.output.name,
                 ranges=activations,
             )
             return target, conversion
@@ -118,8 +118,8 @@ class Plan:
             engine=engine,
             engine_version=_version(engine),
             size_bytes=size_bytes(self.file(target)) if built.ok else None,
-            metric_name=self.original.metric_name,
-            metric_original=self.original.metric,
+            metric_name=self.original.record.metric_name,
+            metric_original=self.original.record.metric_value,
         )
         verified = results.get(self.key("verify", target.name, engine))
         if not built.ok:
@@ -131,7 +131,7 @@ class Plan:
             if not verified.ok:
                 row.fail(str(verified.reason))
             elif self.missing:
-                row.reason = f"{self.original.metric_name} not measured: {self.missing}"
+                row.reason = f"{self.original.record.metric_name} not measured: {self.missing}"
         return row
 
     def golden(self, results: Results) -> dict[str, np.ndarray]:

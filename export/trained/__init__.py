@@ -1,1 +1,1 @@
-"""A trained model's folder: reading it, registering a user's model in it, its calibration and test data."""
+"""Trained models: finding one by name, registering a user's own, calibration and test data for one."""

@@ -1,10 +1,8 @@
-"""A user's own model: load it once, find out what it takes and gives, and record it as train records its models."""
+"""Registers a user's own model: finds out what it takes and gives, and writes the folder that training writes too."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
+import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from data import golden
+from data import Split, golden
+from data.arrays import read_npz
+from data.dataset import image_input, table_input
+from data.original import Original, keras_bytes, write_original
+from data.trained_model import MetricRecord, TrainedModel
 from export.formats.conversion import chunks
 from export.formats.saved_model import load_keras
-from export.trained.original import RECORD, load_arrays
-from runtime.atomic import write_file
-from runtime.errors import InputError, UsageError
+from runtime.bundle.manifest import InputRecord, OutputRecord
+from runtime.errors import DataError, InputError, UsageError
 from runtime.measure.machine import cpu_name
-from runtime.measure.metric import metric
+from runtime.measure.metric import metric, metric_name
 
 SUFFIXES = (".keras", ".h5")
 SEED = 7
@@ -27,11 +28,16 @@ POOL, POOL_ELEMENTS = 512, 1 << 23  # golden inputs are chosen among so many, fe
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the user said of a model: its file, samples, labels, unit, and what its pixels are.
+class UserModel:
+    """A model of the user's own: its file, and what the user said of it.
 
-    `pixels` is "0-255" or "0-1": what the model takes.  For 0-1 edgeproof puts the scaling into the exported model,
-    so that it cannot be forgotten on the device.  None for a table.
+    Attributes:
+        path: the `.keras` or `.h5` file.
+        samples: an `.npz` file with the raw arrays calibration, inputs and targets.
+        labels: the classes of a classifier, in the order of its outputs.
+        unit: the unit of a regressor's value.
+        pixels: what the model takes, "0-255" or "0-1"; None for a table. For 0-1 the scaling becomes part of the
+            exported model, so that it cannot be forgotten on the device.
     """
 
     path: Path
@@ -41,160 +47,143 @@ class Request:
     pixels: str | None = None
 
 
-def adopt(request: Request, folder: Path) -> None:
-    """Record a user's model in `folder`, in the files that train writes; runs in a worker with TensorFlow.
+@dataclass(frozen=True)
+class Samples:
+    """The user's samples, raw: calibration inputs [n, …] and labelled test data, and the file they come from."""
+
+    path: Path
+    calibration: np.ndarray
+    test_data: Split
+
+
+def register(user: UserModel, folder: Path) -> Original:
+    """Write a user's model to `folder`, in the files that training writes; runs in a worker with TensorFlow.
 
     Raises:
-        BundleError: the file is no Keras model, or the samples cannot be read.
-        UsageError, InputError: the model, the options or the samples do not fit together.
+        ModelError: the file is no Keras model.
+        UsageError: the model, the options and the labels do not fit together, or edgeproof cannot export it.
+        DataError: the samples cannot be read, or do not fit the model.
+        EdgeProofError: the folder cannot be written.
     """
-    model, wanted = _with_raw_input(load_keras(request.path), request)
-    given, task = _output(model, request)
-    samples = _samples(request, wanted)
-    inputs = golden.synthesise(wanted, SEED, _pool(wanted)) if samples is None else samples["inputs"]
+    model, takes = _with_raw_input(load_keras(user.path), user)
+    gives, task = _output(model, user)
+    samples = None if user.samples is None else read_samples(user.samples, takes)
+    inputs = golden.synthesise(takes, SEED, _pool(takes)) if samples is None else samples.test_data.inputs
     outputs = _predict(model, inputs)
     chosen = golden.choose(inputs, outputs)
-    files = {
-        "model.keras": _saved(model, folder),
-        "golden.npz": _arrays(inputs=chosen, outputs=_predict(model, chosen)),
-    }
-    value = None
-    if samples is not None:
-        files |= {"samples.npz": _arrays(**samples), "reference.npz": _arrays(outputs=outputs)}
-        value = metric(task, outputs, samples["targets"])
-    record = {
-        "model": folder.name,
-        "task": task,
-        "labels": list(request.labels or map(str, range(given["shape"][0])))
-        if task == "classification"
-        else None,
-        "unit": request.unit,
-        "input": wanted,
-        "output": given,
-        "dataset": None,
-        "recipe": None,
-        "versions": {name: version(name) for name in ("keras", "tensorflow", "numpy")},
-        "device": cpu_name(),
-        "parameters": model.count_params(),
-        "metric": None
-        if value is None
-        else {"name": "accuracy" if task == "classification" else "rmse", "value": value, "split": "samples"},
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-    }
-    # The record last: without it the folder holds no model.
-    for name, content in files.items():
-        write_file(folder / name, content)
-    write_file(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    labels = user.labels or tuple(map(str, range(gives.shape[0])))
+    record = TrainedModel(
+        model=folder.name,
+        task=task,
+        labels=labels if task == "classification" else None,
+        unit=user.unit,
+        inputs=(takes,),
+        outputs=(gives,),
+        versions={name: version(name) for name in ("keras", "tensorflow", "numpy")},
+        device=cpu_name(),
+        parameters=model.count_params(),
+        metric=None if samples is None else _metric(task, outputs, samples),
+    )
+    content = keras_bytes(model), (chosen, _predict(model, chosen))
+    if samples is None:
+        return write_original(folder, record, *content)
+    return write_original(folder, record, *content, outputs, samples.calibration, samples.test_data)
 
 
-def _with_raw_input(model: Any, request: Request) -> tuple[Any, dict[str, Any]]:
-    """The model as it takes raw values, and the record of its input."""
+def _with_raw_input(model: Any, user: UserModel) -> tuple[Any, InputRecord]:
+    """The model as it takes raw values, and what these are."""
     import keras
 
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
-            f"{request.path.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; edgeproof exports "
+            f"{user.path.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; edgeproof exports "
             "models with one of each"
         )
     shape = tuple(model.inputs[0].shape[1:])
     if any(size is None for size in shape):
-        raise UsageError(
-            f"{request.path.name} takes inputs of the shape {shape}; only the batch may be unknown"
-        )
+        raise UsageError(f"{user.path.name} takes inputs of the shape {shape}; only the batch may be unknown")
     if len(shape) == 1:
-        columns = [f"column {index}" for index in range(shape[0])]
-        return model, {
-            "kind": "table",
-            "name": "rows",
-            "shape": list(shape),
-            "dtype": "float",
-            "columns": columns,
-        }
+        return model, table_input([f"column {index}" for index in range(shape[0])])
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
         raise UsageError(
-            f"{request.path.name} takes inputs of the shape {list(shape)}; edgeproof exports models of tables "
+            f"{user.path.name} takes inputs of the shape {list(shape)}; edgeproof exports models of tables "
             "[columns] and of images [height, width] or [height, width, 1 or 3]"
         )
-    if request.pixels is None:
+    if user.pixels is None:
         raise UsageError(
-            f"{request.path.name} takes images, but not even the file says which: add --pixels 0-255 if it was "
+            f"{user.path.name} takes images, and the file does not say of which pixels: add --pixels 0-255 if it was "
             "trained on raw pixels, --pixels 0-1 if they were divided by 255"
         )
-    image = (*shape, 1)[:3]
+    image = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
     first = values = keras.Input(image, name="image")
-    if request.pixels == "0-1":
+    if user.pixels == "0-1":
         values = keras.layers.Rescaling(1 / 255)(values)
     if len(shape) == 2:
         values = keras.layers.Reshape(shape)(values)
-    record = {"kind": "image", "name": "image", "shape": list(image), "dtype": "uint8", "low": 0, "high": 255}
-    return keras.Model(first, model(values), name=request.path.stem.replace("-", "_")), record
+    whole = keras.Model(first, model(values), name=user.path.stem.replace("-", "_"))
+    return whole, image_input(image, high=255)
 
 
-def _output(model: Any, request: Request) -> tuple[dict[str, Any], str]:
-    """The record of the output, and the task: several outputs are classes, a single one is a value."""
+def _output(model: Any, user: UserModel) -> tuple[OutputRecord, str]:
+    """What the model gives, and its task: several outputs are classes, a single one is a value."""
     shape = tuple(model.outputs[0].shape[1:])
     if len(shape) != 1:
         raise UsageError(
-            f"{request.path.name} gives outputs of the shape {list(shape)}; expected [classes] or [1]"
+            f"{user.path.name} gives outputs of the shape {list(shape)}; expected [classes] or [1]"
         )
     if shape[0] == 1:
-        if request.labels:
+        if user.labels:
             raise UsageError(
-                f"--labels names {len(request.labels)} classes, but {request.path.name} gives one value"
+                f"--labels names {len(user.labels)} classes, but {user.path.name} gives one value"
             )
-        return {"name": "value", "shape": [1]}, "regression"
-    if request.labels and len(request.labels) != shape[0]:
-        raise UsageError(f"--labels names {len(request.labels)} classes, {request.path.name} has {shape[0]}")
-    return {"name": "probabilities", "shape": list(shape)}, "classification"
+        return OutputRecord("value", (1,)), "regression"
+    if user.labels and len(user.labels) != shape[0]:
+        raise UsageError(f"--labels names {len(user.labels)} classes, {user.path.name} has {shape[0]}")
+    return OutputRecord("probabilities", shape), "classification"
 
 
-def _samples(request: Request, wanted: dict[str, Any]) -> dict[str, np.ndarray] | None:
-    """The user's samples: raw calibration inputs, raw test inputs and their targets; None if none were given."""
-    if request.samples is None:
-        return None
-    arrays = load_arrays(request.samples, "calibration", "inputs", "targets")
-    dtype = np.dtype(np.uint8 if wanted["kind"] == "image" else np.float32)
-    for name in ("calibration", "inputs"):
-        values = arrays[name]
-        if wanted["kind"] == "image" and values.dtype != np.uint8:
-            raise InputError(
-                f"{request.samples}: {name} is {values.dtype}; give raw uint8 pixels from 0 to 255"
-            )
-        if values.size == 0 or values[0].size != np.prod(wanted["shape"]):
-            raise InputError(
-                f"{request.samples}: {name} has the shape {list(values.shape)}; expected [n, "
-                f"{', '.join(map(str, wanted['shape']))}]"
-            )
-        arrays[name] = values.reshape(-1, *wanted["shape"]).astype(dtype)
-    if arrays["targets"].shape[:1] != arrays["inputs"].shape[:1]:
-        raise InputError(
-            f"{request.samples}: {len(arrays['inputs'])} inputs, but targets of the shape "
-            f"{list(arrays['targets'].shape)}; give one target for each input"
+def read_samples(path: Path, takes: InputRecord) -> Samples:
+    """The samples in the user's `.npz` file: images uint8 [n, height, width, channels], rows float32 [n, columns].
+
+    Raises:
+        DataError: the file cannot be read, lacks an array, or does not fit what the model takes.
+    """
+    remedy = "write it with numpy.savez(FILE, calibration=…, inputs=…, targets=…)"
+    arrays = read_npz(path, ("calibration", "inputs", "targets"), DataError, remedy)
+    calibration, inputs = (_raw(arrays[name], name, path, takes) for name in ("calibration", "inputs"))
+    targets = arrays["targets"]
+    if targets.size != len(inputs) or targets.shape[:1] != (len(inputs),):
+        raise DataError(
+            f"{path}: {len(inputs)} inputs, but targets of the shape {list(targets.shape)}; give one target for each "
+            "input"
         )
-    arrays["targets"] = arrays["targets"].reshape(len(arrays["inputs"]))
-    return arrays
+    return Samples(path, calibration, Split(inputs, targets.reshape(len(inputs))))
+
+
+def _raw(values: np.ndarray, name: str, path: Path, takes: InputRecord) -> np.ndarray:
+    """One array of the samples, [n, *shape]; `name` is for the error."""
+    if takes.kind == "image" and values.dtype != np.uint8:
+        raise DataError(f"{path}: {name} is {values.dtype}; give raw uint8 pixels from 0 to 255")
+    if values.dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name} is {values.dtype}; give numbers")
+    rows = len(values) if values.ndim else 0
+    if not rows or values.size != rows * math.prod(takes.shape):
+        raise DataError(
+            f"{path}: {name} has the shape {list(values.shape)}; expected [n, {', '.join(map(str, takes.shape))}]"
+        )
+    return values.reshape(rows, *takes.shape).astype(np.uint8 if takes.kind == "image" else np.float32)
+
+
+def _metric(task: str, outputs: np.ndarray, samples: Samples) -> MetricRecord:
+    try:
+        return MetricRecord(metric_name(task), metric(task, outputs, samples.test_data.targets), "samples")
+    except InputError as error:
+        raise DataError(f"{samples.path}: {error}") from error
 
 
 def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate([model.predict_on_batch(chunk.astype(np.float32)) for chunk in chunks(inputs)])
 
 
-def _pool(wanted: dict[str, Any]) -> int:
-    return min(POOL, max(golden.COUNT, POOL_ELEMENTS // int(np.prod(wanted["shape"]))))
-
-
-def _saved(model: Any, folder: Path) -> bytes:
-    """The bytes of the model's `.keras` file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".model.keras"  # Keras insists on the suffix
-    try:
-        model.save(path)
-        return path.read_bytes()
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _arrays(**arrays: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    return content.getvalue()
+def _pool(takes: InputRecord) -> int:
+    return min(POOL, max(golden.COUNT, POOL_ELEMENTS // math.prod(takes.shape)))

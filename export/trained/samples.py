@@ -1,64 +1,58 @@
-"""Labelled samples for an original: its dataset, or the samples a user gave with a model of their own."""
+"""Calibration and test data for a trained model: from its dataset, or what the user gave with a model of their own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 import data
-from export.trained.original import Original, load_arrays
+from data.original import Original
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Raw calibration inputs (of the training split) and the test split with its targets."""
-
-    calibration: np.ndarray
-    inputs: np.ndarray
-    targets: np.ndarray
-
-
-def load(original: Original, data_dir: str | None) -> Labelled:
-    """The samples for one original.
+def load_test_data(original: Original, data_dir: str | None) -> data.Split:
+    """The labelled samples that variants are compared with the original on: raw inputs [n, …] and targets [n].
 
     Raises:
         DatasetNotFound: there are none; the message says what was tried.
         DataError: a file of the dataset is damaged.
     """
-    if original.samples is not None:
-        if original.reference() is None:
-            raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
-        return Labelled(**load_arrays(original.samples, "calibration", "inputs", "targets"))
-    if original.dataset is None:
-        raise data.DatasetNotFound(
-            f"no labelled samples were given with {original.name} (--samples FILE.npz)"
-        )
-    return _dataset(original.dataset, data_dir)
+    kept = original.test_data()
+    return _dataset(original, data_dir).test if kept is None else kept
 
 
-def calibration(original: Original, data_dir: str | None) -> np.ndarray:
-    """Raw inputs to find activation ranges with; raises as `load` does."""
-    if original.samples is not None:
-        return load_arrays(original.samples, "calibration")["calibration"]
-    return load(original, data_dir).calibration
+def load_calibration(original: Original, data_dir: str | None) -> NDArray[Any]:
+    """The raw inputs [n, …] to find activation ranges with: all of the training split, or of what the user gave.
+
+    Raises:
+        DatasetNotFound: there are none; the message says what was tried.
+        DataError: a file of the dataset is damaged.
+    """
+    kept = original.calibration()
+    return _dataset(original, data_dir).train.inputs if kept is None else kept
 
 
-def missing(original: Original, data_dir: str | None) -> str | None:
-    """Why an original's labelled samples are not there; None when they are.
+def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
+    """Why a model's labelled samples are not there; None when they are.
 
     Raises:
         DataError: they are there, but damaged.
     """
     try:
-        load(original, data_dir)
+        load_test_data(original, data_dir)
     except data.DatasetNotFound as error:
         return str(error)
     return None
 
 
-@lru_cache(maxsize=2)
-def _dataset(name: str, data_dir: str | None) -> Labelled:
-    found = data.load(name, data_dir)
-    return Labelled(found.train.inputs, found.test.inputs, found.test.targets)
+def _dataset(original: Original, data_dir: str | None) -> data.Dataset:
+    if original.record.dataset is not None:
+        return _loaded(original.record.dataset.name, data_dir)
+    if original.calibration() is not None:
+        raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
+    raise data.DatasetNotFound(f"no labelled samples were given with {original.name} (--samples FILE.npz)")
+
+
+# Kept for the next step of the same model; two, since the steps of two models may alternate.
+_loaded = lru_cache(maxsize=2)(data.load)

@@ -73,18 +73,11 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         )
     _check_undamaged(top, text, where)
     producer = top.fields("producer")
-    task = _one_of(top, "task", TASKS)
-    wanted = _input(top.fields("input"))
-    output = _output(top.fields("output"))
+    task, labels, unit, wanted, output = read_signature(top)
     files = _files(top.fields("files", 10_000))
     golden = _path(top, "golden")
     if golden not in files:
         top.refuse("golden", f"names {golden!r}, which is not among the files")
-    labels = None if top.value("labels") is None else top.texts("labels", 100_000)
-    if (labels is None) != (task == "regression"):
-        top.refuse("labels", f"do not fit the task {task}: a classifier has labels, a regressor has none")
-    if labels is not None and output.shape != (len(labels),):
-        top.refuse("labels", f"are {len(labels)}, but the output has the shape {list(output.shape)}")
     variants = {}
     records = top.fields("variants")
     for name in records:
@@ -95,7 +88,7 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         model=top.text("model", 100),
         task=task,
         labels=labels,
-        unit=top.optional_text("unit"),
+        unit=unit,
         parameters=top.integer("parameters", 0, 1 << 50),
         input=wanted,
         output=output,
@@ -105,6 +98,25 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         variants=variants,
         bundle_version=top.integer("bundle_version", 0, 1 << 53) if "bundle_version" in top else 0,
     )
+
+
+def read_signature(
+    top: Fields,
+) -> tuple[str, tuple[str, ...] | None, str | None, InputRecord, OutputRecord]:
+    """What goes in and what comes out, which a manifest and a training record say alike.
+
+    Returns:
+        The task, the labels of a classifier, the unit of a regressor, the input and the output.
+    """
+    task = _one_of(top, "task", TASKS)
+    wanted = _input(top.fields("input"))
+    output = _output(top.fields("output"))
+    labels = None if top.value("labels") is None else top.texts("labels", 100_000)
+    if (labels is None) != (task == "regression"):
+        top.refuse("labels", f"do not fit the task {task}: a classifier has labels, a regressor has none")
+    if labels is not None and output.shape != (len(labels),):
+        top.refuse("labels", f"are {len(labels)}, but the output has the shape {list(output.shape)}")
+    return task, labels, top.optional_text("unit"), wanted, output
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
@@ -141,7 +153,7 @@ def _output(fields: Fields) -> OutputRecord:
 
 def _original(fields: Fields) -> Original:
     return Original(
-        _sha256(fields),
+        read_sha256(fields),
         fields.text("device"),
         fields.text("metric_name", 100),
         fields.optional_number("metric"),
@@ -154,7 +166,7 @@ def _files(fields: Fields) -> dict[str, FileRecord]:
         if not is_safe_path(path) or path in (MANIFEST_NAME, SIGNATURE_NAME):
             fields.refuse(path[:80], "is not a file name that a bundle may hold")
         record = fields.fields(path)
-        found[path] = FileRecord(_sha256(record), record.integer("size_bytes", 0, MAX_FILE_BYTES))
+        found[path] = FileRecord(read_sha256(record), record.integer("size_bytes", 0, MAX_FILE_BYTES))
     return found
 
 
@@ -248,8 +260,9 @@ def is_safe_path(path: str) -> bool:
     )
 
 
-def _sha256(fields: Fields) -> str:
-    digest = fields.text("sha256", 64)
+def read_sha256(fields: Fields, key: str = "sha256") -> str:
+    """A SHA-256: 64 lower-case hex digits."""
+    digest = fields.text(key, 64)
     if len(digest) != 64 or digest.strip("0123456789abcdef"):
-        fields.refuse("sha256", "must be 64 lower-case hex digits")
+        fields.refuse(key, "must be 64 lower-case hex digits")
     return digest

@@ -5,20 +5,25 @@ import math
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from runtime.errors import BundleError
+from runtime.errors import BundleError, EdgeProofError
 
 
-def parse_object(text: str | bytes, where: str) -> "Fields":
-    """The JSON object in `text`, named `where` in errors; BundleError for anything but one sound object."""
+def parse_object(text: str | bytes, where: str, kind: type["Fields"] | None = None) -> "Fields":
+    """The JSON object in `text`, named `where` in errors; `kind` says what file it is (default: one of a bundle).
+
+    Raises:
+        BundleError: `text` is anything but one sound object; for another kind of file, the error of that kind.
+    """
+    kind = kind or Fields
     try:
         # json.loads alone would take UTF-16 and UTF-32 bytes too.
         text = text.decode() if isinstance(text, bytes) else text
         value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
     except RecursionError:
-        raise BundleError(f"{where}: nested too deeply to be read") from None
+        raise kind.error(f"{where}: nested too deeply to be read") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise BundleError(f"{where}: not valid JSON ({error}); export the bundle again") from None
-    return Fields(value, where)
+        raise kind.error(f"{where}: not valid JSON ({error}); {kind.remedy}") from None
+    return kind(value, where)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,17 +44,23 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 class Fields:
-    """One JSON object and its place; a method takes a required key of one type, unknown keys are let be."""
+    """One JSON object and its place. Each method reads a required key of one type; unknown keys are ignored.
+
+    A subclass is for the files of another kind: `error` is what is raised, `remedy` how the user mends such a file.
+    """
+
+    error: type[EdgeProofError] = BundleError
+    remedy = "export the bundle again"
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise BundleError(f"{where}: must be an object, not {_kind(value)}")
+            raise self.error(f"{where}: must be an object, not {_kind(value)}")
         self._values: dict[str, Any] = value
         self._where = where
 
     def refuse(self, key: str, problem: str) -> NoReturn:
-        """Raises the BundleError for one key."""
-        raise BundleError(f"{self._where}: {key!r} {problem}")
+        """Raise the error for one key."""
+        raise self.error(f"{self._where}: {key!r} {problem}")
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -61,9 +72,9 @@ class Fields:
         return iter(self._values)
 
     def value(self, key: str) -> Any:
-        """The value as it stands; BundleError where the key is missing."""
+        """The value as it stands; an error where the key is missing."""
         if key not in self._values:
-            raise BundleError(f"{self._where}: the key {key!r} is missing; export the bundle again")
+            raise self.error(f"{self._where}: the key {key!r} is missing; {self.remedy}")
         return self._values[key]
 
     def text(self, key: str, longest: int = 1000) -> str:
@@ -125,7 +136,7 @@ class Fields:
 
     def fields(self, key: str, most: int = 100) -> "Fields":
         """A nested object of at most `most` keys."""
-        inner = Fields(self.value(key), f"{self._where}: {key}")
+        inner = type(self)(self.value(key), f"{self._where}: {key}")
         if len(inner) > most:
             self.refuse(key, f"has {len(inner)} keys; at most {most} are allowed")
         return inner

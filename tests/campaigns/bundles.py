@@ -58,16 +58,15 @@ def changed(bundle: Bundle, contents: Mapping[str, bytes], **manifest: object) -
 
 def judging_rows(bundle: Bundle) -> np.ndarray | None:
     """Rows of the model's own test split, which the golden inputs hold none of; None where it is not here."""
-    import json
-
     import data
+    from data.original import read_record
 
-    record = bundle.path.parent / "training.json"
-    if not record.exists():  # exported to another folder
-        record = Path("artifacts") / bundle.manifest.model / "training.json"
-    training = json.loads(record.read_bytes())
+    folder = bundle.path.parent
+    if not (folder / "training.json").exists():  # exported to another folder
+        folder = Path("artifacts") / bundle.manifest.model
+    dataset = read_record(folder).dataset
     try:
-        rows = data.load(training["dataset"]["name"]).test.inputs
+        rows = data.load(dataset.name).test.inputs
     except DataError:
         return None
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), JUDGING_ROWS)).astype(int)]

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import runtime
+from data.original import Original
 from export import report
 from export.pack import pack
 from export.run.pipeline import staging
 from export.sign import keygen, sign
-from export.trained import original
+from export.trained.search import find_original
 from runtime.bundle.golden import PROBED, RECORDED, parse_arrays
 from runtime.bundle.install import contents, install
 from runtime.bundle.reader import open_bundle
@@ -90,7 +91,7 @@ def steps(sources: list[Path], folder: Path) -> Iterator[tuple[str, Write, Path]
     place = folder / "packed" / model.name / "bundle"
     yield (
         "pack after an export",
-        partial(_pack, original.find(model.name, [model.parent]), sources[0], place),
+        partial(_pack, find_original(model.name, [model.parent]), sources[0], place),
         place,
     )
 
@@ -104,7 +105,7 @@ def _sign(place: Path, key: Path, turn: int) -> None:
     sign(before, key, before.manifest.bundle_version + 1)
 
 
-def _pack(found: original.Original, built: Path, place: Path, turn: int) -> None:
+def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
     """The end of an export: staged files become a bundle. The new one lacks a variant, and another report."""
     rows = [row for row in report.from_json(built / "report.json") if turn or row.variant != "onnx-int8"]
     names = dict.fromkeys(row.variant for row in rows if row.engine != "tensorflow")

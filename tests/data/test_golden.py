@@ -27,7 +27,9 @@ def test_images_keep_to_the_range_and_shape_of_the_input():
 
 def test_rows_follow_the_statistics_and_are_no_row_of_the_dataset():
     rows = data.load("diabetes").train.inputs
-    drawn = golden.synthesise({"kind": "table", "shape": [10]}, 0, 2000, None, golden.table_statistics(rows))
+    drawn = golden.synthesise(
+        data.dataset.table_input([*"abcdefghij"]), 0, 2000, None, golden.table_statistics(rows)
+    )
     assert drawn.dtype == np.float32
     assert (drawn.min(axis=0) >= rows.min(axis=0)).all()
     assert (drawn.max(axis=0) <= rows.max(axis=0)).all()
@@ -38,7 +40,7 @@ def test_rows_follow_the_statistics_and_are_no_row_of_the_dataset():
 
 
 def test_rows_without_statistics_are_standard_normal():
-    drawn = golden.synthesise({"kind": "table", "shape": [4]}, 0, 4000)
+    drawn = golden.synthesise(data.dataset.table_input([*"abcd"]), 0, 4000)
     np.testing.assert_allclose(drawn.std(axis=0), 1, atol=0.05)
 
 

@@ -18,14 +18,14 @@ def test_digits():
     dataset = data.load("digits")
     assert dataset.test.inputs.dtype == np.uint8
     assert dataset.test.inputs.shape == (360, 8, 8, 1)
-    assert dataset.train.inputs.max() == dataset.input["high"] == 16
+    assert dataset.train.inputs.max() == dataset.input.high == 16
     assert set(dataset.test.targets) == set(range(10))
 
 
 def test_diabetes_has_raw_columns():
     dataset = data.load("diabetes")
     assert dataset.test.inputs.dtype == dataset.test.targets.dtype == np.float32
-    assert dataset.input["columns"] == ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
+    assert dataset.input.columns == ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
     assert 19 <= dataset.train.inputs[:, 0].min() < dataset.train.inputs[:, 0].max() <= 79  # age in years
 
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from data.original import read_original
+from runtime.bundle.manifest import OutputRecord
 from train import applications
 from train.recipe import Application
 from train.recipes import APPLICATIONS
@@ -42,10 +44,11 @@ def test_pixels_are_preprocessed_as_keras_does(row):
 
 
 def test_without_a_download_the_weights_are_random_and_the_record_says_so(tmp_path):
-    document = applications.save(APPLICATIONS["mobilenet-v2"], 7, tmp_path)
-    assert document == json.loads((tmp_path / "training.json").read_text())
-    assert document["weights"] == "seeded random: no network"
-    assert document["metric"] is None and len(document["labels"]) == 1000
+    record = applications.save(APPLICATIONS["mobilenet-v2"], 7, tmp_path).record
+    assert record == read_original(tmp_path).record
+    assert json.loads((tmp_path / "training.json").read_text())["weights"] == "seeded random: no network"
+    assert record.weights == "seeded random: no network"
+    assert record.metric is None and len(record.labels) == 1000
     golden = np.load(tmp_path / "golden.npz")
     assert golden["inputs"].shape == (4, 224, 224, 3) and golden["outputs"].shape == (4, 1000)
     assert np.ptp(golden["outputs"], axis=0).max() > 1e-4  # other images, other answers
@@ -53,5 +56,5 @@ def test_without_a_download_the_weights_are_random_and_the_record_says_so(tmp_pa
 
 def test_a_network_without_its_top_gives_features(monkeypatch, tmp_path):
     monkeypatch.setattr(applications, "SHAPE", (32, 32, 3))
-    document = applications.save(Application("features", "VGG16", "caffe", 0), 7, tmp_path)
-    assert (document["task"], document["output"]) == ("regression", {"name": "features", "shape": [512]})
+    record = applications.save(Application("features", "VGG16", "caffe", 0), 7, tmp_path).record
+    assert (record.task, record.output) == ("regression", OutputRecord("features", (512,)))

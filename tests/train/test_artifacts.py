@@ -12,15 +12,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import data
+from runtime.measure.metric import metric
 from train.recipe import Recipe
 from train.recipes import RECIPES
-from train.record import metric
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 COMMITTED = sorted(
     path.parent.name for path in ARTIFACTS.glob("*/training.json") if path.parent.name in RECIPES
 )
-BUNDLED = ("digits", "diabetes")
+FROM_SCIKIT_LEARN = ("digits", "diabetes")
 
 
 @pytest.fixture(params=COMMITTED)
@@ -32,7 +32,7 @@ def committed(request):
 def dataset_of(training: dict) -> data.Dataset:
     name = training["dataset"]["name"]
     folder = os.environ.get("EDGEPROOF_DATA")
-    if name not in BUNDLED and not (folder and Path(folder).is_dir()):
+    if name not in FROM_SCIKIT_LEARN and not (folder and Path(folder).is_dir()):
         pytest.skip(f"EDGEPROOF_DATA names no folder: {name} is not there to compute the figure again")
     return data.load(name, folder)
 
@@ -52,7 +52,7 @@ def test_the_figure_is_reached(committed):
     dataset = dataset_of(training)
     assert training["dataset"]["sha256"] == dataset.sha256
     with np.load(folder / "reference.npz") as reference:
-        found = metric(dataset, reference["outputs"], dataset.test.targets)
+        found = metric(dataset.task, reference["outputs"], dataset.test.targets)
     assert found == pytest.approx(training["metric"]["value"], abs=1e-9)
     goal, value = RECIPES[training["model"]].goal, training["metric"]["value"]
     assert value >= goal if training["metric"]["name"] == "accuracy" else value <= goal
@@ -92,9 +92,9 @@ def test_golden_samples_hold_no_row_of_the_dataset(committed):
 def test_diabetes_is_no_worse_than_ridge_regression():
     dataset = data.load("diabetes")
     with np.load(ARTIFACTS / "diabetes-mlp" / "reference.npz") as reference:
-        ours = metric(dataset, reference["outputs"], dataset.test.targets)
+        ours = metric(dataset.task, reference["outputs"], dataset.test.targets)
     for penalty in (0.1, 1, 10, 30):
         ridge = make_pipeline(StandardScaler(), Ridge(alpha=penalty))
         ridge.fit(dataset.train.inputs, dataset.train.targets)
         predicted = ridge.predict(dataset.test.inputs).astype(np.float32)[:, None]
-        assert ours <= metric(dataset, predicted, dataset.test.targets)
+        assert ours <= metric(dataset.task, predicted, dataset.test.targets)

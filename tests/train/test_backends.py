@@ -24,7 +24,7 @@ if keras.backend.backend() == "tensorflow":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np, data
 from dataclasses import replace
-from train.distribute import scope
+from train.data_parallel import scope
 from train.fit import Run, fit
 from train.recipes import find
 digits = data.load("digits")

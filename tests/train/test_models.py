@@ -14,20 +14,18 @@ from train.recipes import RECIPES, find
 
 
 def stand_in(name: str) -> data.Dataset:
-    """A dataset with the shapes of ``name`` and nothing to download."""
+    """A dataset with the shapes of `name` and nothing to download."""
     random = np.random.default_rng(0)
     if name in ("mnist", "fashion-mnist"):
         images = random.integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
         split = data.Split(images, np.arange(40) % 10)
         spec = data.dataset.image_input((28, 28, 1), high=255)
-        return data.Dataset(
-            name, "classification", tuple("0123456789"), None, "accuracy", spec, {}, *[split] * 3
-        )
+        return data.Dataset(name, "classification", tuple("0123456789"), None, spec, {}, *[split] * 3)
     if name == "california-housing":
         rows = random.normal(size=(40, 8)).astype(np.float32)
         split = data.Split(rows, rows[:, 0])
         spec = data.dataset.table_input(data.california.COLUMNS)
-        return data.Dataset(name, "regression", None, "100,000 USD", "rmse", spec, {}, *[split] * 3)
+        return data.Dataset(name, "regression", None, "100,000 USD", spec, {}, *[split] * 3)
     return data.load(name)
 
 
@@ -38,7 +36,7 @@ def test_every_model_is_built_and_loads_in_safe_mode(name, tmp_path):
     rows = dataset.test.inputs[:3].astype(np.float32)
     outputs = model.predict(rows, verbose=0)
     assert model.input_names if hasattr(model, "input_names") else True
-    assert [(tensor.name, tensor.dtype) for tensor in model.inputs] == [(dataset.input["name"], "float32")]
+    assert [(tensor.name, tensor.dtype) for tensor in model.inputs] == [(dataset.input.name, "float32")]
     expected = ("probabilities", 10) if dataset.task == "classification" else ("value", 1)
     assert (model.output_names[0], outputs.shape[1]) == expected
     if dataset.task == "classification":

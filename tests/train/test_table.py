@@ -1,17 +1,25 @@
 """The README's table comes from files alone."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from data.original import read_record
+from data.trained_model import MetricRecord, to_json
 from runtime.errors import EdgeProofError
 from train import table
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
 def test_trained_untrained_and_int8(tmp_path):
     (tmp_path / "mnist-cnn").mkdir()
-    training = {"parameters": 44426, "device": "a CPU", "metric": {"name": "accuracy", "value": 0.9937}}
-    (tmp_path / "mnist-cnn" / "training.json").write_text(json.dumps(training))
+    committed = read_record(ARTIFACTS / "mnist-cnn")
+    metric = MetricRecord("accuracy", 0.9937, "test")
+    record = replace(committed, parameters=44426, device="a CPU", metric=metric)
+    (tmp_path / "mnist-cnn" / "training.json").write_text(to_json(record))
     row = {"model": "mnist-cnn", "variant": "tflite-int8", "status": "ok", "metric": 0.9935}
     unmeasured = {**row, "model": "fashion-mlp", "metric": None}
     (tmp_path / "report.json").write_text(json.dumps({"rows": [row, unmeasured]}))

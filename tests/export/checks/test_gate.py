@@ -5,10 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from data.original import read_original
 from export.checks.gate import verify
 from export.targets import TARGETS
-from export.trained.original import read
-from export.trained.samples import Labelled
 from runtime.errors import ParityError
 from tests.conftest import ROOT
 
@@ -33,13 +32,13 @@ def digits(tmp_path):
     import data
 
     folder = shutil.copytree(ROOT / "artifacts" / "digits-cnn", tmp_path / "digits-cnn")
-    original = read(folder)
+    original = read_original(folder)
     test = data.load("digits").test
     reference = original.reference()
     return (
         original,
         Perfect(original, test.inputs, reference),
-        Labelled(test.inputs, test.inputs, test.targets),
+        test,
     )
 
 
@@ -47,7 +46,7 @@ def test_the_originals_own_answers_pass(digits):
     original, run, labelled = digits
     found = verify(run, original, TARGETS["tflite-float32"], labelled)
     assert found["max_abs_error"] == 0 and found["top1_agreement"] == 1
-    assert found["metric"] == pytest.approx(original.metric, abs=1e-9)
+    assert found["metric"] == pytest.approx(original.record.metric_value, abs=1e-9)
 
 
 SPOILT = {
@@ -98,7 +97,7 @@ def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
     wrong = flat.copy()
     count = len(wrong) // 50
     wrong[np.arange(count), (flat[:count].argmax(axis=1) + 1) % 10] += 2e-6
-    weak = type(original)(close, "close", original.record)
+    weak = type(original)(close, original.record)
     spoilt = Perfect(original, labelled.inputs, wrong)
     with pytest.raises(ParityError, match="agrees with the original on") as caught:
         verify(spoilt, weak, TARGETS["tflite-float32"], labelled)

@@ -6,7 +6,7 @@ import pytest
 
 from export.formats import onnx, tflite
 from export.targets import TARGETS
-from runtime.errors import EngineError
+from runtime.errors import ConversionError
 
 FORMATS = {"tflite": (tflite, ".tflite"), "onnx": (onnx, ".onnx")}
 SCHEMES = {name: [t.scheme for t in TARGETS.values() if t.format == name] for name in FORMATS}
@@ -21,7 +21,7 @@ def test_a_file_is_only_what_its_tensors_say(exported, model, format_, is_a, cla
     if is_a == claims:
         module.prove(path, claims)
     else:
-        with pytest.raises(EngineError, match=f"is not {claims}"):
+        with pytest.raises(ConversionError, match=f"is not {claims}"):
             module.prove(path, claims)
 
 
@@ -36,7 +36,7 @@ def test_a_custom_op_is_refused_by_name(exported, tmp_path):
     code.customCode = b"FlexErfinv"
     path = tmp_path / "flex.tflite"
     path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
-    with pytest.raises(EngineError, match="custom op FlexErfinv"):
+    with pytest.raises(ConversionError, match="custom op FlexErfinv"):
         tflite.prove(path, "float32")
 
 
@@ -46,5 +46,5 @@ def test_a_foreign_domain_is_refused_by_name(exported, tmp_path):
     model = onnx_package.load(exported.out / "mnist-cnn" / "bundle" / "onnx-float32.onnx")
     model.graph.node[0].domain = "com.example"
     onnx_package.save(model, tmp_path / "foreign.onnx")
-    with pytest.raises(EngineError, match=r"custom op com\.example:"):
+    with pytest.raises(ConversionError, match=r"custom op com\.example:"):
         onnx.prove(tmp_path / "foreign.onnx", "float32")

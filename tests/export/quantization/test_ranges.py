@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from data.original import read_original
 from export.quantization import ranges
-from export.trained import original
 from tests.conftest import ROOT
 
 MODEL = "diabetes-mlp"  # its dataset comes with scikit-learn
@@ -15,7 +15,7 @@ MODEL = "diabetes-mlp"  # its dataset comes with scikit-learn
 def trained(tmp_path):
     folder = tmp_path / MODEL
     shutil.copytree(ROOT / "artifacts" / MODEL, folder, ignore=shutil.ignore_patterns("bundle"))
-    return original.read(folder)
+    return read_original(folder)
 
 
 def measured(trained, exported):

@@ -9,7 +9,7 @@ import pytest
 
 from export.run import pipeline, plan
 from export.targets import TARGETS, Tolerance
-from export.trained.original import find
+from export.trained.search import find_original
 from tests.conftest import ROOT
 
 
@@ -21,7 +21,7 @@ def model(tmp_path):
         tmp_path / "diabetes-mlp",
         ignore=shutil.ignore_patterns("bundle"),
     )
-    return find("diabetes-mlp", [tmp_path])
+    return find_original("diabetes-mlp", [tmp_path])
 
 
 def export(model, targets, out):
@@ -95,11 +95,11 @@ def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path
     from export.checks import gate
 
     monkeypatch.setattr(gate, "MAX_RMSE_RISE", -0.5)  # even the original itself would be half too bad
-    from export.trained.samples import load
+    from export.trained.samples import load_test_data
 
     original = model
     reference = original.reference()
-    samples = load(original, None)
+    samples = load_test_data(original, None)
     answers = dict(zip((r.tobytes() for r in samples.inputs), reference, strict=True))
     golden = dict(zip((r.tobytes() for r in original.golden()[0]), original.golden()[1], strict=True))
     import numpy as np

@@ -7,6 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from data.dataset import image_input, table_input
+from export.trained.register import read_samples
+from runtime.errors import DataError
 from tests.conftest import ROOT, run_export
 
 MAKE = """
@@ -85,6 +88,68 @@ def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
     rows = {row["variant"]: row for row in done.rows}
     assert rows["saved_model"]["status"] == "ok"
     assert "tf.Erfinv" in rows["tflite-float32"]["reason"] and rows["tflite-float16"]["status"] == "failed"
+
+
+EXPECTED = (
+    "expected the arrays calibration, inputs, targets; "
+    "write it with numpy.savez(FILE, calibration=…, inputs=…, targets=…)"
+)
+PIXELS, ROWS = np.zeros((3, 4, 4), np.uint8), np.zeros((3, 2), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("takes", "arrays", "words"),
+    [
+        (table_input("ab"), {"x": ROWS, "y": ROWS}, f"holds x, y; {EXPECTED}"),
+        (table_input("ab"), None, f"cannot be read (No such file or directory); {EXPECTED}"),
+        (
+            table_input("abc"),
+            {"calibration": ROWS, "inputs": ROWS, "targets": np.zeros(3)},
+            ": calibration has the shape [3, 2]; expected [n, 3]",
+        ),
+        (
+            table_input("ab"),
+            {"calibration": ROWS, "inputs": ROWS[:0], "targets": np.zeros(0)},
+            ": inputs has the shape [0, 2]; expected [n, 2]",
+        ),
+        (
+            table_input("ab"),
+            {"calibration": ROWS, "inputs": np.array("a"), "targets": np.zeros(3)},
+            ": inputs is <U1; give numbers",
+        ),
+        (
+            table_input("ab"),
+            {"calibration": ROWS, "inputs": np.float32(1), "targets": np.zeros(3)},
+            ": inputs has the shape []; expected [n, 2]",
+        ),
+        (
+            image_input((4, 4, 1), 255),
+            {"calibration": PIXELS, "inputs": PIXELS / 255, "targets": np.zeros(3)},
+            ": inputs is float64; give raw uint8 pixels from 0 to 255",
+        ),
+        (
+            image_input((4, 4, 1), 255),
+            {"calibration": PIXELS, "inputs": PIXELS, "targets": np.zeros((2, 3))},
+            ": 3 inputs, but targets of the shape [2, 3]; give one target for each input",
+        ),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused(tmp_path, takes, arrays, words):
+    path = tmp_path / "s.npz"
+    if arrays is not None:
+        np.savez(path, **arrays)
+    with pytest.raises(DataError) as caught:
+        read_samples(path, takes)
+    assert str(caught.value) == f"{path}{'' if words.startswith(':') else ' '}{words}"
+
+
+def test_samples_get_the_shape_and_dtype_that_the_model_takes(tmp_path):
+    np.savez(tmp_path / "images.npz", calibration=PIXELS[:2], inputs=PIXELS, targets=np.zeros((3, 1)))
+    found = read_samples(tmp_path / "images.npz", image_input((4, 4, 1), 255))
+    assert (found.calibration.shape, found.calibration.dtype) == ((2, 4, 4, 1), np.uint8)
+    assert (found.test_data.inputs.shape, found.test_data.targets.shape) == ((3, 4, 4, 1), (3,))
+    np.savez(tmp_path / "rows.npz", calibration=ROWS, inputs=ROWS, targets=np.zeros(3))
+    assert read_samples(tmp_path / "rows.npz", table_input("ab")).calibration.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ VALUES = np.float32([[1], [2], [4]])
 
 def test_accuracy_is_a_fraction():
     assert metric("classification", OUTPUTS, np.array([0, 1, 0, 0], np.uint8)) == 0.75
+    answers = np.eye(10, dtype=np.float32)[[1, 2, 3, 3]]
+    assert metric("classification", answers, np.array([1, 2, 3, 4])) == 0.75
     assert metric_name("classification") == "accuracy"
 
 
 def test_rmse_is_in_output_units():
     for targets in ([1, 2, 1], [[1], [2], [1]]):
         assert metric("regression", VALUES, np.array(targets)) == pytest.approx(3**0.5)
+    assert metric("regression", np.float32([[1], [2]]), np.array([1.0, 5.0])) == pytest.approx(4.5**0.5)
     assert metric_name("regression") == "rmse"
 
 

@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {"FBetaScore": {"average": "macro"}, "F1S
 
 
 def known(kind: str) -> dict[str, type]:
-    """Return Keras' classes of a kind (``optimizer``, ``loss``, ``metric``, …) by name."""
+    """Return Keras' classes of a kind (`optimizer`, `loss`, `metric`, …) by name."""
     module, base = _BASES[kind]
     classes = {name: value for name, value in vars(module).items() if inspect.isclass(value)}
     return {
@@ -36,9 +36,9 @@ def known(kind: str) -> dict[str, type]:
 
 
 def make(kind: str, words: str, **options: Any) -> Any:
-    """Make one of Keras' objects from ``Name`` or ``Name:option=value,option=value``.
+    """Make one of Keras' objects from `Name` or `Name:option=value,option=value`.
 
-    Case and underscores do not matter: ``mean_squared_error`` is ``MeanSquaredError``. UsageError lists the known
+    Case and underscores do not matter: `mean_squared_error` is `MeanSquaredError`. UsageError lists the known
     names, or the options that the name takes.
     """
     name, _, rest = words.partition(":")
@@ -57,7 +57,7 @@ def make(kind: str, words: str, **options: Any) -> Any:
 
 
 def activation(name: str) -> str:
-    """Return ``name`` if it is one of Keras' activations; UsageError that lists them otherwise."""
+    """Return `name` if it is one of Keras' activations; UsageError that lists them otherwise."""
     names = sorted(key for key, value in vars(keras.activations).items() if inspect.isfunction(value))
     names = [name for name in names if name not in ("get", "serialize", "deserialize")]
     if name not in names:
@@ -66,7 +66,7 @@ def activation(name: str) -> str:
 
 
 def regularizer(words: str | None) -> Any:
-    """Make a regularizer from ``l2=0.01``, ``l1=0.01``, both with a comma, or any of Keras' by name."""
+    """Make a regularizer from `l2=0.01`, `l1=0.01`, both with a comma, or any of Keras' by name."""
     if words is None:
         return None
     if words.lower().startswith(("l1=", "l2=")):

@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import data
+from data.original import read_record
 from runtime.errors import EdgeProofError
 from train.fit import Run, fit
 from train.pictures import pictures
 from train.recipes import find
-from train.record import metric, record
+from train.save import save
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def trained(few_digits, tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(trained, few_digits, tmp_path_factory):
     where = tmp_path_factory.mktemp("artifacts") / "digits-cnn"
-    record(*_arguments(trained, few_digits), where, pictures)
+    save(*_arguments(trained, few_digits), where, pictures)
     return where
 
 
@@ -50,7 +51,7 @@ def test_the_record_names_every_file_and_is_true(folder, few_digits):
     assert training["parameters"] == model.count_params()
     assert training["dataset"]["sha256"] == few_digits.sha256
     assert training["output"] == {"name": "probabilities", "shape": [10]}
-    assert training["input"] == few_digits.input
+    assert read_record(folder).input == few_digits.input
     assert training["backend"] in training["versions"]
     assert len(training["history"]["val_loss"]) == 2
 
@@ -87,17 +88,8 @@ def test_nothing_is_left_half_written(trained, few_digits, tmp_path, monkeypatch
     def full(_path, _content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("train.record.write_file", full)
+    monkeypatch.setattr("data.original.write_file", full)
     with pytest.raises(EdgeProofError, match=r"cannot write .*: No space left on device"):
-        record(*_arguments(trained, few_digits), tmp_path, pictures)
+        save(*_arguments(trained, few_digits), tmp_path, pictures)
     assert [path.name for path in tmp_path.iterdir()] == ["training.json"]
     assert (tmp_path / "training.json").read_text() == "the old one"
-
-
-def test_metric():
-    digits, diabetes = data.load("digits"), data.load("diabetes")
-    outputs = np.eye(10, dtype=np.float32)[[1, 2, 3, 3]]
-    assert metric(digits, outputs, np.array([1, 2, 3, 4])) == 0.75
-    assert metric(diabetes, np.array([[1.0], [2.0]], np.float32), np.array([1.0, 5.0])) == pytest.approx(
-        4.5**0.5
-    )

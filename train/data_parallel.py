@@ -14,8 +14,8 @@ from runtime.errors import UsageError
 def scope(distribute: bool) -> AbstractContextManager:
     """Return the context in which a training is built and run: over all devices, or as usual.
 
-    JAX: ``keras.distribution``, over all devices of all hosts. TensorFlow: ``tf.distribute``, over this host's
-    devices, or over the hosts that ``TF_CONFIG`` names. UsageError for a backend that has no such thing.
+    JAX: `keras.distribution`, over all devices of all hosts. TensorFlow: `tf.distribute`, over this host's
+    devices, or over the hosts that `TF_CONFIG` names. UsageError for a backend that has no such thing.
     """
     if not distribute:
         return nullcontext()

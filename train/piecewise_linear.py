@@ -21,7 +21,7 @@ _PLACE = ("Latitude", "Longitude")
 _DIRECTIONS = ((1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2))
 
 
-def piecewise_linear(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> Any:
+def encode(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> Any:
     """Encode `inputs` [n, columns] as float32 [n, features · BINS] in [0, 1], with bins of the training `rows`.
 
     The features are the columns and, where two of them name a place, that place along further directions.

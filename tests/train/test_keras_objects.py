@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from runtime.errors import UsageError
-from train import choices
+from train import keras_objects
 from train.recipes import find
 
 
@@ -15,14 +15,14 @@ from train.recipes import find
 )
 def test_every_optimizer_of_the_tutorials(name):
     recipe = replace(find("digits-cnn"), optimizer=name, clipnorm=1.0)
-    made = choices.optimizer(recipe, steps_per_epoch=10)
+    made = keras_objects.optimizer(recipe, steps_per_epoch=10)
     assert type(made).__name__.lower() == name.lower()
     assert made.clipnorm == 1.0
 
 
 def test_momentum_and_nesterov():
     recipe = replace(find("digits-cnn"), optimizer="SGD", momentum=0.9, nesterov=True)
-    made = choices.optimizer(recipe, steps_per_epoch=10)
+    made = keras_objects.optimizer(recipe, steps_per_epoch=10)
     assert (made.momentum, made.nesterov) == (0.9, True)
 
 
@@ -32,7 +32,7 @@ def test_momentum_and_nesterov():
 )
 def test_schedules(schedule, halfway, end):
     recipe = replace(find("digits-cnn"), schedule=schedule, epochs=4)
-    made = choices.optimizer(recipe, steps_per_epoch=10)
+    made = keras_objects.optimizer(recipe, steps_per_epoch=10)
     rates = []
     for step in (20, 40):
         made.iterations.assign(step)
@@ -42,7 +42,7 @@ def test_schedules(schedule, halfway, end):
 
 def test_warm_up_rises_then_falls():
     recipe = replace(find("digits-cnn"), epochs=4, warmup_epochs=1)
-    rate = choices.optimizer(recipe, steps_per_epoch=10)._learning_rate
+    rate = keras_objects.optimizer(recipe, steps_per_epoch=10)._learning_rate
     assert [float(rate(step)) for step in (0, 10, 40)] == pytest.approx([0, 0.002, 0], abs=1e-6)
 
 
@@ -60,22 +60,22 @@ def test_warm_up_rises_then_falls():
 )
 def test_a_wrong_name_lists_the_known_ones(kind, words, message):
     with pytest.raises(UsageError, match=message):
-        choices.make(kind, words)
+        keras_objects.make(kind, words)
 
 
 def test_unknown_activation():
     with pytest.raises(UsageError, match=r"unknown activation 'relux'; known: .*relu, relu6, selu"):
-        choices.activation("relux")
+        keras_objects.activation("relux")
 
 
 def test_options_reach_keras():
-    assert float(choices.make("loss", "Huber:delta=2")([[0.0]], [[10.0]])) == 2 * 10 - 2
-    assert choices.make("metric", "FBetaScore:beta=2.0").beta == 2.0
-    assert choices.make("metric", "FBetaScore").average == "macro"
-    assert choices.make("constraint", "max_norm:max_value=3").max_value == 3
-    assert float(choices.regularizer("l2=0.01").l2) == pytest.approx(0.01)
-    assert float(choices.regularizer("l1=0.1,l2=0.2").l1) == pytest.approx(0.1)
-    assert choices.regularizer(None) is None
+    assert float(keras_objects.make("loss", "Huber:delta=2")([[0.0]], [[10.0]])) == 2 * 10 - 2
+    assert keras_objects.make("metric", "FBetaScore:beta=2.0").beta == 2.0
+    assert keras_objects.make("metric", "FBetaScore").average == "macro"
+    assert keras_objects.make("constraint", "max_norm:max_value=3").max_value == 3
+    assert float(keras_objects.regularizer("l2=0.01").l2) == pytest.approx(0.01)
+    assert float(keras_objects.regularizer("l1=0.1,l2=0.2").l1) == pytest.approx(0.1)
+    assert keras_objects.regularizer(None) is None
 
 
 def test_metrics_keep_their_names_from_training_to_training():
@@ -83,12 +83,12 @@ def test_metrics_keep_their_names_from_training_to_training():
         find("digits-cnn"), metrics=("accuracy", "Precision", "TopKCategoricalAccuracy:k=3", "mse")
     )
     for _ in range(2):
-        made = choices.metrics(recipe)
+        made = keras_objects.metrics(recipe)
         names = [metric if isinstance(metric, str) else metric.name for metric in made]
         assert names == ["accuracy", "precision", "top_k_categorical_accuracy", "mean_squared_error"]
 
 
 def test_label_smoothing():
-    made = choices.loss(replace(find("digits-cnn"), label_smoothing=0.1))
+    made = keras_objects.loss(replace(find("digits-cnn"), label_smoothing=0.1))
     assert isinstance(made, keras.losses.CategoricalCrossentropy)
     assert made.label_smoothing == 0.1
