@@ -49,6 +49,10 @@ def test_packages_import_downwards_only(package):
         assert not upwards, f"{path.relative_to(ROOT)} imports {upwards}"
 
 
+def test_the_command_is_part_of_the_runtime():
+    assert imports(ROOT / "edgeproof.py") <= {*sys.stdlib_module_names, "runtime", "shtab"}
+
+
 @pytest.mark.parametrize("path", RUNTIME, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_runtime_needs_the_standard_library_numpy_and_one_engine(path):
     allowed = {*sys.stdlib_module_names, "numpy", "runtime"} | FOREIGN.get(str(path.relative_to(ROOT)), set())
