@@ -194,7 +194,7 @@ def _saved(model: Any, folder: Path) -> bytes:
         path.unlink(missing_ok=True)
 
 
-def _arrays(**arrays: np.ndarray) -> bytes:
+def _arrays(**arrays: Any) -> bytes:
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     return content.getvalue()

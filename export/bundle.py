@@ -73,7 +73,7 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _golden(original: Original, answers: dict[str, np.ndarray], contract_digest: np.ndarray) -> bytes:
+def _golden(original: Original, answers: dict[str, Any], contract_digest: np.ndarray) -> bytes:
     inputs, outputs = original.golden()
     content = io.BytesIO()
     np.savez_compressed(

@@ -115,7 +115,7 @@ def model_bytes(model: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-def npz(**arrays: NDArray[Any]) -> bytes:
+def npz(**arrays: Any) -> bytes:
     """The bytes of a compressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
