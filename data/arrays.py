@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.errors import EdgeProofError, first_line
 
 
-def npz(**arrays: NDArray[Any]) -> bytes:
+def npz(**arrays: Any) -> bytes:
     """The bytes of a compressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

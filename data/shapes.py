@@ -20,7 +20,8 @@ def draw(random: np.random.Generator, size: tuple[int, int], style: str | None =
     """Draw one image, float64 [height, width] from 0 to 1; `style` None takes any."""
     style = style or _STYLES[int(random.integers(len(_STYLES)))]
     painter = {"digits": _digit, "garments": _garment, "blobs": _blobs}[style]
-    return np.clip(painter(random, size), 0, 1)
+    image: NDArray[np.float64] = np.clip(painter(random, size), 0, 1)
+    return image
 
 
 def _digit(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float64]:

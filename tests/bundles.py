@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backends import installed, open_backend
+from runtime.backends import installed, no_wheel, open_backend
 from runtime.bundle.golden import contract_digest
 from runtime.bundle.manifest import (
     DriftLimits,
@@ -25,6 +25,8 @@ from runtime.selftest.probes import probe_inputs
 
 MODELS = Path(__file__).parent / "runtime" / "models"
 TFLITE, ONNX = ("litert", "tflite-runtime"), ("onnxruntime",)
+# How many of the image bundle's pairs of variant and engine can run with this Python: 8, or 5 without tflite-runtime.
+IMAGE_PAIRS = 3 * sum(no_wheel(engine) is None for engine in TFLITE) + 2
 TOLERANCES = {
     "float32": Tolerance(1e-5, "float32 all the way"),
     "dynamic": Tolerance(0.05, "int8 weights"),

@@ -10,9 +10,42 @@ from pathlib import Path
 
 import pytest
 
+from runtime.backends import no_wheel
+
 ROOT = Path(__file__).parent.parent
 MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
 DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with scikit-learn
+
+
+NO_TFLITE_RUNTIME = no_wheel("tflite-runtime")
+_SKIPPED = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs tflite-runtime where it has no wheel: tests marked so, and rows of a table that name it."""
+    needing = [item for item in items if item.get_closest_marker("tflite_runtime") or _names_it(item)]
+    if NO_TFLITE_RUNTIME:
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=NO_TFLITE_RUNTIME))
+        config.stash[_SKIPPED] = len(needing)
+
+
+def _names_it(item: pytest.Item) -> bool:
+    """Whether one of a test's parameters is the engine, or a row with the engine."""
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return any(
+        "tflite-runtime" in (value if isinstance(value, (tuple, list)) else (value,))
+        for value in values
+        if isinstance(value, (str, tuple, list))
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A skipped test is a letter in a line of dots: say once what was not tested, and why."""
+    skipped = config.stash.get(_SKIPPED, 0)
+    if skipped:
+        terminalreporter.section("tests of tflite-runtime did not run", yellow=True)
+        terminalreporter.line(f"{skipped} tests: {NO_TFLITE_RUNTIME}")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

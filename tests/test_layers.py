@@ -49,6 +49,16 @@ def test_packages_import_downwards_only(package):
         assert not upwards, f"{path.relative_to(ROOT)} imports {upwards}"
 
 
+def test_the_command_is_in_both_wheels_and_needs_the_runtime_alone():
+    path = ROOT / "edgeproof.py"
+    assert imports(path) <= {*sys.stdlib_module_names, "runtime", "export", "shtab"}
+    top = ast.parse(path.read_text()).body
+    at_once = {node.module for node in top if isinstance(node, ast.ImportFrom)} | {
+        name.name for node in top if isinstance(node, ast.Import) for name in node.names
+    }
+    assert {name.split(".")[0] for name in at_once} <= sys.stdlib_module_names
+
+
 @pytest.mark.parametrize("path", RUNTIME, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_runtime_needs_the_standard_library_numpy_and_one_engine(path):
     allowed = {*sys.stdlib_module_names, "numpy", "runtime"} | FOREIGN.get(str(path.relative_to(ROOT)), set())

@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,7 @@ def readable(path: Path) -> Iterator[Path]:
 
     A newer setting that is used stays, so that an older Keras refuses the file.
     """
-    from keras import __version__
-
-    newest = tuple(map(int, __version__.split(".")[:2])) >= (3, 15)
+    newest = tuple(map(int, version("keras").split(".")[:2])) >= (3, 15)
     if newest or not zipfile.is_zipfile(path):
         yield path
         return

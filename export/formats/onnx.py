@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,7 +65,9 @@ def dynamic(conversion: Conversion) -> None:
 
     with _scratch() as folder:
         quantize_dynamic(
-            conversion.source,
+            onnx.load(
+                conversion.source
+            ),  # given its path, ONNX Runtime writes a file beside it, as other steps do
             folder / "dense.onnx",
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
@@ -88,7 +91,8 @@ def int8(conversion: Conversion) -> None:
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    model = load_model_with_shape_infer(conversion.source)
+    with _scratch() as folder:
+        model = load_model_with_shape_infer(_own_copy(conversion.source, folder))
     nodes = list(model.graph.node)
     ranges = {
         name: (np.array([low], np.float32), np.array([high], np.float32))
@@ -110,6 +114,11 @@ def int8(conversion: Conversion) -> None:
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     _save(quantizer.model.model, conversion.destination)
+
+
+def _own_copy(source: Path, folder: Path) -> Path:
+    """A copy for one step alone: the quantizer writes a file beside what it reads, under a name that others use too."""
+    return Path(shutil.copy(source, folder / "float32.onnx"))
 
 
 def prefix(nodes: Iterable[Any]) -> list[str]:

@@ -28,10 +28,73 @@ def one_line(done):
     return lines[0]
 
 
-def test_help_shows_examples_and_exit_codes():
-    done = command("--help")
-    assert done.returncode == 0
-    assert "python -m export all" in done.stdout and "exit code" in done.stdout
+HELP = """\
+usage: python -m export [options] MODEL [MODEL …]
+       python -m export [options] all
+       python -m export list
+       python -m export keygen PRIVATE PUBLIC
+       python -m export sign BUNDLE --key PRIVATE [--version N]
+
+Export trained Keras models to SavedModel, TFLite and ONNX, verify every file
+against the original on the engine it will run on, and pack what passed into
+artifacts/<model>/bundle.
+
+what to export:
+  MODEL  a trained model by its name, or a model of your own by the path of its .keras file
+  all    every trained model
+  list   print the trained models and the targets; builds nothing
+
+other commands (each has --help):
+  keygen  make a pair of keys: one to sign bundles with, one for the devices
+  sign    sign a bundle, so that devices can check who made it
+
+options:
+  -h, --help            show this help message and exit
+  --targets TARGETS     comma-separated; default: all of saved_model, tflite-float32, tflite-
+                        float16, tflite-dynamic, tflite-int8, tflite-int16x8, onnx-float32, onnx-
+                        float16, onnx-dynamic, onnx-int8
+  --out OUT             where bundles and the report go
+  --jobs JOBS           conversions at a time (default: the number of cores)
+  --data-dir DATA_DIR   folder with the datasets (default: $EDGEPROOF_DATA, cache, download)
+  --samples FILE.npz    for a model of your own: raw arrays calibration, inputs and targets
+                        (accuracy, and the static schemes)
+  --labels LABELS       for a classifier of your own: its classes, comma-separated
+  --unit UNIT           for a regressor of your own: the unit of its value
+  --pixels {0-255,0-1}  for an image model of your own: the pixels it was trained on
+  --force               rebuild even if nothing changed
+
+examples:
+  python -m export list
+  python -m export all
+  python -m export mnist-cnn --targets tflite-int8,onnx-int8
+  python -m export my_model.keras --samples my_samples.npz --labels cat,dog
+
+exit code: 0 when every row passed, 1 when one failed (the report says why), 2 for wrong usage
+"""
+KEYGEN = """\
+usage: python -m export keygen [-h] PRIVATE PUBLIC
+
+Make a pair of Ed25519 keys: one to sign bundles with, one for the devices.
+
+positional arguments:
+  PRIVATE     where the private key goes
+  PUBLIC      where the public key goes
+
+options:
+  -h, --help  show this help message and exit
+"""
+
+
+@pytest.mark.parametrize(("arguments", "text"), [(["--help"], HELP), (["keygen", "--help"], KEYGEN)])
+def test_help(arguments, text):
+    done = command(*arguments, COLUMNS="100")
+    assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
+
+
+def test_a_command_that_is_not_finished_shows_its_usage():
+    done = command("sign", "bundle", COLUMNS="100")
+    assert done.returncode == 2 and "usage: python -m export sign [-h] --key PRIVATE" in done.stderr
+    assert "the following arguments are required: --key" in done.stderr
 
 
 def test_list_names_models_and_targets():

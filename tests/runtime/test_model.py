@@ -257,11 +257,15 @@ def test_answers_mixed_up_between_threads_would_be_seen(golden):
     assert threads.wrong_answers(Shared(), golden["images"], 8, 2000) > 0
 
 
-def test_without_names_the_first_that_runs_is_taken(image_bundle, monkeypatch):
+def test_without_names_the_first_that_runs_is_taken(image_bundle):
     model = runtime.load(image_bundle)
     assert (model.variant, model.engine) == ("tflite-float32", "litert")
     assert runtime.load(image_bundle, engine="onnxruntime").variant == "onnx-float32"
     assert runtime.load(image_bundle, "onnx-dynamic").engine == "onnxruntime"
+
+
+@pytest.mark.tflite_runtime
+def test_without_names_the_second_is_taken_where_the_first_is_missing(image_bundle, monkeypatch):
     monkeypatch.setattr(backends, "find_spec", lambda name: name == "tflite_runtime" or None)
     assert runtime.load(image_bundle, "tflite-int8").engine == "tflite-runtime"
 

@@ -42,6 +42,86 @@ def test_list_names_every_model(capsys):
     assert [line.split()[0] for line in lines] == [*RECIPES, *APPLICATIONS]
 
 
+HELP = """\
+usage: python -m train [options] MODEL [MODEL …]
+       python -m train [options] all
+       python -m train list
+       python -m train [--out OUT] table
+
+Train models of the zoo, a row of a table each.
+
+what to train:
+  MODEL  a model of the zoo by its name; several may be given
+  all    every model of the zoo but those of keras.applications
+  list   print the models there are; trains nothing
+  table  print the README's table of what was trained; trains nothing
+
+options:
+  -h, --help            show this help message and exit
+  --data-dir DATA_DIR   folder with the datasets (default: EDGEPROOF_DATA)
+  --seed SEED
+  --out OUT             folder for the models' folders
+  --resume              go on with an interrupted training
+  --csv-log             write every epoch's figures to training.csv
+  --tensorboard DIR     write logs for TensorBoard
+  --distribute          data-parallel, over all devices
+
+the recipe:
+  instead of what stands in the model's row
+
+  --optimizer OPTIMIZER
+                        SGD, RMSprop, Adam, AdamW, Nadam, …; options as in Adam:beta_1=0.8
+  --loss LOSS           mean_squared_error, huber, …; options as in Huber:delta=2
+  --activation ACTIVATION
+                        relu, selu, tanh, … of the hidden layers
+  --initializer INITIALIZER
+                        he_normal, lecun_normal, … of the kernels
+  --regularizer REGULARIZER
+                        l2=0.01, l1=0.001, or both with a comma
+  --constraint CONSTRAINT
+                        max_norm, non_neg, unit_norm, …
+  --monitor MONITOR     the figure that best weights and early stopping go by
+  --stop-at STOP_AT     stop at a wanted value, as in val_accuracy=0.9
+  --learning-rate LEARNING_RATE
+                        the highest rate, if there is a schedule
+  --momentum MOMENTUM   of SGD and RMSprop
+  --weight-decay WEIGHT_DECAY
+                        decoupled weight decay
+  --clipnorm CLIPNORM   clip each gradient to this norm
+  --clipvalue CLIPVALUE
+                        clip each gradient's elements to this value
+  --label-smoothing LABEL_SMOOTHING
+                        of the categorical cross-entropy
+  --dropout DROPOUT     fraction dropped after each hidden layer, where the architecture has it
+  --gaussian-dropout GAUSSIAN_DROPOUT
+                        noise after each hidden layer: this fraction's standard deviation in
+                        dropout
+  --epochs EPOCHS       at most so many
+  --batch-size BATCH_SIZE
+                        samples per step
+  --warmup-epochs WARMUP_EPOCHS
+                        epochs in which the rate rises, before a cosine schedule
+  --patience PATIENCE   early stopping: epochs without improvement
+  --reduce-on-plateau REDUCE_ON_PLATEAU
+                        halve the rate after so many epochs without improvement
+  --nesterov            Nesterov momentum
+  --schedule {constant,cosine,step,exponential}
+                        how the learning rate falls
+  --scaling {none,unit,standard,bins}
+                        of the raw input, inside the model
+  --metrics METRICS [METRICS ...]
+                        Precision, Recall, FBetaScore:beta=2, …
+  --no-augmentation     train on the raw inputs alone
+"""
+
+
+def test_help(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert capsys.readouterr().out == HELP
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -147,6 +147,7 @@ def test_few_rows_go_one_by_one_where_that_is_faster(engine, file, fewest, golde
     assert backend._batch is not None
 
 
+@pytest.mark.tflite_runtime
 def test_dynamic_files_go_row_by_row_on_tflite_runtime(golden):
     """Its kernels with int8 dot products, as on a Pi 5, end the process at 16 rows of this file."""
     backend = opened("tflite-runtime", "image-dynamic.tflite")
@@ -224,11 +225,26 @@ def test_what_an_engine_refuses_is_an_engine_error(engine, form):
         module.open_model(b"not a model", 1)
 
 
+@pytest.mark.tflite_runtime
 def test_a_file_that_an_engine_would_answer_wrongly_never_reaches_it():
     with pytest.raises(
         EngineError, match="tflite-runtime cannot run the file: the file needs FULLY_CONNECTED"
     ):
         backends.open_backend("tflite-runtime", tflite_with_op(9, 12))
+
+
+def test_a_python_without_a_wheel_is_told_instead_of_a_pip_line(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    for here, line in (((3, 13, 0), "3.13"), ((3, 8, 0), "3.8")):
+        monkeypatch.setattr(sys, "version_info", here)
+        expected = f"tflite-runtime has no wheel for Python {line}; it needs Python 3.9 to 3.11"
+        assert backends.no_wheel("tflite-runtime") == expected
+        with pytest.raises(EngineError, match=f"^{expected}$"):
+            backends.open_backend("tflite-runtime", b"")
+        assert backends.no_wheel("litert") is backends.no_wheel("onnxruntime") is None
+    for here in ((3, 9, 0), (3, 11, 9)):
+        monkeypatch.setattr(sys, "version_info", here)
+        assert backends.no_wheel("tflite-runtime") is None
 
 
 def test_unknown_engines_and_threads_are_refused():
@@ -266,6 +282,7 @@ def test_a_broken_engine_is_an_engine_error(tmp_path, monkeypatch, engine):
     assert "wrong ELF class" in backends.probe(engine)
 
 
+@pytest.mark.tflite_runtime
 def test_tflite_runtime_is_refused_beside_numpy_2(monkeypatch):
     monkeypatch.setattr(np, "__version__", "2.1.0")
     with pytest.raises(EngineError, match=r"cannot work with numpy 2\.1\.0; run: pip install 'numpy<2'"):
@@ -280,10 +297,10 @@ def test_an_import_that_kills_the_process_is_survived(tmp_path, monkeypatch):
     assert backends.probe("onnxruntime") is None
 
 
-def test_several_threads_give_the_answers_of_one():
-    for engine, form in ENGINE_FILES:
-        backend = backends.open_backend(engine, (MODELS / f"image-float32.{form}").read_bytes(), threads=2)
-        assert backend.infer(np.zeros((3, 8, 8, 1), np.uint8)).shape == (3, 3)
+@pytest.mark.parametrize(("engine", "form"), ENGINE_FILES)
+def test_several_threads_give_the_answers_of_one(engine, form):
+    backend = backends.open_backend(engine, (MODELS / f"image-float32.{form}").read_bytes(), threads=2)
+    assert backend.infer(np.zeros((3, 8, 8, 1), np.uint8)).shape == (3, 3)
 
 
 def test_a_file_with_another_signature_is_refused():

@@ -9,7 +9,7 @@ import pytest
 import runtime
 from runtime.commands import select
 from runtime.measure.ranking import Standing
-from tests.bundles import replace_file
+from tests.bundles import IMAGE_PAIRS, replace_file
 from tests.runtime.choose.test_limits import ROW
 from tests.runtime.commands.test_commands import cli
 
@@ -48,7 +48,7 @@ def test_the_fastest_is_chosen_and_load_takes_it(cli, spoilt, latency):
     assert (code, err) == (0, "")
     assert "Use tflite-int8 with litert, 2 threads: the fastest here, by 50% at least; next is " in out
     assert re.search(r"tflite-int8 +litert +2 +6\.0 +not measured +5\.0 +4\.5–5\.5 +0\.99–2\.00", out)
-    assert len(re.findall(r"(?m)^(?:tflite|onnx)-\S+ +\S+ +[12] ", out)) == 16  # 8 pairs, 1 and 2 threads
+    assert len(re.findall(r"(?m)^(?:tflite|onnx)-\S+ +\S+ +[12] ", out)) == 2 * IMAGE_PAIRS  # 1 and 2 threads
     model = runtime.load(spoilt, "auto")
     assert (model.variant, model.engine) == ("tflite-int8", "litert")
 
@@ -68,8 +68,9 @@ def test_of_equal_files_the_fewest_threads_are_taken(cli, spoilt, latency):
     assert "Use tflite-int8 with litert, 1 thread: tied" in out and "it has the fewest threads" in out
 
 
-def test_limits_leave_variants_out_with_the_reason(cli, spoilt, latency):
-    latency["tflite-int8 litert 1"] = 5, True
+@pytest.fixture
+def reported(spoilt):
+    """The bundle, whose report says what three of its variants lose."""
     rows = [
         ROW | {"variant": variant, "engine": engine, "metric": metric}
         for variant, engine, metric in (
@@ -77,20 +78,30 @@ def test_limits_leave_variants_out_with_the_reason(cli, spoilt, latency):
         )
     ]  # fmt: skip
     replace_file(spoilt, "report.json", json.dumps({"rows": rows}).encode())
-    _, out, _ = cli("select", spoilt)
+    return spoilt
+
+
+@pytest.mark.tflite_runtime
+def test_what_was_not_measured_of_an_engine_is_no_reason_without_a_limit(cli, reported, latency):
+    latency["tflite-int8 litert 1"] = 5, True
+    _, out, _ = cli(
+        "select", reported, "--max-size", "7000", "--variant", "tflite-int8", "--engine", "tflite-runtime"
+    )
+    assert "Use tflite-int8 with tflite-runtime" in out
+
+
+def test_limits_leave_variants_out_with_the_reason(cli, reported, latency):
+    latency["tflite-int8 litert 1"] = 5, True
+    _, out, _ = cli("select", reported)
     assert "not considered: tflite-int8 with litert: it loses 1.00 points, more than the 0.5 allowed" in out
     assert "Use tflite-int8" not in out
-    _, out, _ = cli("select", spoilt, "--max-drop", "1")
+    _, out, _ = cli("select", reported, "--max-drop", "1")
     assert "Use tflite-int8 with litert" in out
     assert (
         "onnx-dynamic with onnxruntime: what it loses was not measured at export, and --max-drop is given"
         in out
     )
-    _, out, _ = cli(
-        "select", spoilt, "--max-size", "7000", "--variant", "tflite-int8", "--engine", "tflite-runtime"
-    )
-    assert "Use tflite-int8 with tflite-runtime" in out
-    code, out, _ = cli("select", spoilt, "--max-size", "10")
+    code, out, _ = cli("select", reported, "--max-size", "10")
     assert code == 1 and "Use nothing: no variant is left that may be used here." in out
 
 
@@ -123,7 +134,7 @@ def test_as_json(cli, spoilt, latency):
     assert (
         code == 0 and found["selection"]["variant"] == "onnx-dynamic" and found["selection"]["threads"] == 1
     )
-    assert len(found["rows"]) == 8 and found["rows"][0]["latency_us"] == 5
+    assert len(found["rows"]) == IMAGE_PAIRS and found["rows"][0]["latency_us"] == 5
     assert json.loads(Path(found["stored"]).read_text())["machine"] == found["machine"]
 
 

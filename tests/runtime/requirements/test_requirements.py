@@ -205,6 +205,7 @@ def test_no_truncated_tflite_file_is_let_through(path):
         assert judged(sound[:size], "tflite-runtime"), size
 
 
+@pytest.mark.tflite_runtime
 def test_tflite_runtime_survives_every_damaged_file_that_is_let_through():
     """Without the reader, most of these kill the process; here it lives, whatever the engine then says."""
     program = (

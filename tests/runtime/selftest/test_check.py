@@ -71,6 +71,7 @@ def test_answers_that_are_not_those_at_export_are_refused(spoilt, kind):
     assert runtime.load(spoilt, "tflite-int8").variant == "tflite-int8"
 
 
+@pytest.mark.tflite_runtime
 def test_the_answers_of_another_engine_at_export_are_known_too(spoilt):
     golden = read_golden(open_bundle(spoilt))
     wrong = golden.recorded["tflite-float32"] + np.float32(0.5)

@@ -1,0 +1,51 @@
+"""What a report says in words."""
+
+import io
+
+from rich.console import Console
+
+from export import report
+from export.report import Row
+
+WHEEL = "tflite-runtime has no wheel for Python 3.13; it needs Python 3.9 to 3.11"
+
+
+def rows(*models, reason=WHEEL, status="skipped"):
+    return [
+        row
+        for model in models
+        for row in (
+            Row(model, "tflite-float32", "litert"),
+            Row(model, "tflite-float32", "tflite-runtime", status=status, reason=reason),
+            Row(model, "tflite-int8", "tflite-runtime", status=status, reason=reason),
+        )
+    ]
+
+
+def shown(found):
+    console = Console(file=io.StringIO(), width=160)
+    report.show(found, console)
+    return console.file.getvalue()
+
+
+def test_what_keeps_an_engine_from_all_rows_is_said_once_in_a_report():
+    found = rows("a", "b", "c")
+    for text in (shown(found), report.markdown(found)):
+        assert text.count(WHEEL) == 1 and f"all rows on tflite-runtime: {WHEEL}" in text
+        assert text.count("skipped") == 6
+
+
+def test_a_reason_of_one_model_is_said_with_it():
+    found = rows("a") + rows("b", reason="another", status="failed")
+    assert shown(found).count(f"  all rows on tflite-runtime: {WHEEL}\n") == 1
+    assert report.notes(rows("b", reason="another", status="failed")) == [
+        "all rows on tflite-runtime: another"
+    ]
+
+
+def test_a_reason_of_some_rows_names_them():
+    found = rows("a")
+    found[1].reason = None
+    assert report.notes(found) == [f"tflite-int8 on tflite-runtime: {WHEEL}"]
+    found[1].reason = found[0].reason = WHEEL
+    assert report.notes(found) == [f"all rows: {WHEEL}"]
