@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -17,8 +16,9 @@ from data.original import Original, read_record
 from data.trained_model import RECORD
 from export import report, sign, targets
 from export.report import Row
-from export.run import fingerprint, pipeline
+from export.run import fingerprint, pipeline, steps
 from export.run.workers import Workers
+from export.targets import Target
 from export.trained.register import SUFFIXES, UserModel, register
 from export.trained.samples import why_no_test_data
 from export.trained.search import find_original, model_names, search_roots
@@ -96,16 +96,35 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code says whether all rows passed."""
     options = parser().parse_args(argv)
-    logging.getLogger("pebble").setLevel(logging.CRITICAL)
     chosen = targets.select(options.targets)
     if options.jobs < 1:
         raise UsageError(f"--jobs is {options.jobs}; give at least 1")
     roots = search_roots(options.out)
     if options.models == ["list"]:
         return _list(roots)
-    originals = _originals(_registered(options), roots)
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
+    with Workers(options.jobs) as workers:
+        originals = _originals(_registered(workers, options), roots)
+        rows, same = _rows(workers, originals, chosen, options)
+    every = [row for found in originals for row in rows[found.name]]
+    report.write(every, options.out)
+    report.show(every, console)
+    failed = sum(row.status == "failed" for row in every)
+    if same:
+        console.print(f"nothing changed for {', '.join(same)} (--force rebuilds)", highlight=False)
+    console.print(
+        f"{len(every)} rows, {failed} failed; {options.out}/report.json, {options.out}/report.md; "
+        f"{time.monotonic() - began:.0f} s",
+        highlight=False,
+    )
+    return 1 if failed else 0
+
+
+def _rows(
+    workers: Workers, originals: list[Original], chosen: list[Target], options: argparse.Namespace
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """The rows of each model, by its name, and the names of those whose bundle is of an earlier run."""
     missing = {found.name: why_no_test_data(found, options.data_dir) for found in originals}
     rows: dict[str, list[Row]] = {}
     if not options.force:
@@ -128,22 +147,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 progress.update(bar, description=f"{what:<42}", completed=finished, total=total)
 
             for done in pipeline.export(
-                changed, chosen, options.out, options.jobs, options.data_dir, missing, tell
+                workers, changed, chosen, options.out, options.data_dir, missing, tell
             ):
                 rows[done.original.name] = done.rows
-    every = [row for found in originals for row in rows[found.name]]
-    report.write(every, options.out)
-    report.show(every, console)
-    failed = sum(row.status == "failed" for row in every)
-    same_names = [found.name for found in originals if found not in changed]
-    if same_names:
-        console.print(f"nothing changed for {', '.join(same_names)} (--force rebuilds)", highlight=False)
-    console.print(
-        f"{len(every)} rows, {failed} failed; {options.out}/report.json, {options.out}/report.md; "
-        f"{time.monotonic() - began:.0f} s",
-        highlight=False,
-    )
-    return 1 if failed else 0
+    return rows, [found.name for found in originals if found not in changed]
 
 
 def _originals(models: list[str], roots: list[Path]) -> list[Original]:
@@ -155,26 +162,36 @@ def _originals(models: list[str], roots: list[Path]) -> list[Original]:
     return [find_original(name, roots) for name in chosen]
 
 
-def _registered(options: argparse.Namespace) -> list[str]:
-    """The models asked for by name; those given as a path are registered first, under the file's name."""
-    paths = [Path(model) for model in options.models if Path(model).suffix in SUFFIXES]
+def _registered(workers: Workers, options: argparse.Namespace) -> list[str]:
+    """The names of the models asked for; those given as a path are registered first, under the file's name."""
+    paths = {Path(model): Path(model).stem for model in options.models if Path(model).suffix in SUFFIXES}
     given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
     if given and len(paths) != 1:
         raise UsageError(
             f"--{given[0]} is for one model given by its path, not for {', '.join(options.models)}"
         )
-    for path in paths:
-        folder = options.out / path.stem
-        _check_free(path, folder)
-        labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
+    labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
+    wanted: list[steps.Step] = []
+    for path, name in paths.items():
+        same = [other for other in options.models if Path(other) != path and Path(other).stem == name]
+        if same:
+            raise UsageError(
+                f"{path} and {same[0]} would both be called {name}; rename one, or export them one after the other "
+                "to two folders (--out)"
+            )
+        _check_free(path, options.out / name)
         user_model = UserModel(path.resolve(), options.samples, labels, options.unit, options.pixels)
-        with Workers(1) as workers:
-            outcome = workers.outcome("keras", register, user_model, folder)
+        wanted.append(
+            steps.Step((name, "register"), "keras", register, steps.given(user_model, options.out / name))
+        )
+    outcomes = steps.run(workers, wanted, lambda step, outcome: None)
+    for path, name in paths.items():
+        outcome = outcomes[name, "register"]
         if isinstance(outcome.error, EdgeProofError):
             raise outcome.error
         if not outcome.ok:
             raise ModelError(f"{path} cannot be registered: {outcome.reason}")
-    return [Path(model).stem if Path(model) in paths else model for model in options.models]
+    return [paths.get(Path(model), model) for model in options.models]
 
 
 def _check_free(path: Path, folder: Path) -> None:

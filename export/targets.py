@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from export.formats.format import STATIC_SCHEMES, FormatName, Scheme
+from export.formats.table import FORMATS
 from runtime.errors import UsageError
 
 _LITERT = ("litert", "tflite-runtime")
 _ONNX = ("onnxruntime",)
-_AEQ = "litert-quantizer"
-_FORMATS = "export.formats"
+_QUANTIZER = "litert-quantizer"
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,28 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Target:
-    """One row: a format, a scheme, the converter that builds it, and what its result is held to.
+    """One row: a format, a scheme, the package that converts, the engines that run it, and what it is held to."""
 
-    `convert` names a function `module:function` that takes an `export.formats.conversion.Conversion`; `source` is the
-    variant it converts (None: the Keras model itself); `pool` is the kind of worker process it needs.
-    """
-
-    format: Literal["saved_model", "tflite", "onnx"]
-    scheme: Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-    convert: str
+    format: FormatName
+    scheme: Scheme
     converter: str
-    source: str | None
-    pool: Literal["keras", "device"]
     engines: tuple[str, ...]
     tolerance: Tolerance
-    calibrated: bool = False
 
     @property
     def name(self) -> str:
         """The variant's name: `<format>-<scheme>`, or `saved_model`, which has one scheme only."""
         return self.format if self.format == "saved_model" else f"{self.format}-{self.scheme}"
+
+    @property
+    def source(self) -> str | None:
+        """The name of the target that it is converted from; None stands for the Keras model itself."""
+        return FORMATS[self.format].source(self.scheme)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its conversion needs recorded activation ranges."""
+        return self.scheme in STATIC_SCHEMES
 
 
 FLOAT32 = Tolerance(1e-5, 0.9995, "the same float32 arithmetic in another order of additions")
@@ -71,84 +73,16 @@ MAX_ACCURACY_DROP = 0.003
 MAX_RMSE_RISE = 0.01
 
 _TARGETS = (
-    Target(
-        "saved_model",
-        "float32",
-        f"{_FORMATS}.saved_model:convert",
-        "keras",
-        None,
-        "keras",
-        ("tensorflow",),
-        FLOAT32,
-    ),
-    Target(
-        "tflite",
-        "float32",
-        f"{_FORMATS}.tflite:float32",
-        "tensorflow",
-        "saved_model",
-        "keras",
-        _LITERT,
-        FLOAT32,
-    ),
-    Target(
-        "tflite",
-        "float16",
-        f"{_FORMATS}.tflite:float16",
-        _AEQ,
-        "tflite-float32",
-        "device",
-        _LITERT,
-        FLOAT16,
-    ),
-    Target(
-        "tflite",
-        "dynamic",
-        f"{_FORMATS}.tflite:dynamic",
-        _AEQ,
-        "tflite-float32",
-        "device",
-        _LITERT,
-        DYNAMIC,
-    ),
-    Target(
-        "tflite", "int8", f"{_FORMATS}.tflite:int8", _AEQ, "tflite-float32", "device", _LITERT, INT8, True
-    ),
-    Target(
-        "tflite",
-        "int16x8",
-        f"{_FORMATS}.tflite:int16x8",
-        _AEQ,
-        "tflite-float32",
-        "device",
-        _LITERT,
-        INT16X8,
-        True,
-    ),
-    Target("onnx", "float32", f"{_FORMATS}.onnx:float32", "tf2onnx", "saved_model", "keras", _ONNX, FLOAT32),
-    Target(
-        "onnx",
-        "float16",
-        f"{_FORMATS}.onnx:float16",
-        "onnxruntime",
-        "onnx-float32",
-        "device",
-        _ONNX,
-        ONNX_FLOAT16,
-    ),
-    Target(
-        "onnx",
-        "dynamic",
-        f"{_FORMATS}.onnx:dynamic",
-        "onnxruntime",
-        "onnx-float32",
-        "device",
-        _ONNX,
-        DYNAMIC,
-    ),
-    Target(
-        "onnx", "int8", f"{_FORMATS}.onnx:int8", "onnxruntime", "onnx-float32", "device", _ONNX, INT8, True
-    ),
+    Target("saved_model", "float32", "keras", ("tensorflow",), FLOAT32),
+    Target("tflite", "float32", "tensorflow", _LITERT, FLOAT32),
+    Target("tflite", "float16", _QUANTIZER, _LITERT, FLOAT16),
+    Target("tflite", "dynamic", _QUANTIZER, _LITERT, DYNAMIC),
+    Target("tflite", "int8", _QUANTIZER, _LITERT, INT8),
+    Target("tflite", "int16x8", _QUANTIZER, _LITERT, INT16X8),
+    Target("onnx", "float32", "tf2onnx", _ONNX, FLOAT32),
+    Target("onnx", "float16", "onnxruntime", _ONNX, ONNX_FLOAT16),
+    Target("onnx", "dynamic", "onnxruntime", _ONNX, DYNAMIC),
+    Target("onnx", "int8", "onnxruntime", _ONNX, INT8),
 )
 
 TARGETS: dict[str, Target] = {target.name: target for target in _TARGETS}

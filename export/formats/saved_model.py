@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.formats.conversion import Conversion
+from export.formats.format import Conversion, Format
 from export.formats.older_keras import readable
 from export.quantization.equalize import equalized
 from runtime.errors import ModelError
@@ -34,41 +32,43 @@ def load_keras(path: Path) -> Any:
         ) from error
 
 
-@contextmanager
-def _batch_free_reshapes() -> Iterator[None]:
-    """Let Flatten and Reshape infer the batch (-1) where all other dimensions are known.
+def with_static_reshapes(model: Any) -> Any:
+    """The model with every Flatten and Reshape, at any depth, replaced by one that leaves only the batch open (-1).
 
     Keras 3 reads the batch size from the tensor's shape at run time; in the exported graph this is a chain of
     four TFLite or six ONNX ops, and the tensors after it have no static shape, which costs the delegates.
     """
+    import keras
     from keras import layers, ops
 
-    flatten, reshape = layers.Flatten.call, layers.Reshape.call
+    class Flatten(layers.Flatten):
+        def call(self, inputs: Any) -> Any:
+            known = inputs.shape[1:]
+            if any(size is None for size in known) or self.data_format == "channels_first":
+                return super().call(inputs)
+            return ops.reshape(inputs, (-1, math.prod(known)))
 
-    def static_flatten(self: Any, inputs: Any) -> Any:
-        known = inputs.shape[1:]
-        if any(size is None for size in known) or self.data_format == "channels_first":
-            return flatten(self, inputs)
-        return ops.reshape(inputs, (-1, math.prod(known)))
+    class Reshape(layers.Reshape):
+        def call(self, inputs: Any) -> Any:
+            if any(size is None for size in inputs.shape[1:]):
+                return super().call(inputs)
+            return ops.reshape(inputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
 
-    def static_reshape(self: Any, inputs: Any) -> Any:
-        if any(size is None for size in inputs.shape[1:]):
-            return reshape(self, inputs)
-        return ops.reshape(inputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
+    static: dict[type, Any] = {layers.Flatten: Flatten, layers.Reshape: Reshape}
 
-    layers.Flatten.call, layers.Reshape.call = static_flatten, static_reshape
-    try:
-        yield
-    finally:
-        layers.Flatten.call, layers.Reshape.call = flatten, reshape
+    def replaced(layer: Any) -> Any:
+        other = static.get(type(layer))
+        return layer if other is None else other.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=replaced, recursive=True)
 
 
-def convert(conversion: Conversion) -> None:
+def float32(conversion: Conversion) -> None:
     """Write the model as a SavedModel folder with one signature, `serving_default`, and a symbolic batch."""
     import keras
     import tensorflow as tf
 
-    model = equalized(load_keras(conversion.source))
+    model = with_static_reshapes(equalized(load_keras(conversion.source)))
     spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
 
     def serve(values: Any) -> dict[str, Any]:
@@ -76,9 +76,8 @@ def convert(conversion: Conversion) -> None:
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    with _batch_free_reshapes():
-        archive.add_endpoint("serving_default", serve, input_signature=[spec])
-        archive.write_out(str(conversion.destination), verbose=False)
+    archive.add_endpoint("serving_default", serve, input_signature=[spec])
+    archive.write_out(str(conversion.destination), verbose=False)
 
 
 class SavedModelBackend:
@@ -98,3 +97,6 @@ class SavedModelBackend:
         """Outputs by name (float32, batch first) for inputs by name (float32, batch first)."""
         answers = self._serve(**{name: self._tf.constant(value) for name, value in feed.items()})
         return {name: np.asarray(value) for name, value in answers.items()}
+
+
+SAVED_MODEL = Format(name="saved_model", suffix="", float32_source=None, converters={"float32": float32})

@@ -1,4 +1,8 @@
-"""SavedModel to an ONNX model by tf2onnx, in the memory that a few copies of the weights take."""
+"""SavedModel to an ONNX model by tf2onnx, in the memory that a few copies of the weights take.
+
+tf2onnx documents its command line, and one function for a Keras model. Here its inner functions are called one by one,
+and `Graph.update_proto` is left out where it only costs memory. Read in tf2onnx 1.17.
+"""
 
 from __future__ import annotations
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.formats.conversion import Conversion, Ranges, chunks
+from export.chunks import chunks
+from export.formats.format import Calibration, Conversion, Format, Ranges, Scheme
+from export.formats.tflite_graph import Operator, operators, type_name
 from export.quantization.saturation import clipped, in_tflite
 from export.quantization.select_branches import selected
 from runtime.atomic import write_file
@@ -146,31 +148,7 @@ def _write_quantized(job: Any, conversion: Conversion, ranges: dict[str, Any] | 
     write_file(conversion.destination, bytes(result.quantized_model))
 
 
-def operators(path: Path) -> Iterator[tuple[str, list[Any], list[Any]]]:
-    """Each operator of a `.tflite` file in order: its name (custom ops: `CUSTOM:<code>`), inputs, outputs.
-
-    Tensors are the flatbuffer schema's objects, with `name`, `type`, `quantization` and `buffer`.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = path.read_bytes()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    for graph in model.subgraphs:
-        for op in graph.operators:
-            code = model.operatorCodes[op.opcodeIndex]
-            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-            name = names.get(builtin, f"BUILTIN:{builtin}")
-            if name == "CUSTOM":
-                name = f"CUSTOM:{(code.customCode or b'?').decode()}"
-            yield (
-                name,
-                [graph.tensors[index] for index in op.inputs if index >= 0],
-                [graph.tensors[index] for index in op.outputs],
-            )
-
-
-def prefix(rows: Iterable[tuple[str, list[Any], list[Any]]]) -> list[str]:
+def prefix(rows: Iterable[Operator]) -> list[str]:
     """Names of the tensors made before the first op that carries weights: scaling, standardising, clipping.
 
     These stay in float: one int8 scale for all columns of a table would erase the small ones.
@@ -194,13 +172,11 @@ def weight_counts(path: Path) -> list[int]:
 
 def activations(path: Path) -> set[str]:
     """Names of all float32 tensors that operators make: those that have a range."""
-    from ai_edge_litert import schema_py_generated as schema
-
     return {
         tensor.name.decode()
-        for _, _, outputs in operators(path)
-        for tensor in outputs
-        if tensor.type == schema.TensorType.FLOAT32
+        for operator in operators(path)
+        for tensor in operator.outputs
+        if type_name(tensor) == "FLOAT32"
     }
 
 
@@ -244,15 +220,12 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
     return ranges
 
 
-def prove(path: Path, scheme: str) -> None:
+def prove(path: Path, scheme: Scheme) -> None:
     """Prove by the file's own tensors that it is what its name says.
 
     Raises:
         ConversionError: it holds a Flex or custom op, or tensors of another type than its scheme's.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
     weighted: list[tuple[str, str, str, str]] = []
     halves = 0
     for name, inputs, outputs in operators(path):
@@ -261,10 +234,10 @@ def prove(path: Path, scheme: str) -> None:
                 f"{path.name} needs the custom op {name.removeprefix('CUSTOM:')}, which a device's engine does not "
                 "have; build the model from builtin ops"
             )
-        halves += sum(types[tensor.type] == "FLOAT16" for tensor in inputs)
+        halves += sum(type_name(tensor) == "FLOAT16" for tensor in inputs)
         if name in _WEIGHTED:
-            weighted.append((name, types[inputs[0].type], types[inputs[1].type], types[outputs[0].type]))
-    accepts: dict[str, Callable[[str, str, str], bool]] = {
+            weighted.append((name, type_name(inputs[0]), type_name(inputs[1]), type_name(outputs[0])))
+    accepts: dict[Scheme, Callable[[str, str, str], bool]] = {
         "float32": lambda x, w, y: (x, w, y) == ("FLOAT32",) * 3 and not halves,
         "float16": lambda x, w, y: x == y == "FLOAT32" and halves > 0,
         "dynamic": lambda x, w, y: x == y == "FLOAT32" and w in ("INT8", "FLOAT32"),
@@ -278,3 +251,19 @@ def prove(path: Path, scheme: str) -> None:
             )
     if scheme == "dynamic" and not any(weights == "INT8" for _, _, weights, _ in weighted):
         raise ConversionError(f"{path.name} is not dynamic: none of its weights is INT8")
+
+
+TFLITE = Format(
+    name="tflite",
+    suffix=".tflite",
+    float32_source="saved_model",
+    converters={
+        "float32": float32,
+        "float16": float16,
+        "dynamic": dynamic,
+        "int8": int8,
+        "int16x8": int16x8,
+    },
+    prove=prove,
+    calibration=Calibration(activations, record_ranges),
+)

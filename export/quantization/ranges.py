@@ -10,8 +10,8 @@ import numpy as np
 
 from data.original import Original
 from data.trained_model import GOLDEN, MODEL
-from export.formats import onnx, tflite
-from export.formats.conversion import Ranges
+from export.formats.format import FormatName, Ranges
+from export.formats.table import FORMATS
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
 from runtime.errors import DataError, ModelError
@@ -20,10 +20,9 @@ FILE = "calibration.json"
 # Rows of a table are cheap and their columns have long tails: 256 rows left errors of 1.9 where 8,192 left 0.7.
 SAMPLES = {"image": 512, "table": 8192}
 SEED = 7
-_FORMATS = {"tflite": tflite, "onnx": onnx}
 
 
-def ranges(original: Original, format_: str, float32: Path, data_dir: str | None) -> dict[str, Any]:
+def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
     """The activation ranges of one float32 file, as an entry of calibration.json.
 
     Those recorded earlier, if they belong to this model and its golden inputs, were found with as many samples and
@@ -33,13 +32,15 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
     Raises:
         DataError: they have to be measured and the dataset is not there.
     """
+    calibration = FORMATS[format_].calibration
+    assert calibration is not None, f"{format_} has no static scheme"
     recorded = read(original.folder).get(format_)
     wanted = SAMPLES[original.record.input.kind]
     made_from = {name: original.record.sha256[name] for name in (MODEL, GOLDEN)}
     if (
         recorded
         and (recorded["sha256"], recorded.get("samples")) == (made_from, wanted)
-        and _FORMATS[format_].activations(float32) <= set(recorded["ranges"])
+        and calibration.activations(float32) <= set(recorded["ranges"])
     ):
         return dict(recorded)
     try:
@@ -50,7 +51,7 @@ def ranges(original: Original, format_: str, float32: Path, data_dir: str | None
     indices = chosen(len(samples), wanted)
     # The golden inputs too: a device is asked about them.
     inputs = np.concatenate([samples[indices], original.golden()[0]]).astype(np.float32)
-    found = _FORMATS[format_].record_ranges(float32, inputs)
+    found = calibration.record_ranges(float32, inputs)
     return {"sha256": made_from, "samples": wanted, "ranges": found}
 
 

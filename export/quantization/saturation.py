@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from export.formats.conversion import Ranges
+from export.formats.format import Ranges
 from export.quantization.select_branches import selected
 
 _EXPONENTIALS = ("ELU", "EXP")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import signal
 from collections.abc import Callable
 from functools import lru_cache
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,8 @@ import numpy as np
 
 from data.original import Original, read_original
 from export.checks.gate import Run, verify
-from export.formats.conversion import Conversion
+from export.formats.format import Conversion, Format, FormatName, Scheme
+from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
 from export.targets import Target
 from export.trained.samples import load_test_data
@@ -23,27 +20,14 @@ from runtime.backends import open_backend
 from runtime.measure import timing
 
 
-def start_worker(log_folder: Path) -> None:
-    """Prepare a worker: its output goes to a log of its own, and no GPU is taken."""
-    log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    # The pool terminates even workers that are ending by themselves, who would leave a semaphore half given back.
-    Finalize(None, signal.signal, (signal.SIGTERM, signal.SIG_IGN), exitpriority=100)
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
-
-
-def build(target: Target, conversion: Conversion) -> None:
+def build(format_: Format, scheme: Scheme, conversion: Conversion) -> None:
     """Build one variant's file and prove that it is what its name says."""
-    module, function = target.convert.split(":")
-    getattr(importlib.import_module(module), function)(conversion)
-    if target.format != "saved_model":
-        importlib.import_module(f"export.formats.{target.format}").prove(
-            conversion.destination, target.scheme
-        )
+    format_.converters[scheme](conversion)
+    if format_.prove is not None:
+        format_.prove(conversion.destination, scheme)
 
 
-def calibrate(original: Original, format_: str, float32: Path, data_dir: str | None) -> dict[str, Any]:
+def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
     """The activation ranges of a float32 file: `export.quantization.ranges.ranges`."""
     return ranges.ranges(original, format_, float32, data_dir)
 
@@ -81,8 +65,6 @@ def _open_call(engine: str, path: Path, original: Original) -> Callable[[], obje
 def _runner(engine: str, path: Path, original: Original) -> Run:
     name_in, name_out = original.record.input.name, original.record.output.name
     if engine == "tensorflow":
-        from export.formats.saved_model import SavedModelBackend
-
         backend: Any = SavedModelBackend(path)
     else:
         backend = open_backend(engine, path.read_bytes(), threads=1)

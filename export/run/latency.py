@@ -32,7 +32,7 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
         path = files[row.variant]
         # One worker, where the others may be several: each file is open once.
         pool: PoolName = "timing" if pool_of(row.engine) == "device" else "keras"
-        outcome = workers.outcome(pool, jobs.time_block, row.engine, path, original.folder, count)
+        outcome = workers.call(pool, jobs.time_block, row.engine, path, original.folder, count)
         if not outcome.ok:
             row.fail(f"latency: {outcome.reason}")
         found: np.ndarray | None = outcome.value

@@ -12,9 +12,10 @@ from pathlib import Path
 from data.original import Original
 from export.pack import pack
 from export.report import Row
-from export.run import fingerprint, latency
+from export.run import fingerprint, latency, steps
 from export.run.plan import Plan
-from export.run.workers import Outcome, Step, Workers
+from export.run.steps import Step
+from export.run.workers import Outcome, Workers
 from export.targets import Target
 from runtime.atomic import alone_in
 
@@ -32,10 +33,10 @@ class Exported:
 
 
 def export(
+    workers: Workers,
     originals: list[Original],
     targets: list[Target],
     out: Path,
-    jobs: int,
     data_dir: str | None,
     missing: dict[str, str | None],
     tell: Tell,
@@ -43,7 +44,7 @@ def export(
     """Export these models to these targets; bundles go to `out`/<model>/bundle.
 
     `missing` says for each model why its labelled samples are not there (None: they are in `data_dir`).
-    Conversions and verifications of all models run `jobs` at a time; latency is measured after them, alone.
+    Conversions and verifications of all models run at the same time; latency is measured after them, alone.
     A previous bundle is replaced only by a whole new one.
     """
     with ExitStack() as stack:
@@ -57,16 +58,16 @@ def export(
             )
             for original in originals
         ]
-        workers = stack.enter_context(Workers(jobs))
-        steps = [step for plan in plans for step in plan.steps()]
-        total, finished = len(steps) + len(plans), 0
+        stack.enter_context(_stopped_by_an_error(workers))
+        wanted = [step for plan in plans for step in plan.steps()]
+        total, finished = len(wanted) + len(plans), 0
 
         def done(step: Step, outcome: Outcome) -> None:
             nonlocal finished
             finished += 1
             tell(" ".join(step.key), finished, total)
 
-        results = workers.run(steps, done)
+        results = steps.run(workers, wanted, done)
         exported = []
         for plan in plans:
             tell(f"{plan.original.name} latency", finished, total)
@@ -78,6 +79,16 @@ def export(
             exported.append(Exported(plan.original, rows, packed))
             finished += 1
     return exported
+
+
+@contextmanager
+def _stopped_by_an_error(workers: Workers) -> Iterator[None]:
+    """Stop the workers before an error goes on to those who remove the folders that they write to."""
+    try:
+        yield
+    except BaseException:
+        workers.stop()
+        raise
 
 
 @contextmanager

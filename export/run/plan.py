@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from data.original import Original
-from export.formats.conversion import Conversion
+from export.formats.format import Conversion, FormatName
+from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
 from export.report import Row
 from export.run import jobs
-from export.run.workers import Key, PoolName, Results, Step
+from export.run.steps import Key, Results, Step, given
+from export.run.workers import PoolName
 from export.targets import TARGETS, Target
 from runtime.backends import engine_version, no_wheel
 from runtime.bundle.golden import PROBED, RECORDED
-
-SUFFIX = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Plan:
 
     def file(self, target: Target) -> Path:
         """Where a target's file is built."""
-        return self.staging / f"{target.name}{SUFFIX[target.format]}"
+        return self.staging / f"{target.name}{FORMATS[target.format].suffix}"
 
     @property
     def files(self) -> dict[str, Path]:
@@ -90,19 +89,21 @@ class Plan:
                 output_name=self.original.record.output.name,
                 ranges=activations,
             )
-            return target, conversion
+            return FORMATS[target.format], target.scheme, conversion
 
-        return Step(self.key("build", target.name), target.pool, jobs.build, arguments, after)
+        # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
+        pool: PoolName = "keras" if target.scheme == "float32" else "device"
+        return Step(self.key("build", target.name), pool, jobs.build, arguments, after)
 
-    def _calibrate(self, format_: str) -> Step:
+    def _calibrate(self, format_: FormatName) -> Step:
         source = TARGETS[f"{format_}-float32"]
-        arguments = _fixed(self.original, format_, self.file(source), self.data_dir)
+        arguments = given(self.original, format_, self.file(source), self.data_dir)
         after = (self.key("build", source.name),)
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
 
     def _verify(self, target: Target, engine: str) -> Step:
         data = None if self.missing else (self.data_dir,)
-        arguments = _fixed(engine, self.file(target), self.original, target, data)
+        arguments = given(engine, self.file(target), self.original, target, data)
         after = (self.key("build", target.name),)
         return Step(self.key("verify", target.name, engine), pool_of(engine), jobs.check, arguments, after)
 
@@ -151,7 +152,7 @@ class Plan:
     def keep_ranges(self, results: Results) -> None:
         """Write what this run recorded beside the model, for the next run without the dataset."""
         entries = ranges.read(self.original.folder)
-        for format_ in ("tflite", "onnx"):
+        for format_ in FORMATS:
             outcome = results.get(self.key("calibrate", format_))
             if outcome is not None and outcome.ok:
                 entries[format_] = outcome.value
@@ -162,10 +163,6 @@ class Plan:
 def pool_of(engine: str) -> PoolName:
     """The kind of worker an engine runs in."""
     return "keras" if engine == "tensorflow" else "device"
-
-
-def _fixed(*arguments: Any) -> Callable[[Results], tuple[Any, ...]]:
-    return lambda results: arguments
 
 
 def _version(engine: str) -> str | None:

@@ -1,66 +1,70 @@
-"""Steps that depend on each other, run in worker processes that may die without taking the others along."""
+"""Worker processes that may die without taking the others along.
+
+All that pebble's pools and Python's multiprocessing need, beside what their documents say, stands here. Read in
+pebble 5.2:
+
+- a pool starts its threads and processes at the first `schedule`, and they inherit the signal mask of that moment;
+- it terminates workers that are ending by themselves, and who would leave a semaphore half given back;
+- it writes to its log about each worker that died, which is what an `Outcome` says.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future, TimeoutError
+from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
 from pebble import ProcessExpired, ProcessPool
 
-from export.run.jobs import start_worker
 from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device", "timing"]
-Key = tuple[str, ...]  # model, what is done, variant or format, engine
-Results = dict[Key, "Outcome"]
 TIMEOUT_S = 1800
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a step: its value, or in one line why there is none (`error` then holds the exception)."""
+    """What became of a call: its value, or in one line why there is none (`error` then holds the exception)."""
 
     value: Any = None
     reason: str | None = None
     error: BaseException | None = None
-    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether the step did what it was for."""
+        """Whether the call did what it was for."""
         return self.reason is None
 
 
-@dataclass
-class Step:
-    """Call `function(*arguments(results))` in a worker of `pool` once all steps in `after` succeeded."""
-
-    key: Key
-    pool: PoolName
-    function: Callable[..., Any]
-    arguments: Callable[[Results], tuple[Any, ...]]
-    after: tuple[Key, ...] = ()
-    started: float = field(default=0.0)
+def start_worker(log_folder: Path) -> None:
+    """Prepare a worker: its output goes to a log of its own, and no GPU is taken."""
+    log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    # Once a worker is ending by itself, it is not terminated any more.
+    Finalize(None, signal.signal, (signal.SIGTERM, signal.SIG_IGN), exitpriority=100)
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
 
 
 class Workers:
     """Pools of processes: `keras` workers import TensorFlow, `device` workers and the one for `timing` must never.
 
     tflite-runtime cannot load a model in a process that TensorFlow was imported into ("vector::reserve").
-    At most `jobs` steps run at a time in all together.  A pool starts its workers at its first step.
+    A pool starts its workers, `jobs` of them or the one for `timing`, at its first call.
     """
 
     def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
+        self.jobs = jobs
+        logging.getLogger("pebble").setLevel(logging.CRITICAL)
         resource_tracker.ensure_running()  # now, since it would undo the signal mask that `submit` sets
         # Else joblib, imported with scikit-learn, leaves a semaphore behind in every worker.
         os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
@@ -81,17 +85,28 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Workers that are stopped leave semaphores behind, about which Python then complains. An error that is told to
+        # the user in one line comes when no call is running.
+        if error is None or isinstance(error, EdgeProofError):
+            for pool in self._pools.values():
+                pool.close()
+            for pool in self._pools.values():
+                pool.join()
+        else:
+            self.stop()
+        self._logs.cleanup()
+
+    def stop(self) -> None:
+        """End all workers now, whatever they are doing."""
         for pool in self._pools.values():
-            # Workers that are stopped leave semaphores behind, about which Python then complains.
-            pool.close() if error is None else pool.stop()
+            pool.stop()
         for pool in self._pools.values():
             pool.join()
-        self._logs.cleanup()
 
     def submit(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run one function in a worker of that pool."""
-        # Ctrl-C is the parent's to handle. The pool's threads and processes, started at the first call, inherit
-        # this mask; a handler of their own would come too late for a worker that is still importing.
+        # Ctrl-C is the parent's to handle. A handler of a worker's own would come too late for one that is still
+        # importing; so it is blocked while the pool starts.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             future: Future[Any] = self._pools[pool].schedule(
@@ -101,45 +116,19 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return future
 
-    def outcome(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Outcome:
+    def call(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Outcome:
         """Run one function in a worker of that pool and wait for what becomes of it."""
-        return self._outcome(self.submit(pool, function, *arguments), 0.0)
+        return self.outcome(self.submit(pool, function, *arguments))
 
-    def run(self, steps: list[Step], done: Callable[[Step, Outcome], None]) -> Results:
-        """Run all steps, each as soon as those before it succeeded; `done` is told of each as it ends.
-
-        A step whose worker dies, or that comes after one that failed, fails with that reason; the others go on.
-        """
-        results: Results = {}
-        waiting = {step.key: step for step in steps}
-        running: dict[Future[Any], Step] = {}
-        while waiting or running:
-            for step in list(waiting.values()):
-                failed = [key for key in step.after if key in results and not results[key].ok]
-                if failed:
-                    del waiting[step.key]
-                    results[step.key] = Outcome(reason=results[failed[0]].reason)
-                    done(step, results[step.key])
-                elif len(running) < self._jobs and all(key in results for key in step.after):
-                    del waiting[step.key]
-                    step.started = time.monotonic()
-                    running[self.submit(step.pool, step.function, *step.arguments(results))] = step
-            if not running:
-                continue
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                step = running.pop(future)
-                results[step.key] = self._outcome(future, time.monotonic() - step.started)
-                done(step, results[step.key])
-        return results
-
-    def _outcome(self, future: Future[Any], seconds: float) -> Outcome:
+    def outcome(self, future: Future[Any]) -> Outcome:
+        """What became of a submitted call; waits until it ended."""
         error = future.exception()
         if error is None:
-            return Outcome(value=future.result(), seconds=seconds)
-        return Outcome(reason=self._reason(error), error=error, seconds=seconds)
+            return Outcome(value=future.result())
+        return Outcome(reason=self._reason(error), error=error)
 
     def _reason(self, error: BaseException) -> str:
-        """One line that says why a step failed."""
+        """One line that says why a call failed."""
         if isinstance(error, EdgeProofError):
             return str(error)
         if isinstance(error, ProcessExpired):

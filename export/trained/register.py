@@ -15,7 +15,7 @@ from data.arrays import read_npz
 from data.dataset import image_input, table_input
 from data.original import Original, keras_bytes, write_original
 from data.trained_model import MetricRecord, TrainedModel
-from export.formats.conversion import chunks
+from export.chunks import chunks
 from export.formats.saved_model import load_keras
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import DataError, InputError, UsageError

@@ -5,13 +5,16 @@ from contextlib import nullcontext
 import keras
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import tensorflow as tf
 from keras import layers
 from tf2onnx import optimizer
 from tf2onnx.graph import Graph
 
-from export.formats import saved_model
-from export.formats.conversion import Conversion
+from export.formats import onnx as onnx_format
+from export.formats import onnx_graph, saved_model
+from export.formats.format import Conversion
 from export.formats.tf2onnx import from_saved_model
 
 
@@ -31,7 +34,7 @@ def source(tmp_path_factory):
         ]
     )
     model.save(folder / "model.keras")
-    saved_model.convert(
+    saved_model.float32(
         Conversion(folder / "model.keras", folder / "saved_model", "image", (8, 8, 1), "probabilities")
     )
     return folder / "saved_model"
@@ -77,3 +80,42 @@ def test_a_pass_that_fails_is_left_out(source, monkeypatch):
     left_out = from_saved_model(source)
     assert operators(left_out).count("Transpose") > operators(whole).count("Transpose")
     onnx.checker.check_model(left_out)
+
+
+class Looping(tf.Module):
+    """A while loop with a condition in it, both of which take weights from outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = tf.Variable(np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="rows")])
+    def serve(self, rows):
+        hidden = tf.matmul(rows, self.weights)
+
+        def turn(index, values):
+            bent = tf.tanh(tf.matmul(values, self.weights)) + hidden
+            chosen = tf.cond(tf.reduce_max(bent) > 1, lambda: bent * 0.5, lambda: bent - self.weights[0])
+            return index + 1, chosen
+
+        # As many turns as the data say: a loop that tf2onnx cannot unroll.
+        count = 2 + tf.cast(tf.reduce_sum(rows) > 0, tf.int32)
+        _, values = tf.while_loop(lambda index, _: index < count, turn, [0, hidden])
+        return {"value": values}
+
+
+def test_a_model_with_loop_and_if_keeps_its_answers(tmp_path):
+    module = Looping()
+    tf.saved_model.save(module, str(tmp_path / "saved_model"), signatures={"serving_default": module.serve})
+    conversion = Conversion(tmp_path / "saved_model", tmp_path / "loop.onnx", "rows", (4,), "value")
+    onnx_format.float32(conversion)
+    made = onnx.load(conversion.destination)
+    assert {"Loop", "If"} <= {node.op_type for node in onnx_graph.nodes(made.graph)}
+    names = [name for node in onnx_graph.nodes(made.graph) for name in node.output if name]
+    assert len(set(names)) == len(names)
+    session = onnxruntime.InferenceSession(conversion.destination, providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(2)
+    for scale in (0.1, 10):
+        rows = random.normal(scale=scale, size=(3, 4)).astype(np.float32)
+        (found,) = session.run(None, {"rows": rows})
+        assert np.allclose(found, module.serve(rows)["value"], atol=1e-5)

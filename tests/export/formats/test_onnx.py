@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from export.formats import onnx as formats
-from export.formats.conversion import Conversion
+from export.formats.format import Conversion
 from tests.bundles import MODELS
 
 

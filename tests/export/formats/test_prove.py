@@ -5,24 +5,24 @@ import itertools
 import pytest
 
 from export.formats import onnx, tflite
+from export.formats.table import FORMATS
 from export.targets import TARGETS
 from runtime.errors import ConversionError
 
-FORMATS = {"tflite": (tflite, ".tflite"), "onnx": (onnx, ".onnx")}
-SCHEMES = {name: [t.scheme for t in TARGETS.values() if t.format == name] for name in FORMATS}
-PAIRS = [(name, *pair) for name in FORMATS for pair in itertools.product(SCHEMES[name], repeat=2)]
+SCHEMES = {name: [t.scheme for t in TARGETS.values() if t.format == name] for name in ("tflite", "onnx")}
+PAIRS = [(name, *pair) for name in SCHEMES for pair in itertools.product(SCHEMES[name], repeat=2)]
 
 
 @pytest.mark.parametrize(("format_", "is_a", "claims"), PAIRS)
 @pytest.mark.parametrize("model", ["mnist-cnn", "california-mlp"])
 def test_a_file_is_only_what_its_tensors_say(exported, model, format_, is_a, claims):
-    module, suffix = FORMATS[format_]
-    path = exported.out / model / "bundle" / f"{format_}-{is_a}{suffix}"
+    found = FORMATS[format_]
+    path = exported.out / model / "bundle" / f"{format_}-{is_a}{found.suffix}"
     if is_a == claims:
-        module.prove(path, claims)
+        found.prove(path, claims)
     else:
         with pytest.raises(ConversionError, match=f"is not {claims}"):
-            module.prove(path, claims)
+            found.prove(path, claims)
 
 
 def test_a_custom_op_is_refused_by_name(exported, tmp_path):

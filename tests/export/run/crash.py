@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from export.formats.conversion import Conversion
+from export.formats.format import Conversion
 
 
 def abort(conversion: Conversion) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from export.formats.table import FORMATS
 from export.run import pipeline, plan
+from export.run.workers import Workers
 from export.targets import TARGETS, Tolerance
 from export.trained.search import find_original
 from tests.conftest import ROOT
+from tests.export.run import crash
 
 
 @pytest.fixture
@@ -26,9 +29,10 @@ def model(tmp_path):
 
 def export(model, targets, out):
     told = []
-    (done,) = pipeline.export(
-        [model], targets, out, 1, None, {model.name: None}, lambda *what: told.append(what)
-    )
+    with Workers(1) as workers:
+        (done,) = pipeline.export(
+            workers, [model], targets, out, None, {model.name: None}, lambda *what: told.append(what)
+        )
     assert told[-1][1] <= told[-1][2]
     return done
 
@@ -51,9 +55,7 @@ def leftovers(folder: Path):
 )
 def test_a_converter_that_takes_its_worker_along_fails_its_own_row(model, tmp_path, monkeypatch, how, said):
     names = ["tflite-float16", "tflite-int8", "onnx-float32"]
-    monkeypatch.setitem(
-        TARGETS, "tflite-float16", replace(TARGETS["tflite-float16"], convert=f"tests.export.run.crash:{how}")
-    )
+    monkeypatch.setitem(FORMATS["tflite"].converters, "float16", getattr(crash, how))
     done = export(model, [TARGETS[name] for name in names], tmp_path)
     assert statuses(done) == {
         ("tflite-float16", "litert"): "failed",
@@ -71,9 +73,7 @@ def test_a_converter_that_takes_its_worker_along_fails_its_own_row(model, tmp_pa
 
 
 def test_what_is_made_from_a_failed_build_fails_for_its_reason(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        TARGETS, "tflite-float32", replace(TARGETS["tflite-float32"], convert="tests.export.run.crash:raises")
-    )
+    monkeypatch.setitem(FORMATS["tflite"].converters, "float32", crash.raises)
     done = export(model, [TARGETS["tflite-int8"], TARGETS["onnx-float32"]], tmp_path)
     for row in done.rows:
         if row.variant == "tflite-int8":
@@ -140,8 +140,10 @@ def test_an_interrupted_export_leaves_the_previous_bundle_and_no_rests(model, tm
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.export([model], [TARGETS["onnx-float32"]], tmp_path, 1, None, {model.name: None}, interrupt)
+    with pytest.raises(KeyboardInterrupt), Workers(1) as workers:
+        pipeline.export(
+            workers, [model], [TARGETS["onnx-float32"]], tmp_path, None, {model.name: None}, interrupt
+        )
     assert (good.bundle / "manifest.json").read_bytes() == before
     assert leftovers(tmp_path / model.name) == []
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from pebble.common import process_exit
 
-from export.run import jobs
-from export.run.workers import Step, Workers
+from export.run import steps
+from export.run.steps import Step
+from export.run.workers import Workers, start_worker
 
 SPELL_S = 0.2
 
@@ -25,13 +27,13 @@ def spell() -> tuple[float, float]:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_as_many_steps_at_a_time_as_jobs_over_all_pools(jobs):
-    steps = [
-        Step((pool, str(number)), pool, spell, lambda results: ())
+    spells_of_work = [
+        Step((pool, str(number)), pool, spell, steps.given())
         for pool in ("keras", "device")
         for number in range(3)
     ]
     with Workers(jobs) as workers:
-        results = workers.run(steps, lambda step, outcome: None)
+        results = steps.run(workers, spells_of_work, lambda step, outcome: None)
     spells = [outcome.value for outcome in results.values()]
     at_a_time = [sum(began <= start < ended for began, ended in spells) for start, _ in spells]
     assert max(at_a_time) == jobs
@@ -40,7 +42,7 @@ def test_as_many_steps_at_a_time_as_jobs_over_all_pools(jobs):
 def end(log_folder: Path, given_back: Path) -> None:
     """A worker that is terminated, as the pool does, while it gives back what it holds."""
     signal.signal(signal.SIGTERM, process_exit)
-    jobs.start_worker(log_folder)
+    start_worker(log_folder)
 
     def give_back() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -55,3 +57,37 @@ def test_a_worker_that_ends_gives_back_all_it_holds_even_when_it_is_terminated(t
     process.join()
     assert (tmp_path / "given_back").exists()
     assert process.exitcode == 0
+
+
+def blocked_signals() -> set[int]:
+    return signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def modules() -> set[str]:
+    """What a worker has imported once it can build, verify and time."""
+    import export.run.jobs
+    import export.trained.register  # noqa: F401
+
+    return {name.split(".")[0] for name in sys.modules}
+
+
+def test_ctrl_c_is_the_parents_to_handle():
+    with Workers(1) as workers:
+        assert signal.SIGINT in workers.call("device", blocked_signals).value
+    assert signal.SIGINT not in blocked_signals()
+
+
+def test_a_worker_pays_for_no_converter_before_it_converts():
+    with Workers(1) as workers:
+        imported = workers.call("device", modules).value
+    assert "export" in imported
+    assert imported & {"tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "litert_quantizer"} == set()
+
+
+def test_stopped_workers_end_and_may_be_left_afterwards():
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Workers(1) as workers:
+        workers.submit("device", time.sleep, 300)
+        workers.stop()
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 60

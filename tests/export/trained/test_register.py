@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +185,32 @@ def test_a_trained_models_name_is_not_taken_over(made, tmp_path):
     shutil.copytree(ROOT / "artifacts" / "diabetes-mlp", tmp_path / "table")
     done = run_export(made("table"), "--jobs", "1", out=tmp_path)
     assert done.code == 2 and "holds the trained model table" in done.stdout
+
+
+def test_several_models_at_once(made, tmp_path):
+    (tmp_path / "other.keras").write_bytes(Path(made("table")).read_bytes())
+    done = run_export(
+        made("table"), str(tmp_path / "other.keras"), "--targets", "onnx-float32", out=tmp_path / "out"
+    )
+    assert done.code == 0, done.stdout
+    assert {row["model"]: row["status"] for row in done.rows} == {"table": "ok", "other": "ok"}
+
+
+def test_one_of_several_that_is_no_model_is_refused_and_nothing_is_exported(made, tmp_path):
+    (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04 not really")
+    done = run_export(
+        made("table"), str(tmp_path / "broken.keras"), "--targets", "onnx-float32", out=tmp_path / "out"
+    )
+    assert done.code == 1 and "broken.keras is not a Keras model" in done.stdout
+    assert not (tmp_path / "out" / "table" / "bundle").exists()
+
+
+def test_two_models_of_one_name_are_refused(made, tmp_path):
+    (tmp_path / "table.keras").write_bytes(Path(made("table")).read_bytes())
+    done = run_export(made("table"), str(tmp_path / "table.keras"), out=tmp_path / "out")
+    assert done.code == 2
+    assert done.stdout.strip() == (
+        f"error: {made('table')} and {tmp_path / 'table.keras'} would both be called table; rename one, or export "
+        "them one after the other to two folders (--out)"
+    )
+    assert not (tmp_path / "out").exists()

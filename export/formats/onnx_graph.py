@@ -1,0 +1,166 @@
+"""ONNX graphs with all that is inside them: the bodies of Loop, If and Scan take names from the graphs around them."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator
+from typing import Any
+
+# The value is None as long as an initializer has no new name; every other name has one from where it is made.
+_Names = ChainMap[str, str | None]
+
+
+def bodies(node: Any) -> Iterator[tuple[str, Any]]:
+    """The graphs inside a node, each with a name that is unique in this node."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.name, attribute.g
+        for position, graph in enumerate(attribute.graphs):
+            yield f"{attribute.name}_{position}", graph
+
+
+def graphs(graph: Any) -> Iterator[Any]:
+    """This graph and all graphs inside it, each before those inside it."""
+    yield graph
+    for node in graph.node:
+        for _, body in bodies(node):
+            yield from graphs(body)
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of this graph and of all graphs inside it, each before those inside it."""
+    for node in graph.node:
+        yield from node_and_inner(node)
+
+
+def node_and_inner(node: Any) -> Iterator[Any]:
+    """A node and all nodes of the graphs inside it."""
+    yield node
+    for _, body in bodies(node):
+        yield from nodes(body)
+
+
+def taken(node: Any) -> set[str]:
+    """The names that a node takes from its own graph: its inputs, and what the graphs inside it take from outside."""
+    names = set(node.input)
+    for _, body in bodies(node):
+        made = {value.name for value in (*body.input, *body.initializer)}
+        for inner in body.node:
+            names |= taken(inner) - made
+            made |= set(inner.output)
+        names |= {value.name for value in body.output} - made
+    return names - {""}
+
+
+def name_by_position(model: Any) -> None:
+    """Name all nodes and inner tensors after their op and position, in all graphs: no name is there twice.
+
+    tf2onnx's own names carry a counter that runs on from model to model.  The names of the model's inputs and outputs
+    stay; what is documented or inferred (doc strings, shapes of inner tensors) goes.
+    """
+    public: dict[str, str | None] = {
+        value.name: value.name for value in (*model.graph.input, *model.graph.output)
+    }
+    _name_graph(model.graph, "", ChainMap(public))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
+def _name_graph(graph: Any, place: str, names: _Names) -> None:
+    """Rename what one graph and those inside it make; `names` has the new names of what is made around it."""
+    mine = names.maps[0]
+    for tensor in graph.initializer:
+        mine.setdefault(tensor.name, None)
+    for position, node in enumerate(graph.node):
+        node.name = f"{place}{node.op_type}_{position}"
+        node.input[:] = [
+            _new_name(name, f"{node.name}.{slot}", names) for slot, name in enumerate(node.input)
+        ]
+        for inside, body in bodies(node):
+            body.name = f"{node.name}/{inside}"
+            inner = names.new_child()
+            for slot, value in enumerate(body.input):
+                inner[value.name] = value.name = f"{body.name}.{slot}"
+            _name_graph(body, f"{body.name}/", inner)
+        for slot, name in enumerate(node.output):
+            if name:
+                mine.setdefault(name, f"{node.name}:{slot}")
+        node.output[:] = [_new_name(name, name, names) for name in node.output]
+        node.ClearField("doc_string")
+    for slot, value in enumerate(graph.output):
+        value.name = _new_name(value.name, f"{place}output.{slot}", names)
+    for tensor in graph.initializer:
+        tensor.name = mine[tensor.name] or tensor.name
+    kept = sorted(graph.initializer, key=lambda tensor: tensor.name)
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    del graph.value_info[:]
+
+
+def _new_name(name: str, first_use: str, names: _Names) -> str:
+    """The new name of a tensor; an initializer is named after its first use."""
+    for level in names.maps:
+        if name in level:
+            new = level[name]
+            if new is None:
+                new = level[name] = first_use
+            return new
+    return name
+
+
+def keep_float32_chains(model: Any) -> None:
+    """Remove every cast to float16 and straight back: between nodes kept in float32 it only rounds.
+
+    A longitude of -119.57 would become -119.56 before it is standardised.
+    """
+    import onnx
+
+    def casts(kind: int) -> dict[str, str]:
+        return {
+            node.output[0]: node.input[0]
+            for node in nodes(model.graph)
+            if node.op_type == "Cast" and node.attribute[0].i == kind
+        }
+
+    down, up = casts(onnx.TensorProto.FLOAT16), casts(onnx.TensorProto.FLOAT)
+    same = {name: down[source] for name, source in up.items() if source in down}
+    for node in nodes(model.graph):
+        node.input[:] = [same.get(name, name) for name in node.input]
+    _remove_unused(model.graph)
+
+
+def _remove_unused(graph: Any) -> None:
+    """Remove the nodes, in this graph and in all inside it, whose outputs nothing takes."""
+    while True:
+        used = {name for node in nodes(graph) for name in node.input}
+        used |= {value.name for inner in graphs(graph) for value in inner.output}
+        removed = 0
+        for inner in reversed(list(graphs(graph))):  # a graph is copied with what is inside it by then
+            kept = [node for node in inner.node if used & set(node.output)]
+            removed += len(inner.node) - len(kept)
+            del inner.node[:]
+            inner.node.extend(kept)
+        if not removed:
+            return
+
+
+def sort(graph: Any) -> None:
+    """Put each node of this graph behind those whose outputs it takes; the others keep their order."""
+    made = {value.name for value in (*graph.input, *graph.initializer)}
+    waiting, ordered = list(graph.node), []
+    while waiting:
+        later = []
+        for node in waiting:
+            if taken(node) <= made:
+                ordered.append(node)
+                made |= set(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            raise ValueError(
+                f"the ONNX graph has nodes that wait for each other, or for what no node makes: "
+                f"{', '.join(node.name for node in waiting[:5])}"
+            )
+        waiting = later
+    del graph.node[:]
+    graph.node.extend(ordered)

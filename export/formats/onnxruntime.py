@@ -1,0 +1,135 @@
+"""ONNX Runtime's own tools: they simplify, halve and quantize an ONNX model, and record the ranges of its activations.
+
+Some stand in modules without documents: the inner steps of `quantize_static`, which only later versions let one call
+with ranges that were recorded before, and the conversion to float16. Read in onnxruntime 1.23 and 1.31.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.chunks import chunks
+from export.formats.format import Ranges
+
+
+def simplified(model: Any) -> Any:
+    """The model with shapes inferred, constants folded, and nodes fused where that is the same on every machine."""
+    import onnx
+    from onnxruntime.quantization import quant_pre_process
+
+    with _scratch() as folder:
+        onnx.save(model, folder / "raw.onnx")
+        quant_pre_process(folder / "raw.onnx", folder / "simple.onnx", skip_symbolic_shape=True)
+        return onnx.load(folder / "simple.onnx")
+
+
+def in_float16(model: Any, kept: list[str]) -> Any:
+    """The model with weights and arithmetic in float16, less the nodes named in `kept`.
+
+    The casts at its edges come last, wherever they belong; between two nodes that were kept there are casts to float16
+    and straight back.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    return convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
+
+
+def with_8_bit_weights(source: Path) -> Any:
+    """The model in a file with 8-bit weights, activations quantized at each call.
+
+    Two passes, because ONNX Runtime's CPU kernels take int8 weights in MatMulInteger, but only uint8 in ConvInteger.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _scratch() as folder:
+        quantize_dynamic(
+            _own_copy(source, folder),
+            folder / "dense.onnx",
+            op_types_to_quantize=["MatMul", "Gemm"],
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+        )
+        quantize_dynamic(
+            folder / "dense.onnx",
+            folder / "all.onnx",
+            op_types_to_quantize=["Conv"],
+            weight_type=QuantType.QUInt8,
+        )
+        return onnx.load(folder / "all.onnx")
+
+
+def in_int8(source: Path, ranges: Ranges, kept: list[str]) -> Any:
+    """The model in a file with QDQ pairs: signed 8-bit weights (per channel) and activations, not for `kept`."""
+    from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType
+    from onnxruntime.quantization.calibrate import TensorsData
+    from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    found = {
+        name: (np.array([low], np.float32), np.array([high], np.float32))
+        for name, (low, high) in ranges.items()
+    }
+    # What quantize_static does after its own calibration, which only ONNX Runtime 1.24 and later let one leave out.
+    with _scratch() as folder:
+        model = load_model_with_shape_infer(_own_copy(source, folder))
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, found),
+        nodes_to_quantize=[],
+        nodes_to_exclude=kept,
+        op_types_to_quantize=[*QLinearOpsRegistry, *QDQRegistry],
+        extra_options={},
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    return quantizer.model.model
+
+
+def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
+    """Lowest and highest value of every activation of a float32 `.onnx` file over all samples (float32 [n, …])."""
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
+
+    class Chunks(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self, name: str) -> None:
+            self._chunks = ({name: chunk} for chunk in chunks(samples))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self._chunks, None)
+
+    with _scratch() as folder:
+        calibrator = create_calibrator(
+            _own_copy(path, folder),
+            augmented_model_path=str(folder / "augmented.onnx"),
+            calibrate_method=CalibrationMethod.MinMax,
+            providers=["CPUExecutionProvider"],
+        )
+        calibrator.collect_data(Chunks(calibrator.infer_session.get_inputs()[0].name))
+        found = calibrator.compute_data()
+    return {
+        name: (float(low.min()), float(high.max()))
+        for name in found
+        for low, high in [found[name].range_value]
+    }
+
+
+def _own_copy(source: Path, folder: Path) -> Path:
+    """A copy for one step alone: ONNX Runtime writes a file beside what it reads, under a name that others use too."""
+    return Path(shutil.copy(source, folder / "source.onnx"))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
+        yield Path(folder)

@@ -1,0 +1,82 @@
+"""Steps that depend on each other, run by workers in an order in which each finds what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+from export.run.workers import Outcome, PoolName, Workers
+
+Key = tuple[str, ...]  # model, what is done, variant or format, engine
+Results = dict[Key, Outcome]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Call `function(*arguments(results))` in a worker of `pool` once all steps in `after` succeeded."""
+
+    key: Key
+    pool: PoolName
+    function: Callable[..., Any]
+    arguments: Callable[[Results], tuple[Any, ...]]
+    after: tuple[Key, ...] = ()
+
+
+def given(*arguments: Any) -> Callable[[Results], tuple[Any, ...]]:
+    """The arguments of a step that does not depend on results."""
+    return lambda results: arguments
+
+
+def run(workers: Workers, steps: list[Step], done: Callable[[Step, Outcome], None]) -> Results:
+    """Run all steps, at most `workers.jobs` at a time; of those that can run, the first in the list comes first.
+
+    `done` is told of each step as it ends.  A step whose worker dies, or that comes after one that failed, fails with
+    that reason; the others go on.
+
+    Raises:
+        ValueError: two steps have the same key, one waits for a step that is not in the list, or (`CycleError`)
+            some wait for each other.
+    """
+    by_key = _by_key(steps)
+    place = {key: position for position, key in enumerate(by_key)}
+    order = TopologicalSorter({step.key: step.after for step in steps})
+    order.prepare()
+    results: Results = {}
+    ready: list[Key] = []
+    running: dict[Future[Any], Step] = {}
+
+    def ended(step: Step, outcome: Outcome) -> None:
+        results[step.key] = outcome
+        order.done(step.key)
+        done(step, outcome)
+
+    while order.is_active():
+        ready = sorted([*ready, *order.get_ready()], key=place.__getitem__)
+        while ready and len(running) < workers.jobs:
+            step = by_key[ready.pop(0)]
+            failed = next((results[key] for key in step.after if not results[key].ok), None)
+            if failed is None:
+                running[workers.submit(step.pool, step.function, *step.arguments(results))] = step
+            else:
+                ended(step, Outcome(reason=failed.reason))
+        if running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                ended(running.pop(future), workers.outcome(future))
+    return results
+
+
+def _by_key(steps: list[Step]) -> dict[Key, Step]:
+    """The steps by their keys, each of which is there once, as is every key that a step waits for."""
+    by_key: dict[Key, Step] = {}
+    for step in steps:
+        if step.key in by_key:
+            raise ValueError(f"two steps are called {' '.join(step.key)!r}")
+        by_key[step.key] = step
+    for step in steps:
+        for key in step.after:
+            if key not in by_key:
+                raise ValueError(f"step {' '.join(step.key)!r} waits for {' '.join(key)!r}, which is no step")
+    return by_key

@@ -1,0 +1,248 @@
+"""The clean-up of ONNX graphs sees what is inside Loop and If, and changes no answer."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.formats import onnx as onnx_format
+from export.formats import onnx_graph
+from export.formats.format import Conversion
+from export.formats.onnx import ONNX
+from runtime.errors import ConversionError
+
+FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
+
+
+def value(name, kind, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def constant(name, array):
+    return numpy_helper.from_array(np.asarray(array), name)
+
+
+WEIGHTS = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
+
+
+def branch(name, factor, *, inner_if=None):
+    """A branch of an If: x · factor + bias, where x and bias are of graphs around it; "y" is in both branches."""
+    made = [
+        helper.make_node("Mul", ["x", "factor"], ["y"], "n1"),
+        helper.make_node("Add", ["y", "bias"], [f"{name}_out"], "n2"),
+    ]
+    return helper.make_graph(
+        made, name, [], [value(f"{name}_out", FLOAT, None)], [constant("factor", np.float32(factor))]
+    )
+
+
+def model():
+    """rows → preprocessing → MatMul → Loop(3 times: h · tanh + If) → MatMul.
+
+    The body of the Loop takes the weights, "hidden" and "unused_inside" from the graph around it; the If in it takes
+    "x" from the body and "bias" from the outermost graph, which is first used there.
+    """
+    choose = helper.make_node(
+        "If", ["is_big"], ["chosen"], "n7",
+        then_branch=branch("then", 0.5), else_branch=branch("else", 2.0),
+    )  # fmt: skip
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["h", "weights"], ["product"], "n3"),
+            helper.make_node("Tanh", ["product"], ["bent"], "n4"),
+            helper.make_node("Add", ["bent", "hidden"], ["x"], "n5", doc_string="where it came from"),
+            helper.make_node("ReduceMax", ["x"], ["highest"], "n6", keepdims=0),
+            helper.make_node("Greater", ["highest", "one"], ["is_big"], "n9"),
+            choose,
+            helper.make_node("Identity", ["go_on"], ["goes_on"], "n8"),
+        ],
+        "body",
+        [value("turn", INT64, []), value("go_on", BOOL, []), value("h", FLOAT, [None, 4])],
+        [value("goes_on", BOOL, []), value("chosen", FLOAT, [None, 4])],
+        [constant("one", np.float32(1))],
+    )
+    graph = helper.make_graph(
+        [
+            helper.make_node("Sub", ["rows", "mean"], ["scaled"], "m0"),
+            helper.make_node("MatMul", ["scaled", "weights"], ["hidden"], "m1"),
+            helper.make_node("Loop", ["turns", "", "hidden"], ["looped"], "m2", body=body),
+            helper.make_node("MatMul", ["looped", "last"], ["value"], "m3"),
+        ],
+        "top",
+        [value("rows", FLOAT, [None, 4])],
+        [value("value", FLOAT, [None, 1])],
+        [
+            constant("mean", np.float32([[1, 2, 3, 4]])),
+            constant("weights", WEIGHTS),
+            constant("bias", np.float32([0.1, 0.2, 0.3, 0.4])),
+            constant("turns", np.int64(3)),
+            constant("last", WEIGHTS[:, :1].copy()),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def answers(made):
+    onnx.checker.check_model(made, full_check=True)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"rows": np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32)})
+    return found
+
+
+def names(made):
+    """All names of tensors, each as often as it is made somewhere."""
+    found = Counter()
+    for graph in onnx_graph.graphs(made.graph):
+        found.update(tensor.name for tensor in (*graph.input, *graph.initializer))
+        found.update(name for node in graph.node for name in node.output if name)
+    return found
+
+
+def test_the_model_has_all_kinds_of_graphs_and_names_that_are_there_twice():
+    made = model()
+    assert {graph.name for graph in onnx_graph.graphs(made.graph)} == {"top", "body", "then", "else"}
+    assert {name for name, count in names(made).items() if count > 1} == {"y", "factor"}
+
+
+def test_names_follow_the_position_and_the_answers_stay():
+    made = model()
+    before = answers(made)
+    onnx_graph.name_by_position(made)
+    assert np.array_equal(answers(made), before)
+    assert set(names(made).values()) == {1}
+    nodes = [node.name for node in onnx_graph.nodes(made.graph)]
+    assert len(set(nodes)) == len(nodes)
+    assert {"MatMul_1", "Loop_2", "Loop_2/body/MatMul_0", "Loop_2/body/If_5/then_branch/Mul_0"} <= set(nodes)
+    assert {"rows", "value", "MatMul_1:0", "MatMul_1.1", "Loop_2/body.2"} <= set(names(made))
+    assert not any(node.doc_string for node in onnx_graph.nodes(made.graph))
+
+
+def test_the_same_graph_under_other_names_becomes_the_same_file():
+    other = model()
+    for graph in onnx_graph.graphs(other.graph):
+        for tensor in graph.initializer:
+            tensor.name = f"run2/{tensor.name}"
+        for node in graph.node:
+            kept = {"rows", "turn", "go_on", "h", "goes_on", "chosen", "value", "then_out", "else_out", ""}
+            node.input[:] = [name if name in kept else f"run2/{name}" for name in node.input]
+            node.output[:] = [name if name in kept else f"run2/{name}" for name in node.output]
+            node.name = f"run2/{node.name}"
+    made = model()
+    for each in (made, other):
+        onnx_graph.name_by_position(each)
+    assert other.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True)
+
+
+def test_what_a_node_takes_includes_what_is_inside_it():
+    loop = model().graph.node[2]
+    assert onnx_graph.taken(loop) == {"turns", "hidden", "weights", "bias"}
+
+
+def test_sorting_sees_what_the_inside_of_a_node_takes():
+    made = model()
+    before = answers(made)
+    nodes = list(made.graph.node)
+    # The body takes "late" alone; the Loop itself has no input that must wait.
+    late = helper.make_node("Identity", ["weights"], ["late"], "m4")
+    nodes[2].attribute[0].g.node[0].input[1] = "late"
+    del made.graph.node[:]
+    made.graph.node.extend([*nodes, late])
+    onnx_graph.sort(made.graph)
+    assert [node.name for node in made.graph.node] == ["m0", "m1", "m4", "m2", "m3"]
+    assert np.array_equal(answers(made), before)
+
+
+def test_nodes_that_wait_for_each_other_are_an_error():
+    made = model()
+    made.graph.node[0].input[0] = "value"
+    with pytest.raises(ValueError, match="wait for each other, or for what no node makes: m0, m1, m2, m3"):
+        onnx_graph.sort(made.graph)
+
+
+@pytest.fixture
+def float32(tmp_path):
+    """The model as the float32 conversion leaves it."""
+    made = model()
+    onnx_graph.name_by_position(made)
+    path = tmp_path / "onnx-float32.onnx"
+    onnx.save(made, path)
+    return path
+
+
+def test_float16_stays_close_and_keeps_its_preprocessing(float32, tmp_path):
+    conversion = Conversion(float32, tmp_path / "half.onnx", "rows", (4,), "value")
+    onnx_format.float16(conversion)
+    made = onnx.load(conversion.destination)
+    onnx_format.prove(conversion.destination, "float16")
+    assert np.abs(answers(made) - answers(onnx.load(float32))).max() < 2e-2
+    (scaled,) = [node for node in made.graph.node if node.op_type == "Sub"]
+    assert scaled.input[0] == "rows"
+    assert set(names(made).values()) == {1}
+
+
+def test_a_cast_to_float16_and_back_goes_inside_a_loop_too(float32):
+    made = onnx.load(float32)
+    before = answers(made)
+    body = next(body for node in made.graph.node for _, body in onnx_graph.bodies(node))
+    tanh = body.node[1]
+    body.node.insert(1, helper.make_node("Cast", [tanh.input[0]], ["down"], "c1", to=TensorProto.FLOAT16))
+    body.node.insert(2, helper.make_node("Cast", ["down"], ["up"], "c2", to=FLOAT))
+    body.node[3].input[0] = "up"
+    assert not np.array_equal(answers(made), before)
+    onnx_graph.keep_float32_chains(made)
+    assert "Cast" not in {node.op_type for node in onnx_graph.nodes(made.graph)}
+    assert np.array_equal(answers(made), before)
+
+
+def test_preprocessing_ends_where_weights_are_inside_a_node(float32):
+    made = onnx.load(float32)
+    assert onnx_format.prefix(made.graph) == ["Sub_0"]
+    del made.graph.node[1]
+    assert onnx_format.prefix(made.graph) == ["Sub_0"]
+    first = made.graph.node[1].attribute[0].g.node[0]
+    first.op_type = "Mul"
+    assert onnx_format.prefix(made.graph) == ["Sub_0", "Loop_2"]
+
+
+def test_a_foreign_op_inside_a_loop_is_refused(float32):
+    made = onnx.load(float32)
+    list(onnx_graph.nodes(made.graph))[4].domain = "com.example"
+    onnx.save(made, float32)
+    with pytest.raises(ConversionError, match=r"needs the custom op com\.example:Tanh"):
+        onnx_format.prove(float32, "float32")
+
+
+def test_weights_inside_a_loop_are_of_the_scheme_too(float32):
+    onnx_format.prove(float32, "float32")
+    with pytest.raises(ConversionError, match="is not int8: its MatMul has activations computed"):
+        onnx_format.prove(float32, "int8")
+
+
+@pytest.mark.parametrize("scheme", ["dynamic", "int8"])
+def test_a_file_whose_loop_was_left_in_float32_is_refused(float32, tmp_path, scheme):
+    samples = np.random.default_rng(3).normal(size=(70, 4)).astype(np.float32)
+    ranges = ONNX.calibration.record_ranges(float32, samples)
+    conversion = Conversion(float32, tmp_path / "small.onnx", "rows", (4,), "value", ranges)
+    ONNX.converters[scheme](conversion)
+    assert answers(onnx.load(conversion.destination)).shape == (5, 1)
+    with pytest.raises(ConversionError, match=rf"small\.onnx is not {scheme}: its MatMul .* weights FLOAT"):
+        ONNX.prove(conversion.destination, scheme)
+
+
+def test_ranges_are_recorded_of_every_activation_that_has_one(float32):
+    samples = np.random.default_rng(3).normal(size=(70, 4)).astype(np.float32)
+    found = ONNX.calibration.record_ranges(float32, samples)
+    wanted = ONNX.calibration.activations(float32)
+    assert wanted == {"Sub_0:0", "MatMul_1:0", "Loop_2:0", "value"}
+    assert wanted <= set(found)
+    assert found["rows"] == pytest.approx((samples.min(), samples.max()))
+
+
+def test_integers_have_no_range(float32):
+    made = onnx.load(float32)
+    made.graph.node.insert(0, helper.make_node("Shape", ["rows"], ["shape"], "s"))
+    onnx.save(made, float32)
+    assert "shape" not in ONNX.calibration.activations(float32)
