@@ -18,7 +18,7 @@ import psutil
 from data.original import Original
 from export.trained.search import find_original, model_names, search_roots
 from runtime.commands.table import aligned
-from runtime.errors import EngineError, UsageError
+from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.machine import cpu_name
 
 _EVERY_S = 0.1
@@ -83,7 +83,7 @@ def cells(original: Original, cost: Cost) -> tuple[str, ...]:
 
 
 def measure(original: Original, data_dir: str | None = None) -> Cost:
-    """Exports one model into a folder of its own, which is removed; EngineError when there is no report."""
+    """Exports one model into a folder of its own, which is removed; EdgeProofError when there is no report."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "export", original.name, "--force", "--out", folder]
         if data_dir is not None:
@@ -97,7 +97,7 @@ def measure(original: Original, data_dir: str | None = None) -> Cost:
         seconds = monotonic() - began
         report = Path(folder) / "report.json"
         if not report.exists():
-            raise EngineError(
+            raise EdgeProofError(
                 f"the export of {original.name} ended with exit code {process.returncode}, see above"
             )
         rows = json.loads(report.read_text())["rows"]

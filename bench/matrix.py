@@ -15,7 +15,7 @@ from bench.environments import ENVIRONMENTS, Environment, make, python
 from runtime.backends import ENGINES
 from runtime.bundle.reader import read_manifest
 from runtime.commands.table import aligned
-from runtime.errors import EngineError, UsageError
+from runtime.errors import EdgeProofError, UsageError
 from runtime.requirements import verdict
 
 _LONGEST = 200  # characters of what an engine says
@@ -141,7 +141,7 @@ def truth(environment: Environment, folder: Path, cases: list[Case]) -> dict[str
         answers.update((case.name, answer) for case, answer in zip(left, got, strict=False))
         left = left[len(got) :]
         if done.returncode == 0 and left:
-            raise EngineError(f"{environment.name}: {done.stderr.strip()[-300:]}")
+            raise EdgeProofError(f"{environment.name}: {done.stderr.strip()[-300:]}")
         if left:
             died = f"signal {-done.returncode}" if done.returncode < 0 else _last_line(done.stderr)
             answers[left.pop(0).name] = f"the process ends: {died}"

@@ -21,7 +21,7 @@ from runtime.backends import ENGINES, engine_version, installed
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.table import aligned
-from runtime.errors import EngineError, UsageError
+from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.machine import cpu_name
 
 MAX_RATIO, MAX_MIB_OVER, MAX_IMPORT_MS = 1.10, 3.0, 5.0
@@ -206,7 +206,7 @@ def _start(program: str, folder: Path) -> Start:
     wall = perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise EngineError(f"a program of the benchmark failed: {done.stderr.strip()[-300:]}")
+        raise EdgeProofError(f"a program of the benchmark failed: {done.stderr.strip()[-300:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     # VmHWM, not ru_maxrss: that one begins with the peak of the process it was forked from.
     peak = float(done.stdout.split()[-1]) / 1024 if done.stdout.strip() else 0.0

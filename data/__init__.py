@@ -1,4 +1,4 @@
-"""The datasets of the zoo, from a folder, the cache or a checked download; and golden-input synthesis."""
+"""Named datasets from a folder, the cache or a checked download; golden inputs; the folder of a trained model."""
 
 from data.dataset import Dataset, Split
 from data.registry import NAMES, load

@@ -28,7 +28,12 @@ _URL = "https://ndownloader.figshare.com/files/5976036"
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD."""
+    """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD.
+
+    Raises:
+        DatasetNotFound: it is in no folder and cannot be downloaded.
+        DataError: its file is damaged.
+    """
     try:
         paths, _ = locate(name, SHA256, None, data_dir)
         path = paths[FILE]
@@ -51,7 +56,11 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Read the CSV file: rows float32 [n, 8] and prices float32 [n]; DataError that names the file."""
+    """Read the CSV file: rows float32 [n, 8] and prices float32 [n] in 100,000 USD.
+
+    Raises:
+        DataError: the file is not this table.
+    """
     try:
         text = path.read_text("utf-8")
         header, _, body = text.partition("\n")

@@ -17,8 +17,9 @@ Task = Literal["classification", "regression"]
 class Split:
     """Samples in a fixed order.
 
-    `inputs`: uint8 [n, height, width, channels] for images, float32 [n, columns] for tables; always raw.
-    `targets`: int64 [n] class indices for classification, float32 [n] in the dataset's unit for regression.
+    Attributes:
+        inputs: raw images, uint8 [n, height, width, channels], or raw rows of a table, float32 [n, columns].
+        targets: class numbers [n] of a classification, values [n] of a regression in its unit.
     """
 
     inputs: NDArray[Any]
@@ -30,10 +31,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset: what goes in (`input`, as it stands in a manifest), what comes out, three splits.
+    """One dataset: what goes in, what comes out, and three splits.
 
-    `sha256` names the original files and their hashes; for a dataset bundled with scikit-learn, which has
-    no file of its own here, it is the hash of the arrays' bytes.
+    Attributes:
+        name: as `data.load` takes it.
+        task: classification or regression.
+        labels: the classes in the order of their numbers; None for a regression.
+        unit: the unit of a regression's targets; None for a classification.
+        input: what a row is, as a manifest says it.
+        sha256: of the original files by name; of the arrays' bytes for a dataset that comes with scikit-learn and
+            has no file of its own here.
+        train: what a model learns from.
+        validation: what epochs and settings are chosen by.
+        test: what a trained model is measured on, once.
     """
 
     name: str

@@ -15,7 +15,7 @@ from runtime.bundle.manifest import InputRecord
 COUNT = 32
 # Which shapes stand in for which dataset's images; other images get a mixture of all.
 STYLES = {"mnist": "digits", "digits": "digits", "fashion-mnist": "garments"}
-# Below this distance between the best and the second class, rounding alone may decide; not a golden sample.
+# Where the best and the second class are closer than this, rounding alone may decide: no golden sample.
 LEAST_MARGIN = 0.1
 
 
@@ -49,9 +49,15 @@ def synthesise(
 ) -> NDArray[Any]:
     """Make `pool` raw inputs for a model with the input `record`; the same for the same seed.
 
-    Images: uint8 [pool, height, width, channels] from `low` to `high`, shapes of `style` (`digits`,
-    `garments`, None: everything in turn). Tables: float32 [pool, columns], distributed as `statistics`
-    says (None: standard normal).
+    Args:
+        record: what the model takes.
+        seed: of the random numbers.
+        pool: how many inputs.
+        style: for images, what is drawn: "digits", "garments", or everything in turn (None).
+        statistics: for tables, how the rows are distributed; standard normal where None.
+
+    Returns:
+        Images uint8 [pool, height, width, channels] within the record's bounds, or rows float32 [pool, columns].
     """
     random = np.random.default_rng(seed)
     if record.kind == "image":
@@ -70,10 +76,15 @@ def synthesise(
 
 
 def choose(inputs: NDArray[Any], outputs: NDArray[np.float32], count: int = COUNT) -> NDArray[Any]:
-    """Choose `count` of `inputs` by the original's `outputs` float32 [n, k] to them; in pool order.
+    """Choose `count` of `inputs` [n, …] by the original's outputs for them; the order stays.
 
-    Probabilities (k > 1): every class that is answered at all, each from sure to hesitant. Values (k = 1):
-    spread evenly over the range of the outputs.
+    Of probabilities (k > 1), every class that is answered at all is chosen, each from sure to hesitant. Of values
+    (k = 1), inputs are spread evenly over the range of the outputs.
+
+    Args:
+        inputs: the pool [n, …].
+        outputs: the original's, float32 [n, k].
+        count: how many are chosen, at most n.
     """
     count = min(count, len(inputs))
     if outputs.ndim == 2 and outputs.shape[1] > 1:

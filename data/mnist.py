@@ -47,7 +47,12 @@ LABELS = {
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples."""
+    """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
+
+    Raises:
+        DatasetNotFound: it is in no folder and cannot be downloaded.
+        DataError: one of its files is damaged.
+    """
     urls = {file: _URL[name] + file for file in SHA256[name]}
     paths, _ = locate(name, SHA256[name], urls, data_dir)
     images, labels = (read_idx(paths[file]) for file in _TRAIN)
@@ -67,7 +72,11 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read a gzipped IDX file of unsigned bytes; DataError that names the file when it is not one, whole."""
+    """Read a gzipped IDX file of unsigned bytes: uint8, of the shape that its header gives.
+
+    Raises:
+        DataError: the file is not one, or is not whole.
+    """
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

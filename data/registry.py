@@ -22,8 +22,14 @@ NAMES = tuple(_MODULES)
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a dataset by name.
 
-    Looked for in `data_dir` (else `EDGEPROOF_DATA`), the user's cache, then by download. Raises UsageError
-    for an unknown name, DatasetNotFound (a DataError) when it is nowhere, DataError when a file is damaged.
+    Args:
+        name: one of `NAMES`.
+        data_dir: the folder to look in first (default: `EDGEPROOF_DATA`); the user's cache and a download follow.
+
+    Raises:
+        UsageError: the name is unknown.
+        DatasetNotFound: the dataset is nowhere.
+        DataError: a file of it is damaged.
     """
     if name not in _MODULES:
         raise UsageError(f"unknown dataset {name!r}; known: {', '.join(NAMES)}")

@@ -17,7 +17,7 @@ _Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def draw(random: np.random.Generator, size: tuple[int, int], style: str | None = None) -> NDArray[np.float64]:
-    """Draw one image, float64 [height, width] from 0 to 1; `style` None takes any."""
+    """Draw one image, float64 [height, width] from 0 to 1, of the style "digits", "garments" or "blobs"; None: any."""
     style = style or _STYLES[int(random.integers(len(_STYLES)))]
     painter = {"digits": _digit, "garments": _garment, "blobs": _blobs}[style]
     image: NDArray[np.float64] = np.clip(painter(random, size), 0, 1)

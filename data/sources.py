@@ -30,7 +30,11 @@ class DatasetNotFound(DataError):
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex; DataError when it cannot be read."""
+    """The SHA-256 of a file in hex digits.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -42,11 +46,20 @@ def sha256_of(path: Path) -> str:
 def locate(
     dataset: str, known: dict[str, str], urls: dict[str, str] | None, data_dir: str | Path | None = None
 ) -> tuple[dict[str, Path], str]:
-    """Find all files of `dataset` in one place and check them; return their paths and the folder in words.
+    """Find all files of `dataset` in one place and check them.
 
-    `known` maps file names to SHA-256, `urls` file names to where they may be downloaded from (None: this
-    dataset has another way to be fetched, and only folders are searched). Raises DataError for a damaged
-    file, DatasetNotFound with everything that was tried when there is no complete set.
+    Args:
+        dataset: its name, which is that of its folder.
+        known: the SHA-256 of each file by name.
+        urls: where each file may be downloaded from; None searches folders only.
+        data_dir: the folder to look in first.
+
+    Returns:
+        The paths by file name, and the place in words.
+
+    Raises:
+        DatasetNotFound: no place has all files; the message names everything that was tried.
+        DataError: a file is damaged.
     """
     tried = []
     for place, root in _places(data_dir):
@@ -64,7 +77,7 @@ def locate(
 
 
 def not_found(dataset: str, tried: list[str]) -> str:
-    """Return the one line for a dataset that is nowhere: what was tried, and how to mend it."""
+    """The error text for a dataset that is nowhere: what was tried, and how to mend it."""
     return (
         f"{dataset} not found: tried {'; '.join(tried)}; "
         f"set {DATA_VARIABLE} (or --data-dir) to a folder that holds {dataset}/"
@@ -72,14 +85,18 @@ def not_found(dataset: str, tried: list[str]) -> str:
 
 
 def cache_folder(dataset: str) -> Path:
-    """Return the folder of `dataset` in the user's cache (it may not exist)."""
+    """The folder of `dataset` in the user's cache (it may not exist)."""
     return Path(pooch.os_cache("edgeproof")) / dataset
 
 
 def download(folder: Path, name: str, digest: str, url: str) -> str | None:
-    """Download one file into `folder` and check it; return None, or in words why there is no file.
+    """Download one file into `folder` and check it.
 
-    Raises DataError when what came is not the original.
+    Returns:
+        None when the file is there, otherwise the reason in words.
+
+    Raises:
+        DataError: what was downloaded is not the original.
     """
     host = urlsplit(url).hostname or url
     if host in os.environ.get(UNREACHABLE_VARIABLE, "").split():

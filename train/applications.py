@@ -1,7 +1,7 @@
-"""The networks of `keras.applications`: nothing is trained here, the weights are ImageNet's where they can be had.
+"""The networks of `keras.applications`: nothing is trained here; the weights are ImageNet's where they can be had.
 
-Where they cannot (no download, none in Keras' cache), they are seeded random ones: what such a network answers means
-nothing, but it has the same size, the same operations and the same latency, and every file is proved against it.
+Where they cannot (no download, none in Keras' cache), the weights are random ones from a seed. What such a network
+answers means nothing, but it has the same size, operations and latency, and every file is proved against it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIDE = 224
 SHAPE = (SIDE, SIDE, 3)
 # Fewer than for small images: an image has 150,528 values, and VGG16 takes seconds for one in int16x8.
 GOLDEN, CALIBRATION = 4, 32
-# What preprocess_input of mode "caffe" subtracts from blue, green and red.
+# What preprocess_input in its mode "caffe" subtracts from blue, green and red.
 _CAFFE_MEANS = (103.939, 116.779, 123.68)
 
 
@@ -98,7 +98,7 @@ def _let_signals_through(network: keras.Model) -> None:
 
 
 def _adapt_normalization(network: keras.Model, model: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Give every batch normalisation the mean and variance it meets, as training would have."""
+    """Give every batch normalisation the mean and variance of what it takes for `images`, as training would have."""
     normalizations = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
     kept = [layer.momentum for layer in normalizations]
     for layer in normalizations:

@@ -1,4 +1,4 @@
-"""The architectures of the zoo, between the scaled input and the output layer."""
+"""The architectures of the zoo: the layers between the scaled input and the output layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from train.recipe import Recipe
 
 
 def _options(recipe: Recipe) -> dict[str, Any]:
-    """Return the choices that every weighted layer takes."""
+    """What every layer with weights takes from the recipe."""
     constraint = recipe.constraint
     return {
         "kernel_initializer": keras_objects.make("initializer", recipe.initializer),
@@ -47,7 +47,7 @@ def _small_cnn(x: Any, recipe: Recipe) -> Any:
 
 
 def _mlp(x: Any, recipe: Recipe) -> Any:
-    """Dense layers of `recipe.hidden` units, each followed by what the recipe says."""
+    """Dense layers of `recipe.hidden` units, each followed by the normalisation and dropout of the recipe."""
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for units in recipe.hidden:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of raw inputs as float32 and targets.
+    """Batches of raw inputs, float32 [batch, …], and targets.
 
-    The order of an epoch is drawn from (seed, epoch): the same on every Keras backend, and a run taken
-    up again in the middle sees the same batches as one that was never interrupted.
+    The order of an epoch is drawn from (seed, epoch). It is the same on every Keras backend, and a resumed training
+    sees the same batches as one that was never interrupted.
     """
 
     def __init__(self, inputs: NDArray[Any], targets: NDArray[Any], batch_size: int, seed: int) -> None:

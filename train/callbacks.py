@@ -14,8 +14,12 @@ from train.recipe import Recipe
 class StopAtTarget(keras.callbacks.Callback):
     """Stops the training as soon as a figure reaches a wanted value.
 
-    `words` is `name=value`: `val_accuracy=0.9` stops at 0.9 or more, `val_loss=0.3` at 0.3 or less
-    (losses and errors fall).
+    Args:
+        words: `name=value`. `val_accuracy=0.9` stops at 0.9 or more, `val_loss=0.3` at 0.3 or less, since losses and
+            errors fall.
+
+    Raises:
+        UsageError: `words` has no name or no number.
     """
 
     def __init__(self, words: str) -> None:
@@ -30,7 +34,11 @@ class StopAtTarget(keras.callbacks.Callback):
         self._falls = "loss" in self._name or "error" in self._name
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Compare the figure; UsageError when the training has none of that name."""
+        """Compare the figure.
+
+        Raises:
+            UsageError: the training has no figure of that name.
+        """
         figures = logs or {}
         if self._name not in figures:
             raise UsageError(f"stop at {self._name!r}: unknown figure; known: {', '.join(figures)}")
@@ -40,7 +48,11 @@ class StopAtTarget(keras.callbacks.Callback):
 
 
 def from_recipe(recipe: Recipe, best: Path) -> list[keras.callbacks.Callback]:
-    """List the callbacks of `recipe`; the best weights by `recipe.monitor` go to the file `best`."""
+    """The callbacks of `recipe`; the best weights by `recipe.monitor` go to the file `best`.
+
+    Raises:
+        UsageError: two of them would set the learning rate, or the recipe stops at what is no figure.
+    """
     callbacks = keras.callbacks
     mode = "max" if "accuracy" in recipe.monitor or "score" in recipe.monitor else "min"
     watch = {"monitor": recipe.monitor, "mode": mode}
@@ -65,7 +77,16 @@ def from_recipe(recipe: Recipe, best: Path) -> list[keras.callbacks.Callback]:
 
 
 def loggers(csv_log: Path | None, tensorboard: Path | None, append: bool) -> list[keras.callbacks.Callback]:
-    """List the callbacks that write logs; `append` goes on with the CSV file of an interrupted training."""
+    """The callbacks that write logs.
+
+    Args:
+        csv_log: a CSV file with every epoch's figures, or None.
+        tensorboard: a folder for TensorBoard's logs, or None.
+        append: whether the CSV file of an interrupted training goes on.
+
+    Raises:
+        EdgeProofError: TensorBoard is asked for and not installed.
+    """
     chosen: list[keras.callbacks.Callback] = []
     if csv_log is not None:
         csv_log.parent.mkdir(parents=True, exist_ok=True)

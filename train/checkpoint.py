@@ -21,11 +21,16 @@ _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "e
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole training after every epoch, and takes it up again.
+    """Saves the whole training after every epoch, and resumes it.
 
-    `folder` is replaced in one step and holds `trainer.keras` (weights, optimizer, random state),
-    `best.weights.h5` and `state.json` (epoch, history, what the other callbacks remember). List this callback
-    last: it must see what the others made of the epoch.
+    `folder` is replaced in one step. It holds `trainer.keras` (weights, optimizer, random state), `best.weights.h5`
+    and `state.json` (epoch, history, what the other callbacks remember). This callback must be the last in the list:
+    it saves what the others remember after the epoch.
+
+    Attributes:
+        history: the figures of every whole epoch by name.
+        epoch: the number of whole epochs.
+        ended: whether a callback had stopped the training that is resumed.
     """
 
     def __init__(
@@ -40,10 +45,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.ended = False
 
     def resume(self) -> keras.Model | None:
-        """Read the last state; return its trainer, or None when there is none. `epoch` is the next epoch;
-        `ended` tells that a callback had stopped the training.
+        """Read the last state, and set `history`, `epoch` and `ended` to what it says.
 
-        UsageError when the state is of another recipe or seed, EdgeProofError when it cannot be read.
+        Returns:
+            The model as it was trained so far, with its optimizer; None where no state was saved.
+
+        Raises:
+            UsageError: the state is of another recipe or seed.
+            EdgeProofError: it cannot be read.
         """
         if not self._folder.is_dir():
             return None
@@ -62,7 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
         return trainer
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Give the other callbacks their memory back."""
+        """Set the other callbacks to what they remembered."""
         if self._resumed is not None:
             for callback in self._others:
                 for name, value in self._resumed["callbacks"].get(type(callback).__name__, {}).items():
@@ -94,11 +103,11 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _random_state(trainer: keras.Model) -> list[keras.Variable]:
-    """Return the state of dropout and augmentation, which Keras does not keep in its file."""
+    """The random state of dropout and augmentation, which Keras does not keep in its file."""
     return [variable for variable in trainer.variables if "seed_generator" in variable.path]
 
 
 def _memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Return what `callback` remembers, as JSON has it."""
+    """What `callback` remembers, as values of JSON."""
     held = {name: getattr(callback, name) for name in _MEMORY if getattr(callback, name, None) is not None}
     return {name: float(value) if name == "best" else value for name, value in held.items()}

@@ -12,10 +12,16 @@ from runtime.errors import UsageError
 
 
 def scope(distribute: bool) -> AbstractContextManager:
-    """Return the context in which a training is built and run: over all devices, or as usual.
+    """The context in which a training is built and run.
 
-    JAX: `keras.distribution`, over all devices of all hosts. TensorFlow: `tf.distribute`, over this host's
-    devices, or over the hosts that `TF_CONFIG` names. UsageError for a backend that has no such thing.
+    On JAX it is `keras.distribution` over all devices of all hosts; on TensorFlow `tf.distribute` over this host's
+    devices, or over the hosts that `TF_CONFIG` names.
+
+    Args:
+        distribute: whether each batch is divided among devices; otherwise the training runs as usual.
+
+    Raises:
+        UsageError: the Keras backend has no such thing.
     """
     if not distribute:
         return nullcontext()

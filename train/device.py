@@ -1,4 +1,4 @@
-"""The device a model is trained on: how it must compute, and its name for the record."""
+"""The device that a model is trained on: how it must compute, and its name for the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.measure.machine import cpu_name
 
-# Read when a backend is imported: same results run after run, full float32 (no TF32), no log before our own.
+# Read when a backend is imported: the same results in every run, full float32 (no TF32), no log of the backend.
 _SETTINGS = {
     "TF_DETERMINISTIC_OPS": "1",
     "NVIDIA_TF32_OVERRIDE": "0",
@@ -19,7 +19,7 @@ _SETTINGS = {
 
 
 def prepare() -> None:
-    """Set up the environment for training; call before Keras is imported. What the user has set stays."""
+    """Set environment variables for training, before Keras is imported; those that the user has set stay."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 

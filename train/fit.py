@@ -1,4 +1,4 @@
-"""Training itself: compile, fit with callbacks, and give back the best model by the validation split."""
+"""Training itself: compile, fit with callbacks, and keep the best model by the validation split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from train.recipe import Recipe
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model (uncompiled, without augmentation) and the figures of every epoch."""
+    """A trained model, uncompiled and without augmentation, and the figures of every epoch by name."""
 
     model: keras.Model
     history: dict[str, list[float]]
@@ -32,7 +32,17 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Run:
-    """What one training takes besides recipe and data: where its state goes, what it logs, how it begins."""
+    """What one training takes besides recipe and data.
+
+    Attributes:
+        seed: of all random numbers.
+        state: the folder for the state of the training. It is made here, removed when the training has ended, and
+            left behind by an interruption.
+        resume: whether an interrupted training goes on.
+        csv_log: a CSV file for every epoch's figures, or None.
+        tensorboard: a folder for TensorBoard's logs, or None.
+        extra: further callbacks.
+    """
 
     seed: int
     state: Path
@@ -45,8 +55,9 @@ class Run:
 def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
     """Train `recipe` on the training split, choosing by the validation split; the test split stays unread.
 
-    `run.state` is a folder for the state of the training: made here, removed when the training has ended, left
-    behind by an interruption, and taken up again with `run.resume`.
+    Raises:
+        UsageError: the recipe names what Keras does not have, or the state to resume is of another training.
+        EdgeProofError: the state to resume cannot be read.
     """
     keras.utils.set_random_seed(run.seed)
     model = build(recipe, dataset)
@@ -56,7 +67,7 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
         optimizer=keras_objects.optimizer(recipe, len(batches)),
         loss=keras_objects.loss(recipe),
         metrics=keras_objects.metrics(recipe),
-        # A price's square and a regularizer's penalty are comparable only without the target's unit.
+        # Divided by the variance, the loss has no unit and can be added to a regularizer's penalty.
         loss_weights=[1 / float(dataset.train.targets.var())] if dataset.task == "regression" else None,
     )
     best = run.state / "best.weights.h5"
@@ -90,7 +101,7 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
 
 
 def targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
-    """Give the targets of a split in the form that the loss takes: one-hot, class indices or values [n, 1]."""
+    """The targets of a split in the form that the loss takes: one-hot [n, k], class numbers [n] or values [n, 1]."""
     found = getattr(dataset, split).targets
     if dataset.task == "regression":
         return np.asarray(found[:, np.newaxis], np.float32)
@@ -110,7 +121,7 @@ def _with_augmentation(model: keras.Model, recipe: Recipe, seed: int) -> keras.M
 
 
 def _begin(trainer: keras.Model, checkpoint: Checkpoint, run: Run, recipe: Recipe) -> keras.Model:
-    """Return the trainer to begin with: the interrupted one when asked for and there, else the new one."""
+    """The model to go on with: the interrupted one where that is asked for and there is one, else the new one."""
     if run.resume:
         interrupted = checkpoint.resume()
         if interrupted is not None:

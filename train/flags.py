@@ -1,4 +1,4 @@
-"""The command line: the choices that tutorials teach, each as a flag with Keras' own names."""
+"""The command line of training: the choices that tutorials teach, each as a flag with Keras' own names."""
 
 from __future__ import annotations
 
@@ -88,12 +88,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; exits with 2 on wrong usage, as argparse does."""
+    """Parse the command line; wrong usage ends the process with exit code 2, as argparse does."""
     return parser().parse_args(argv)
 
 
 def apply(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
-    """Return `recipe` with what the flags say; UsageError for a number that makes no sense."""
+    """The recipe, changed by what the flags say.
+
+    Raises:
+        UsageError: a number makes no sense.
+    """
     given: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in (*_WORDS, *_NUMBERS, "nesterov", "schedule", "scaling")

@@ -1,4 +1,4 @@
-"""Keras' own optimizers, losses, metrics and the rest by name, with their options; a wrong name lists the known."""
+"""Keras' own objects from their names and options: optimizers, losses, metrics, initializers, regularizers …"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {"FBetaScore": {"average": "macro"}, "F1S
 
 
 def known(kind: str) -> dict[str, type]:
-    """Return Keras' classes of a kind (`optimizer`, `loss`, `metric`, …) by name."""
+    """Keras' classes of a kind (`optimizer`, `loss`, `metric`, …) by name."""
     module, base = _BASES[kind]
     classes = {name: value for name, value in vars(module).items() if inspect.isclass(value)}
     return {
@@ -36,10 +36,16 @@ def known(kind: str) -> dict[str, type]:
 
 
 def make(kind: str, words: str, **options: Any) -> Any:
-    """Make one of Keras' objects from `Name` or `Name:option=value,option=value`.
+    """Make one of Keras' objects.
 
-    Case and underscores do not matter: `mean_squared_error` is `MeanSquaredError`. UsageError lists the known
-    names, or the options that the name takes.
+    Args:
+        kind: `optimizer`, `loss`, `metric`, `initializer`, `regularizer` or `constraint`.
+        words: `Name` or `Name:option=value,option=value`. Case and underscores do not matter:
+            `mean_squared_error` is `MeanSquaredError`.
+        options: further options; those in `words` win over them.
+
+    Raises:
+        UsageError: Keras has no such name, or the name takes no such option; the message lists those there are.
     """
     name, _, rest = words.partition(":")
     classes = known(kind)
@@ -57,7 +63,11 @@ def make(kind: str, words: str, **options: Any) -> Any:
 
 
 def activation(name: str) -> str:
-    """Return `name` if it is one of Keras' activations; UsageError that lists them otherwise."""
+    """The name, if it is one of Keras' activations.
+
+    Raises:
+        UsageError: it is none; the message lists them.
+    """
     names = sorted(key for key, value in vars(keras.activations).items() if inspect.isfunction(value))
     names = [name for name in names if name not in ("get", "serialize", "deserialize")]
     if name not in names:
@@ -66,7 +76,11 @@ def activation(name: str) -> str:
 
 
 def regularizer(words: str | None) -> Any:
-    """Make a regularizer from `l2=0.01`, `l1=0.01`, both with a comma, or any of Keras' by name."""
+    """Make a regularizer from `l2=0.01`, `l1=0.01`, both with a comma, or any of Keras' by name; None from None.
+
+    Raises:
+        UsageError: Keras has no such regularizer.
+    """
     if words is None:
         return None
     if words.lower().startswith(("l1=", "l2=")):
@@ -75,7 +89,11 @@ def regularizer(words: str | None) -> Any:
 
 
 def metrics(recipe: Recipe) -> list[Any]:
-    """Make the metrics of a recipe; their names in the history do not depend on earlier trainings."""
+    """Make the metrics of a recipe; their names in the history do not depend on earlier trainings.
+
+    Raises:
+        UsageError: Keras has no such metric.
+    """
     return [
         words if words == "accuracy" else make("metric", words, name=_snake(words))
         for words in recipe.metrics
@@ -83,13 +101,21 @@ def metrics(recipe: Recipe) -> list[Any]:
 
 
 def loss(recipe: Recipe) -> Any:
-    """Make the loss of a recipe."""
+    """Make the loss of a recipe.
+
+    Raises:
+        UsageError: Keras has no such loss.
+    """
     smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
     return make("loss", recipe.loss, **smoothing)
 
 
 def optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
-    """Make the optimizer of a recipe, with its schedule where that goes by steps."""
+    """Make the optimizer of a recipe, with its learning rate schedule where that goes by steps.
+
+    Raises:
+        UsageError: Keras has no such optimizer, or it takes no such option.
+    """
     names = ("momentum", "weight_decay", "clipnorm", "clipvalue")
     options = {name: getattr(recipe, name) for name in names if getattr(recipe, name) is not None}
     if recipe.nesterov:

@@ -1,4 +1,4 @@
-"""From a recipe to an untrained model: raw values in as float32, the meaningful thing out."""
+"""Untrained models from recipes: they take raw values as float32 and give the meaningful thing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ CLIP = 5.0
 def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
     """Build the untrained model of `recipe` for `dataset`.
 
-    Input `image` float32 [n, height, width, channels] or `rows` float32 [n, columns], raw values; output
-    `probabilities` float32 [n, classes] or `value` float32 [n, 1] in the dataset's unit.
+    Returns:
+        A model that takes raw values, `image` float32 [n, height, width, channels] or `rows` float32 [n, columns],
+        and gives `probabilities` float32 [n, classes], or `value` float32 [n, 1] in the dataset's unit.
+
+    Raises:
+        UsageError: the recipe names a scaling, or an object of Keras, that does not exist.
     """
     inputs = keras.Input(dataset.input.shape, name=dataset.input.name, dtype="float32")
     features = ARCHITECTURES[recipe.architecture](_scaled(inputs, recipe.scaling, dataset), recipe)
@@ -38,7 +42,7 @@ def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
 
 
 def _scaled(inputs: Any, scaling: str, dataset: Dataset) -> Any:
-    """Scale raw values inside the model, as the recipe says, with the training split's statistics."""
+    """Scale raw values inside the model as the recipe says, by the statistics of the training split."""
     if scaling == "none":
         return inputs
     rows = dataset.train.inputs

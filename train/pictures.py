@@ -26,9 +26,17 @@ def pictures(
     dataset: Dataset,
     outputs: NDArray[np.float32],
 ) -> dict[str, bytes]:
-    """Draw everything there is to see of one training; PNG bytes by file name.
+    """Draw everything there is to see of one training.
 
-    `outputs` float32 [n, k] are the model's on the test split.
+    Args:
+        name: the model's, for the titles.
+        model: the trained model.
+        history: the figures of every epoch by name.
+        dataset: what it was trained on.
+        outputs: the model's on the test split, float32 [n, k].
+
+    Returns:
+        PNG bytes by file name.
     """
     drawn = {"learning-curves.png": _learning_curves(name, history), "model.png": _layers(name, model)}
     if dataset.task == "classification":

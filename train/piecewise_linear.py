@@ -1,6 +1,6 @@
-"""Rows of a table for a network: every column cut into bins, within each of which it rises from 0 to 1.
+"""Piecewise linear encoding of a table: every column is cut into bins, within each of which it rises from 0 to 1.
 
-This is the piecewise linear encoding of Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in
+The method is that of Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in
 Tabular Deep Learning" (2022), with bins of equally many training rows.
 """
 
@@ -14,7 +14,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 BINS = 20
-# The least width of a bin, as a fraction of the column's range: where many rows share a value, it would be none.
+# The least width of a bin, as a fraction of the column's range: where many rows share a value, it would be zero.
 _LEAST_WIDTH = 1e-3
 # Coasts and valleys follow neither axis of a map.  These sums are exact in every engine: no product to round.
 _PLACE = ("Latitude", "Longitude")
@@ -22,9 +22,15 @@ _DIRECTIONS = ((1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2))
 
 
 def encode(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> Any:
-    """Encode `inputs` [n, columns] as float32 [n, features · BINS] in [0, 1], with bins of the training `rows`.
+    """Encode rows as features in [0, 1]: the columns and, where two of them name a place, further directions of it.
 
-    The features are the columns and, where two of them name a place, that place along further directions.
+    Args:
+        inputs: Keras' symbolic rows, float32 [n, columns].
+        rows: the training rows [m, columns] that the bins are made of.
+        columns: their names.
+
+    Returns:
+        Keras' symbolic features, float32 [n, features · BINS].
     """
     middle = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     features = layers.Concatenate()(_features(inputs - middle, columns))
@@ -37,7 +43,7 @@ def encode(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> 
 
 
 def _features(rows: Any, columns: tuple[str, ...]) -> list[Any]:
-    """`rows` [n, columns], a tensor or an array, and what else is cut into bins: [n, 1] each."""
+    """All that is cut into bins: `rows` [n, columns], a tensor or an array, and directions [n, 1] of a place."""
     if not set(_PLACE) <= set(columns):
         return [rows]
     north, east = (rows[:, index : index + 1] for index in map(columns.index, _PLACE))

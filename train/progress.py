@@ -62,6 +62,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Give the terminal back, also after an interruption."""
+        """Close the bar, also after an interruption."""
         if self._bar is not None:
             self._bar.stop()

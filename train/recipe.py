@@ -15,10 +15,18 @@ SCHEDULES = ("constant", "cosine", "step", "exponential")
 class Recipe:
     """How one model is trained; where a tutorial teaches a choice, the field has a flag of the same name.
 
-    Names are Keras' own. `goal` is the figure to reach on the test split, in the dataset's metric (accuracy as
-    a fraction); `tutorial` is the figure the tutorials give. `hidden` are the units of the dense layers
-    between input and output, for the architectures that take them. `augmentation` layers run in training only
-    and are no part of the saved model. `monitor` is what early stopping and the best weights look at.
+    Names are Keras' own. The fields that do not explain themselves:
+
+    Attributes:
+        goal: the figure to reach on the test split, in the task's metric: accuracy as a fraction, or RMSE in the
+            dataset's unit.
+        tutorial: the figure that the tutorials give.
+        hidden: the units of the layers between input and output, for the architectures that take them.
+        scaling: how raw values are scaled inside the model, one of `SCALINGS`.
+        augmentation: layers that run in training only and are no part of the saved model.
+        monitor: the figure that early stopping and the best weights go by.
+        reduce_on_plateau: the epochs without improvement after which the learning rate is halved.
+        stop_at: `name=value`, the figure at which the training ends.
     """
 
     model: str
@@ -63,10 +71,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Application:
-    """A network of `keras.applications`, made by its function `builder`; nothing of it is trained here.
+    """A network of `keras.applications`; nothing of it is trained here.
 
-    `preprocessing` is what its `preprocess_input` does to RGB pixels from 0 to 255: "tf" scales them to
-    [-1, 1], "caffe" turns them to BGR and subtracts the means. `classes` 0 leaves out the top: features instead.
+    Attributes:
+        model: its name here.
+        builder: the function of `keras.applications` that makes it.
+        preprocessing: what its `preprocess_input` does to RGB pixels from 0 to 255: "tf" scales them to [-1, 1],
+            "caffe" turns them to BGR and subtracts the means.
+        classes: the number of its outputs; 0 leaves out the top, and the outputs are features.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The table of the zoo: the tutorials' figure, the one to reach, ours, and int8's, from what lies in the folder."""
+"""The README's table of the zoo: the figure of the tutorials, the one to reach, ours, and that of our int8 file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ _HEAD = (
 
 
 def markdown(folder: Path) -> str:
-    """Return the table in Markdown; what was not measured is a dash.
+    """The table in Markdown; what was not measured is a dash.
 
-    Reads `<model>/training.json` and, for int8, the `report.json` that export has written into `folder`.
+    Args:
+        folder: holds `<model>/training.json` and, for int8, the `report.json` of an export.
+
+    Raises:
+        EdgeProofError: one of these files is damaged.
     """
     int8 = _int8_metrics(folder / "report.json")
     rows: list[tuple[str, ...]] = [_HEAD, tuple("---" for _ in _HEAD)]
