@@ -6,6 +6,7 @@ import hashlib
 import io
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
