@@ -155,13 +155,14 @@ def _these(about: list[Row], rows: list[Row]) -> str:
     return ", ".join(f"{row.variant} on {row.engine}" for row in about)
 
 
-def whole(rows: list[Row]) -> dict[str, str]:
-    """What kept an engine from every row of a report, by reason: the sentence that says so, once for all models."""
+def absent(rows: list[Row]) -> dict[str, str]:
+    """Why an engine ran nothing of a whole report, by reason: the sentence that says so, once for all models."""
     found = {}
     for engine in dict.fromkeys(row.engine for row in rows):
-        reasons = {row.reason if row.status == "skipped" else None for row in rows if row.engine == engine}
+        mine = [row for row in rows if row.engine == engine and row.status != "failed"]
+        reasons = {row.reason if row.status == "skipped" else None for row in mine}
         if len(reasons) == 1 and (reason := reasons.pop()):
-            found[reason] = f"all rows on {engine}: {reason}"
+            found[reason] = f"nothing ran on {engine}: {reason}"
     return found
 
 
@@ -179,7 +180,7 @@ def choice(rows: list[Row]) -> str | None:
 
 def show(rows: list[Row], console: Console) -> None:
     """Print one table for each model, with what its rows have to say; what all models share comes at the end."""
-    once = whole(rows)
+    once = absent(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)
         table = Table(title=_heading(mine), title_justify="left", title_style="bold", header_style="bold")
@@ -201,7 +202,7 @@ def show(rows: list[Row], console: Console) -> None:
 
 def markdown(rows: list[Row]) -> str:
     """The same tables in Markdown."""
-    once = whole(rows)
+    once = absent(rows)
     parts = ["# Export report\n", *(f"{note}.\n" for note in once.values())]
     for model, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)

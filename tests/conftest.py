@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.backends import no_wheel
+from runtime.backends import ENGINES, no_wheel
 
 ROOT = Path(__file__).parent.parent
 MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
@@ -18,6 +18,7 @@ DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with sc
 
 
 NO_TFLITE_RUNTIME = no_wheel("tflite-runtime")
+ENGINES_HERE = ("tensorflow", *(name for name in ENGINES if no_wheel(name) is None))
 _SKIPPED = pytest.StashKey[int]()
 
 
@@ -59,7 +60,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @dataclass(frozen=True)
 class Export:
-    """One run of `python -m export`: where it wrote, what it said, how long it took."""
+    """One run of `python -m export`: where it wrote, what it said, how long it took.
+
+    `rows` are those that can run with this Python; the report has the others too, skipped with the reason.
+    """
 
     out: Path
     rows: list[dict]
@@ -82,7 +86,10 @@ def run_export(*arguments: str, out: Path, **environment: str) -> Export:
     seconds = time.monotonic() - began
     assert "Traceback" not in done.stderr, done.stderr
     report = out / "report.json"
-    rows = json.loads(report.read_text())["rows"] if report.exists() else []
+    every = json.loads(report.read_text())["rows"] if report.exists() else []
+    rows = [row for row in every if row["engine"] in ENGINES_HERE]
+    skipped = [row for row in every if row not in rows and row["status"] != "failed"]
+    assert all((row["status"], row["reason"]) == ("skipped", NO_TFLITE_RUNTIME) for row in skipped), skipped
     has_data = bool((os.environ | environment).get("EDGEPROOF_DATA"))
     return Export(out, rows, done.stdout + done.stderr, done.returncode, seconds, has_data)
 

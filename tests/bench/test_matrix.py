@@ -70,6 +70,7 @@ def test_a_process_that_dies_has_answered_for_the_file_it_was_at(tmp_path, monke
     }  # fmt: skip
 
 
+@pytest.mark.tflite_runtime
 def test_wrong_answers_are_no(tmp_path, in_this_environment):
     from tests import bundles
 

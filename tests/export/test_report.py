@@ -31,12 +31,17 @@ def shown(found):
 def test_what_keeps_an_engine_from_all_rows_is_said_once_in_a_report():
     found = rows("a", "b", "c")
     for text in (shown(found), report.markdown(found)):
-        assert text.count(WHEEL) == 1 and f"all rows on tflite-runtime: {WHEEL}" in text
+        assert text.count(WHEEL) == 1 and f"nothing ran on tflite-runtime: {WHEEL}" in text
         assert text.count("skipped") == 6
 
 
+def test_files_that_could_not_be_built_do_not_hide_it():
+    found = rows("a", "b") + rows("c", reason="not built: no", status="failed")
+    assert shown(found).count(WHEEL) == 1 and f"\nnothing ran on tflite-runtime: {WHEEL}" in shown(found)
+
+
 def test_a_reason_of_one_model_is_said_with_it():
-    found = rows("a") + rows("b", reason="another", status="failed")
+    found = rows("a") + rows("b", reason="another", status="skipped")
     assert shown(found).count(f"  all rows on tflite-runtime: {WHEEL}\n") == 1
     assert report.notes(rows("b", reason="another", status="failed")) == [
         "all rows on tflite-runtime: another"
