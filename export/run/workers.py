@@ -23,12 +23,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessExpired, ProcessPool
 
 from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device", "timing"]
 TIMEOUT_S = 1800
+END_S = 60  # how long a worker without work may take to end before it is killed: on a busy machine, some seconds
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Workers:
         # Workers that are stopped leave semaphores behind, about which Python then complains. An error that is told to
         # the user in one line comes when no call is running.
         if error is None or isinstance(error, EdgeProofError):
+            CONSTS.term_timeout = END_S
             for pool in self._pools.values():
                 pool.close()
             for pool in self._pools.values():

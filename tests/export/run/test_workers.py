@@ -9,6 +9,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 import pytest
+from pebble import CONSTS
 from pebble.common import process_exit
 
 from export.run import steps
@@ -91,3 +92,19 @@ def test_stopped_workers_end_and_may_be_left_afterwards():
         workers.stop()
         raise KeyboardInterrupt
     assert time.monotonic() - began < 60
+
+
+def end_slowly(ended: Path) -> None:
+    """As a worker does on a busy machine: its end takes longer than pebble waits."""
+
+    def take_time() -> None:
+        time.sleep(CONSTS.term_timeout + 2)
+        ended.touch()
+
+    Finalize(None, take_time, exitpriority=0)
+
+
+def test_a_worker_that_ends_slowly_is_not_killed(tmp_path):
+    with Workers(1) as workers:
+        assert workers.call("device", end_slowly, tmp_path / "ended").ok
+    assert (tmp_path / "ended").exists()
