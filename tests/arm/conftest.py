@@ -31,7 +31,7 @@ GUEST = Path(__file__).with_name("guest.py")
 LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "requirements/test_requirements.py": "builds files with the package onnx",
-    "commands/test_commands.py": "starts a process for most of its tests; the commands are run here as a user runs them",
+    "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
     "backends/test_telemetry.py": "starts processes",
     "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",
     "choose/test_rule.py": "compares arithmetic on 1,200 tables, which is the same everywhere; needs hypothesis",
