@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from export.trained.search import find_original, model_names, search_roots
 from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.machine import cpu_name
+from runtime.measure.row import REPORT, rows_from_json
 
 _EVERY_S = 0.1
 _MIB = 1 << 20
@@ -95,13 +95,13 @@ def measure(original: Original, data_dir: str | None = None) -> Cost:
                 peak = max(peak, held(process))
                 sleep(_EVERY_S)
         seconds = monotonic() - began
-        report = Path(folder) / "report.json"
+        report = Path(folder) / REPORT
         if not report.exists():
             raise EdgeProofError(
                 f"the export of {original.name} ended with exit code {process.returncode}, see above"
             )
-        rows = json.loads(report.read_text())["rows"]
-        failed = sum(row["status"] == "failed" for row in rows)
+        rows = rows_from_json(report.read_bytes(), str(report))
+        failed = sum(row.status == "failed" for row in rows)
         files = (Path(folder) / original.name / "bundle").rglob("*")
         return Cost(
             seconds, peak, len(rows), failed, sum(file.stat().st_size for file in files if file.is_file())

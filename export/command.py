@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from data.original import Original, read_record
 from data.trained_model import RECORD
 from export import report, sign, targets
-from export.report import Row
 from export.run import fingerprint, pipeline, steps
 from export.run.workers import Workers
 from export.targets import Target
@@ -25,6 +24,7 @@ from export.trained.search import find_original, model_names, search_roots
 from runtime.backends import engine_version
 from runtime.command import as_called, columns
 from runtime.errors import EdgeProofError, ModelError, UsageError
+from runtime.measure.row import MeasuredRow
 
 USAGE = """python -m export [options] MODEL [MODEL …]
        python -m export [options] all
@@ -123,10 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _rows(
     workers: Workers, originals: list[Original], chosen: list[Target], options: argparse.Namespace
-) -> tuple[dict[str, list[Row]], list[str]]:
+) -> tuple[dict[str, list[MeasuredRow]], list[str]]:
     """The rows of each model, by its name, and the names of those whose bundle is of an earlier run."""
     missing = {found.name: why_no_test_data(found, options.data_dir) for found in originals}
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[MeasuredRow]] = {}
     if not options.force:
         for found in originals:
             same = fingerprint.unchanged(

@@ -11,15 +11,14 @@ import numpy as np
 from data.arrays import npz
 from data.original import Original
 from data.trained_model import MODEL
-from export import report
 from export.checks import drift
 from export.checks.gate import spread, tolerance
-from export.report import Row
 from export.targets import TARGETS
 from runtime.atomic import replace_folder, write_file
 from runtime.bundle import manifest as contract
 from runtime.bundle.golden import contract_digest
 from runtime.bundle.manifest_json import to_json
+from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 from runtime.version import __version__
 
 PRODUCERS = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "litert-quantizer", "numpy")
@@ -27,7 +26,7 @@ PRODUCERS = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "litert-qu
 
 def pack(
     original: Original,
-    rows: list[Row],
+    rows: list[MeasuredRow],
     files: dict[str, Path],
     golden: dict[str, np.ndarray],
     out: Path,
@@ -38,16 +37,13 @@ def pack(
     `golden` holds the variants' own answers as golden.npz does (`Plan.golden`), float32 [32, k]; `state` is what
     the bundle was made from (`export.run.fingerprint`), so that a later run can tell that nothing changed.
     """
-    passed = {
-        name: tuple(row.engine for row in rows if row.variant == name and row.status == "ok")
-        for name in files
-    }
+    passed = {name: tuple(row.engine for row in rows if row.variant == name and row.passed) for name in files}
     passed = {name: engines for name, engines in passed.items() if engines}
     if not passed:
         return None
     folder = next(iter(files.values())).parent
     _remove_others(folder, {files[name] for name in passed})
-    write_file(folder / "report.json", report.to_json(rows, state=state))
+    write_file(folder / REPORT, rows_to_json(rows, state=state).encode())
     manifest = _manifest(original, passed, files, folder)
     answers = {name: found for name, found in golden.items() if name.split("/")[1] in passed}
     write_file(folder / manifest.golden, _golden(original, answers, contract_digest(manifest)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,73 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.atomic import write_file
+from runtime.choose.rule import choose, ship_line
+from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 
 
-@dataclass
-class Row:
-    """What was measured of one variant on one engine.  None: not measured.
-
-    Accuracies and agreements are fractions; rmse and errors are in the output's unit; latencies are microseconds a
-    single call of one sample, one thread.
-    """
-
-    model: str
-    variant: str
-    engine: str
-    engine_version: str | None = None
-    status: str = "ok"
-    reason: str | None = None
-    size_bytes: int | None = None
-    metric_name: str | None = None
-    metric: float | None = None
-    metric_original: float | None = None
-    max_abs_error: float | None = None
-    mean_abs_error: float | None = None
-    sqnr_db: float | None = None
-    top1_agreement: float | None = None
-    split: str | None = None
-    samples: int | None = None
-    latency_us_p50: float | None = None
-    latency_us_p90: float | None = None
-    latency_us_p99: float | None = None
-    calls: int | None = None
-
-    def take(self, measured: Mapping[str, Any]) -> None:
-        """Take over the numbers that have a column here."""
-        columns = {column.name for column in fields(self)}
-        for name, value in measured.items():
-            if name in columns:
-                setattr(self, name, value)
-
-    def fail(self, reason: str) -> None:
-        """Mark the row as failed, with the reason in one line."""
-        self.status, self.reason = "failed", " ".join(reason.split())
-
-    @property
-    def metric_difference(self) -> float | None:
-        """Metric minus the original's."""
-        if self.metric is None or self.metric_original is None:
-            return None
-        return self.metric - self.metric_original
-
-
-def to_json(rows: list[Row], **more: Any) -> bytes:
-    """The rows as `{"rows": [...]}`, with more keys beside them."""
-    return (json.dumps(more | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n").encode()
-
-
-def from_json(path: Path) -> list[Row]:
-    """The rows a report.json holds; unknown keys are left out."""
-    columns = {column.name for column in fields(Row)}
-    return [
-        Row(**{name: value for name, value in row.items() if name in columns})
-        for row in json.loads(path.read_bytes())["rows"]
-    ]
-
-
-def write(rows: list[Row], out: Path) -> None:
-    """Write `out`/report.json and `out`/report.md."""
-    write_file(out / "report.json", to_json(rows))
+def write(rows: list[MeasuredRow], out: Path) -> None:
+    """Write `out`/report.json, as docs/bundle.md specifies it, and `out`/report.md."""
+    write_file(out / REPORT, rows_to_json(rows).encode())
     write_file(out / "report.md", markdown(rows).encode())
 
 
@@ -99,10 +37,12 @@ _COLUMNS = (
 )
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: MeasuredRow) -> list[str]:
     """One row as text, in the order of the columns."""
     percent = row.metric_name == "accuracy"
-    difference = row.metric_difference
+    difference = (
+        None if row.metric is None or row.metric_original is None else row.metric - row.metric_original
+    )
     return [
         row.variant,
         row.engine,
@@ -122,7 +62,7 @@ def _or_dash(value: Any, show: Any) -> str:
     return "–" if value is None else show(value)
 
 
-def _heading(rows: list[Row]) -> str:
+def _heading(rows: list[MeasuredRow]) -> str:
     """What a table of one model needs to be read: the original's metric, samples, calls."""
     first = rows[0]
     if first.metric_original is None:
@@ -137,16 +77,16 @@ def _heading(rows: list[Row]) -> str:
     return f"{first.model}: the original's {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
 
 
-def notes(rows: list[Row], said: Collection[str] = ()) -> list[str]:
+def notes(rows: list[MeasuredRow], said: Collection[str] = ()) -> list[str]:
     """Each reason once, with the rows it is about; without those in `said`."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[MeasuredRow]] = {}
     for row in rows:
         if row.reason and row.reason not in said:
             found.setdefault(row.reason, []).append(row)
     return [f"{_these(about, rows)}: {reason}" for reason, about in found.items()]
 
 
-def _these(about: list[Row], rows: list[Row]) -> str:
+def _these(about: list[MeasuredRow], rows: list[MeasuredRow]) -> str:
     if len(about) == len(rows) > 1:
         return "all rows"
     engine = about[0].engine
@@ -155,7 +95,7 @@ def _these(about: list[Row], rows: list[Row]) -> str:
     return ", ".join(f"{row.variant} on {row.engine}" for row in about)
 
 
-def absent(rows: list[Row]) -> dict[str, str]:
+def absent(rows: list[MeasuredRow]) -> dict[str, str]:
     """Why an engine ran nothing of a whole report, by reason: the sentence that says so, once for all models."""
     found = {}
     for engine in dict.fromkeys(row.engine for row in rows):
@@ -166,19 +106,7 @@ def absent(rows: list[Row]) -> dict[str, str]:
     return found
 
 
-def choice(rows: list[Row]) -> str | None:
-    """Which variant to ship, in words: the fastest that passed, and the smallest where that is another."""
-    passed = [row for row in rows if row.status == "ok" and row.engine != "tensorflow" and row.latency_us_p50]
-    if not passed:
-        return None
-    fastest = min(passed, key=lambda row: row.latency_us_p50 or 0)
-    smallest = min(passed, key=lambda row: (row.size_bytes or 0, row.latency_us_p50 or 0))
-    if smallest.variant == fastest.variant:
-        return f"fastest and smallest here: {fastest.variant} on {fastest.engine}"
-    return f"fastest here: {fastest.variant} on {fastest.engine}; smallest: {smallest.variant}"
-
-
-def show(rows: list[Row], console: Console) -> None:
+def show(rows: list[MeasuredRow], console: Console) -> None:
     """Print one table for each model, with what its rows have to say; what all models share comes at the end."""
     once = absent(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
@@ -192,15 +120,13 @@ def show(rows: list[Row], console: Console) -> None:
         console.print(table)
         for note in notes(mine, once):
             console.print(f"  {note}", style="yellow", highlight=False, markup=False)
-        best = choice(mine)
-        if best:
-            console.print(f"  {best}", highlight=False, markup=False)
+        console.print(f"  {ship_line(choose(mine))}", highlight=False, markup=False)
         console.print()
     for note in once.values():
         console.print(note, style="yellow", highlight=False, markup=False)
 
 
-def markdown(rows: list[Row]) -> str:
+def markdown(rows: list[MeasuredRow]) -> str:
     """The same tables in Markdown."""
     once = absent(rows)
     parts = ["# Export report\n", *(f"{note}.\n" for note in once.values())]
@@ -211,6 +137,6 @@ def markdown(rows: list[Row]) -> str:
         rule = "|".join("---:" if align == "right" else "---" for _, align in _COLUMNS)
         body = "\n".join(f"| {' | '.join(cells(row))} |" for row in mine)
         parts.append(f"| {head} |\n|{rule}|\n{body}\n")
-        parts += [f"- {note}" for note in (*notes(mine, once), *filter(None, [choice(mine)]))]
+        parts += [f"- {note}" for note in (*notes(mine, once), ship_line(choose(mine)))]
         parts.append("")
     return "\n".join(parts)

@@ -68,10 +68,6 @@ INT8 = Tolerance(
 )
 INT16X8 = Tolerance(0.15, 0.99, "8-bit weights; the activations' 16 bits add little to their error")
 
-# The gate on the task itself, whatever the parity says.
-MAX_ACCURACY_DROP = 0.003
-MAX_RMSE_RISE = 0.01
-
 _TARGETS = (
     Target("saved_model", "float32", "keras", ("tensorflow",), FLOAT32),
     Target("tflite", "float32", "tensorflow", _LITERT, FLOAT32),

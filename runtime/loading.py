@@ -46,7 +46,7 @@ def load(
             threads if threads is not None else chosen.threads,
         )
     threads = 1 if threads is None else threads
-    row, engine = choose(opened.manifest, variant, engine)
+    row, engine = resolve(opened.manifest, variant, engine)
     if not self_test:
         return _open(opened, row, engine, threads)
     from runtime.bundle.golden import read_golden
@@ -60,7 +60,7 @@ def load(
 
 def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: int) -> Model:
     """`load` for a bundle that is open already, without the self-test."""
-    row, engine = choose(bundle.manifest, variant, engine)
+    row, engine = resolve(bundle.manifest, variant, engine)
     return _open(bundle, row, engine, threads)
 
 
@@ -69,7 +69,7 @@ def _open(bundle: Bundle, row: Variant, engine: str, threads: int) -> Model:
     return Model(bundle.manifest, row, engine, backend)
 
 
-def choose(manifest: Manifest, variant: str | None, engine: str | None) -> tuple[Variant, str]:
+def resolve(manifest: Manifest, variant: str | None, engine: str | None) -> tuple[Variant, str]:
     """The variant and engine that `load` takes; see there."""
     rows = [row for row in manifest.variants.values() if row.format != "saved_model"]
     names = ", ".join(row.name for row in rows)

@@ -1,27 +1,15 @@
 """Does each variant still compute what the original did, here, on this device? Golden samples say."""
 
-from typing import NamedTuple
-
-from runtime.backends import ENGINES, installed, no_wheel, pip_line, probe
+from runtime.backends import ENGINES, engine_version, installed, no_wheel, pip_line, probe
 from runtime.bundle.golden import Golden
 from runtime.bundle.manifest import Manifest, Variant
 from runtime.bundle.reader import Bundle
 from runtime.errors import EdgeProofError, EngineError, UsageError
 from runtime.loading import load_from
+from runtime.measure.row import MeasuredRow
 from runtime.model import Model
 from runtime.selftest import parity
 from runtime.selftest.check import check_drift, self_test
-
-
-class Verdict(NamedTuple):
-    """One variant on one engine of this device. `model` is loaded and ready where the status is ok."""
-
-    variant: str
-    engine: str
-    status: str  # "ok", "failed", or "skipped": nothing was measured
-    reason: str  # empty where the status is ok
-    agreement: parity.Agreement | None = None
-    model: Model | None = None
 
 
 def engines_here(asked: str | None = None) -> dict[str, str]:
@@ -61,21 +49,38 @@ def pairs_of(variants: list[Variant], engines: dict[str, str]) -> list[tuple[Var
 
 def judge(
     bundle: Bundle, golden: Golden, variant: Variant, engine: str, problem: str = "", threads: int = 1
-) -> Verdict:
-    """The verdict on one variant and engine; `problem` says why the engine cannot be used here, if so."""
+) -> tuple[MeasuredRow, Model | None]:
+    """The verdict on one variant and engine of this device, and the model, ready to use, where the verdict is ok.
+
+    The row holds the verdict, the parity of the golden samples as one batch, and what the manifest says of the file.
+    `problem` says why the engine cannot be used here, if so: the verdict is then skipped.
+    """
+    manifest = bundle.manifest
+    row = MeasuredRow(
+        model=manifest.model,
+        variant=variant.name,
+        engine=engine,
+        status="skipped",
+        engine_version=engine_version(engine),
+        threads=threads,
+        file=variant.file,
+        size_bytes=manifest.files[variant.file].size_bytes,
+        metric_name=manifest.original.metric_name,
+        metric_original=manifest.original.metric,
+    )
     if problem:
-        return Verdict(variant.name, engine, "skipped", problem)
-    agreement = None
+        return row.with_verdict("skipped", problem), None
     try:
         model = load_from(bundle, variant.name, engine, threads)
         outputs = model.predict(golden.inputs)
-        agreement = parity.measure(outputs, golden.outputs)
-        parity.check(outputs, golden.outputs, variant.tolerance)
+        found = parity.measure(outputs, golden.outputs)
+        row = row.with_parity(found, manifest.task)
+        parity.check_measured(found, variant.tolerance)
         check_drift(outputs, golden.recordings(variant.name), variant)
         # A batch and single calls go different ways through an engine: both must be right.
         self_test(model, golden)
     except UsageError:
         raise  # a mistake of the caller, no fault of the variant
     except EdgeProofError as error:
-        return Verdict(variant.name, engine, "failed", str(error), agreement)
-    return Verdict(variant.name, engine, "ok", "", agreement, model)
+        return row.with_verdict("failed", str(error)), None
+    return row.with_verdict("ok"), model

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from data.original import read_record
 from data.trained_model import RECORD
-from runtime.errors import EdgeProofError
+from runtime.measure.row import REPORT, rows_from_json
 from train.recipes import RECIPES
 
 _INT8 = "tflite-int8"
@@ -33,7 +31,7 @@ def markdown(folder: Path) -> str:
     Raises:
         EdgeProofError: one of these files is damaged.
     """
-    int8 = _int8_metrics(folder / "report.json")
+    int8 = _int8_metrics(folder / REPORT)
     rows: list[tuple[str, ...]] = [_HEAD, tuple("---" for _ in _HEAD)]
     for name, recipe in RECIPES.items():
         if not (folder / name / RECORD).is_file():
@@ -66,14 +64,9 @@ def _figure(kind: str, value: float | None) -> str:
 def _int8_metrics(report: Path) -> dict[str, float | None]:
     if not report.is_file():
         return {}
-    rows = [row for row in _rows(report) if row["variant"] == _INT8 and row["status"] == "ok"]
-    return {row["model"]: row["metric"] for row in rows if row["metric"] is not None}
-
-
-def _rows(report: Path) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(report.read_text())["rows"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EdgeProofError(
-            f"{report}: cannot be read as JSON ({error}); delete it and make it again"
-        ) from error
+    rows = rows_from_json(report.read_bytes(), str(report))
+    return {
+        row.model: row.metric
+        for row in rows
+        if row.variant == _INT8 and row.passed and row.metric is not None
+    }

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from data.original import Original
 from data.trained_model import RECORD
-from export import report
 from export.quantization import ranges
-from export.report import Row
 from export.targets import Target
 from runtime.bundle import manifest_json
 from runtime.bundle.manifest import MANIFEST_NAME
 from runtime.errors import BundleError
+from runtime.measure.row import REPORT, MeasuredRow, rows_from_json
 
 FILES = (RECORD, ranges.FILE)  # the record names the hashes of the others
 PACKAGES = (
@@ -42,15 +41,16 @@ def digest(original: Original, targets: list[Target], data: bool) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def unchanged(folder: Path, state: str) -> list[Row] | None:
+def unchanged(folder: Path, state: str) -> list[MeasuredRow] | None:
     """The rows of an existing bundle, if it was made from this state, passed whole, and every file is intact."""
     try:
         manifest = manifest_json.from_json((folder / MANIFEST_NAME).read_bytes())
         if any(_sha256(folder / name) != record.sha256 for name, record in manifest.files.items()):
             return None
-        if json.loads((folder / "report.json").read_bytes())["state"] != state:
+        content = (folder / REPORT).read_bytes()
+        if json.loads(content)["state"] != state:
             return None
-        rows = report.from_json(folder / "report.json")
+        rows = rows_from_json(content, str(folder / REPORT))
     except (OSError, BundleError, ValueError, KeyError, TypeError):
         return None  # whatever is wrong with it, it is built anew
     return rows if all(row.status != "failed" for row in rows) else None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.original import Original, read_original
-from export.checks.gate import Run, verify
+from export.checks.gate import Run, Verdict, judge
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
@@ -18,6 +18,7 @@ from export.targets import Target
 from export.trained.samples import load_test_data
 from runtime.backends import open_backend
 from runtime.measure import timing
+from runtime.measure.row import MeasuredRow
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> None:
@@ -32,12 +33,15 @@ def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: 
     return ranges.ranges(original, format_, float32, data_dir)
 
 
-def check(
-    engine: str, path: Path, original: Original, target: Target, data: tuple[str | None] | None
-) -> dict[str, Any]:
-    """Verify one file on one engine; `data` is (data folder,), or None where there are no labelled samples."""
+def verify(
+    row: MeasuredRow, path: Path, original: Original, target: Target, data: tuple[str | None] | None
+) -> Verdict:
+    """Verify one file on the engine that its row names.
+
+    `data` is (data folder,), or None where there are no labelled samples.
+    """
     labelled = None if data is None else load_test_data(original, data[0])
-    return verify(_runner(engine, path, original), original, target, labelled)
+    return judge(_runner(row.engine, path, original), row, original, target, labelled)
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from data.original import Original
-from export.report import Row
 from export.run import jobs
 from export.run.plan import pool_of
 from export.run.workers import PoolName, Workers
 from runtime.measure import timing
+from runtime.measure.row import MeasuredRow
 
 ROUNDS = 10
 CALLS = 50
@@ -19,12 +19,14 @@ BLOCK_S = 0.02  # slow models get fewer calls a block, never less than one
 SLOW_S, SLOW_ROUNDS = 0.2, 3  # and where a call takes this long, fewer blocks
 
 
-def measure(workers: Workers, original: Original, rows: list[Row], files: dict[str, Path]) -> None:
-    """Fill in the latencies of all rows that are ok; nothing else may run meanwhile.
+def measure(
+    workers: Workers, original: Original, rows: list[MeasuredRow], files: dict[str, Path]
+) -> list[MeasuredRow]:
+    """The rows with the latencies of all that passed; nothing else may run meanwhile.
 
     `files` gives each variant's file.  A row whose engine fails now, fails.
     """
-    timed = [row for row in rows if row.status == "ok"]
+    timed = [row for row in rows if row.passed]
     samples: dict[int, list[np.ndarray]] = {}
 
     def block(index: int, count: int) -> np.ndarray | None:
@@ -34,7 +36,7 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
         pool: PoolName = "timing" if pool_of(row.engine) == "device" else "keras"
         outcome = workers.call(pool, jobs.time_block, row.engine, path, original.folder, count)
         if not outcome.ok:
-            row.fail(f"latency: {outcome.reason}")
+            timed[index] = row.with_verdict("failed", f"latency: {outcome.reason}")
         found: np.ndarray | None = outcome.value
         return found
 
@@ -56,4 +58,6 @@ def measure(workers: Workers, original: Original, rows: list[Row], files: dict[s
             else:
                 samples.setdefault(index, []).append(found)
     for index in calls:
-        timed[index].take(timing.summary(np.concatenate(samples[index]))._asdict())
+        timed[index] = timed[index]._replace(**timing.summary(np.concatenate(samples[index]))._asdict())
+    finished = iter(timed)
+    return [next(finished) if row.passed else row for row in rows]

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from data.original import Original
 from export.pack import pack
-from export.report import Row
 from export.run import fingerprint, latency, steps
 from export.run.plan import Plan
 from export.run.steps import Step
 from export.run.workers import Outcome, Workers
 from export.targets import Target
 from runtime.atomic import alone_in
+from runtime.measure.row import MeasuredRow
 
 _STAGING = ".bundle-"
 Tell = Callable[[str, int, int], None]  # what was done, steps done, steps in all
@@ -28,7 +28,7 @@ class Exported:
     """What became of one model: its rows, and its bundle (None where no variant passed)."""
 
     original: Original
-    rows: list[Row]
+    rows: list[MeasuredRow]
     bundle: Path | None
 
 
@@ -72,8 +72,7 @@ def export(
         for plan in plans:
             tell(f"{plan.original.name} latency", finished, total)
             plan.keep_ranges(results)
-            rows = plan.rows(results)
-            latency.measure(workers, plan.original, rows, plan.files)
+            rows = latency.measure(workers, plan.original, plan.rows(results), plan.files)
             made_from = fingerprint.digest(plan.original, targets, plan.missing is None)
             packed = pack(plan.original, rows, plan.files, plan.golden(results), out, made_from)
             exported.append(Exported(plan.original, rows, packed))

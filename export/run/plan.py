@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from data.original import Original
+from export.checks.gate import Verdict
 from export.formats.format import Conversion, FormatName
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
-from export.report import Row
 from export.run import jobs
 from export.run.steps import Key, Results, Step, given
 from export.run.workers import PoolName
 from export.targets import TARGETS, Target
 from runtime.backends import engine_version, no_wheel
 from runtime.bundle.golden import PROBED, RECORDED
+from runtime.measure.row import MeasuredRow
 
 
 @dataclass(frozen=True)
@@ -103,37 +104,47 @@ class Plan:
 
     def _verify(self, target: Target, engine: str) -> Step:
         data = None if self.missing else (self.data_dir,)
-        arguments = given(engine, self.file(target), self.original, target, data)
-        after = (self.key("build", target.name),)
-        return Step(self.key("verify", target.name, engine), pool_of(engine), jobs.check, arguments, after)
 
-    def rows(self, results: Results) -> list[Row]:
+        def arguments(results: Results) -> tuple[Any, ...]:
+            return self._blank_row(target, engine), self.file(target), self.original, target, data
+
+        after = (self.key("build", target.name),)
+        return Step(self.key("verify", target.name, engine), pool_of(engine), jobs.verify, arguments, after)
+
+    def rows(self, results: Results) -> list[MeasuredRow]:
         """A row for each target and engine, all but its latency."""
         return [self._row(target, engine, results) for target in self.targets for engine in target.engines]
 
-    def _row(self, target: Target, engine: str, results: Results) -> Row:
+    def _row(self, target: Target, engine: str, results: Results) -> MeasuredRow:
         built = results[self.key("build", target.name)]
-        row = Row(
+        verified = results.get(self.key("verify", target.name, engine))
+        if not built.ok:
+            return self._blank_row(target, engine).with_verdict("failed", f"not built: {built.reason}")
+        if verified is None:
+            reason = no_wheel(engine) or f"{engine} is not installed here"
+            return self._blank_row(target, engine).with_verdict("skipped", reason)
+        if not verified.ok:
+            return self._blank_row(target, engine).with_verdict("failed", verified.reason)
+        row: MeasuredRow = verified.value.row
+        if row.passed and self.missing:
+            return row.with_verdict(row.status, f"{row.metric_name} not measured: {self.missing}")
+        return row
+
+    def _blank_row(self, target: Target, engine: str) -> MeasuredRow:
+        """What is known of a row before anything is measured."""
+        file = self.file(target)
+        return MeasuredRow(
             model=self.original.name,
             variant=target.name,
             engine=engine,
+            status="skipped",
             engine_version=_version(engine),
-            size_bytes=size_bytes(self.file(target)) if built.ok else None,
+            threads=1,
+            file=file.name,
+            size_bytes=size_bytes(file) if file.exists() else None,
             metric_name=self.original.record.metric_name,
             metric_original=self.original.record.metric_value,
         )
-        verified = results.get(self.key("verify", target.name, engine))
-        if not built.ok:
-            row.fail(f"not built: {built.reason}")
-        elif verified is None:
-            row.status, row.reason = "skipped", no_wheel(engine) or f"{engine} is not installed here"
-        else:
-            row.take(verified.value or getattr(verified.error, "measured", {}))
-            if not verified.ok:
-                row.fail(str(verified.reason))
-            elif self.missing:
-                row.reason = f"{self.original.record.metric_name} not measured: {self.missing}"
-        return row
 
     def golden(self, results: Results) -> dict[str, np.ndarray]:
         """Each variant's own answers to golden inputs and probes, by the names they have in golden.npz."""
@@ -141,12 +152,14 @@ class Plan:
         for target in self.targets:
             for engine in target.engines:
                 verified = results.get(self.key("verify", target.name, engine))
-                if verified is not None and verified.ok:
-                    first = RECORDED + target.name not in answers
-                    name = target.name if first else f"{target.name}/{engine}"
-                    answers[RECORDED + name] = verified.value["golden_outputs"]
-                    if np.isfinite(verified.value["probe_outputs"]).all():
-                        answers[PROBED + name] = verified.value["probe_outputs"]
+                verdict: Verdict | None = verified.value if verified is not None else None
+                if verdict is None or verdict.golden_outputs is None or verdict.probe_outputs is None:
+                    continue
+                first = RECORDED + target.name not in answers
+                name = target.name if first else f"{target.name}/{engine}"
+                answers[RECORDED + name] = verdict.golden_outputs
+                if np.isfinite(verdict.probe_outputs).all():
+                    answers[PROBED + name] = verdict.probe_outputs
         return answers
 
     def keep_ranges(self, results: Results) -> None:

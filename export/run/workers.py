@@ -29,7 +29,9 @@ from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device", "timing"]
 TIMEOUT_S = 1800
-END_S = 60  # how long a worker without work may take to end before it is killed: on a busy machine, some seconds
+END_S = (
+    60  # how long a worker without work may take to end before it is killed: on a busy machine, some seconds
+)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,10 @@ class Fields:
         """A finite number or null."""
         return None if self.value(key) is None else self.number(key)
 
+    def optional_count(self, key: str) -> int | None:
+        """A whole number from 0 to 2^53, or null."""
+        return None if self.value(key) is None else self.integer(key, 0, 1 << 53)
+
     def items(self, key: str, most: int) -> list[Any]:
         """A list of at most `most` items of any type."""
         value = self.value(key)

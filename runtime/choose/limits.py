@@ -1,60 +1,77 @@
-"""Which variants may be considered at all: by file size, and by what the bundle's report says they lose."""
+"""The limits that a variant must keep to be shipped: all numbers of the rule, and what each limit says of a row."""
 
-from typing import Any
+from collections.abc import Iterator
 
-from runtime.bundle.manifest import Manifest, Variant
-from runtime.bundle.reader import Bundle
-from runtime.bundle.strict_json import Fields, parse_object
-from runtime.errors import BundleError
+from runtime.measure.metric import drop_text, known_metric
+from runtime.measure.row import MeasuredRow
+from runtime.namedtuples import FastNamedTuple
 
-REPORT = "report.json"
-MAX_DROP = 0.5
+# What a variant may lose where nobody says otherwise, by the unit of its metric's drop: percentage points of a score
+# that is a fraction, percent of an error. The gate of export holds every variant to the same budget.
+BUDGETS = {"points": 0.3, "%": 1.0}
+# Single latencies closer than this fraction are no reason to prefer one file: another run may turn them round.
+TIE_WIDTH = 0.05
+# A drop is the difference of two quotients: exactly 0.3 points may come out as 0.30000000000000027.
+_SLACK = 1e-9
 
 
-def accuracy_drops(bundle: Bundle) -> dict[tuple[str, str], float]:
-    """What each variant lost on each engine at export, where it was measured there on labelled data.
+class Limits(FastNamedTuple):
+    """The most that is allowed of each quantity; None: no limit, and for the drop the budget of BUDGETS.
 
-    Percentage points of accuracy, or percent of the original's RMSE; negative where it became better. Empty where
-    the bundle has no report. BundleError where it is not one.
+    A row in which a limited quantity was not measured is beyond the limit. The budget that nobody asked for
+    excludes only rows in which the drop was measured.
     """
-    if REPORT not in bundle.manifest.files:
-        return {}
-    where = f"{bundle.path / REPORT}"
-    drops = {}
-    for number, value in enumerate(parse_object(bundle.read(REPORT), where).items("rows", 10_000)):
-        row = Fields(value, f"{where}: row {number}")
-        metric, original = row.optional_number("metric"), row.optional_number("metric_original")
-        if metric is not None and original is not None and row.text("status") == "ok":
-            drops[row.text("variant"), row.text("engine")] = _drop(row, metric, original)
-    return drops
+
+    drop: float | None = None  # percentage points of accuracy, or percent of RMSE
+    size_bytes: int | None = None
+    latency_us_p50: float | None = (
+        None  # of the upper end of its confidence interval, where that was measured
+    )
+    latency_us_p90: float | None = None
+    latency_us_p99: float | None = None
 
 
-def _drop(row: Fields, metric: float, original: float) -> float:
-    name = row.text("metric_name")
-    if name == "accuracy":
-        return (original - metric) * 100
-    if name != "rmse" or original <= 0:
-        raise BundleError(f"a report with the metric {name[:40]!r} of {original:g}; known: accuracy, rmse")
-    return (metric / original - 1) * 100
+class Problem(FastNamedTuple):
+    """A limit that a row does not keep: its name, the row's value (None: not measured), and why in words.
+
+    The name is that of a field of Limits, or "latency" where no latency was measured.
+    """
+
+    limit: str
+    value: float | None
+    why: str
 
 
-def refusal(
-    manifest: Manifest, variant: Variant, drop: float | None, max_drop: float | None, max_size: int | None
-) -> str:
-    """Why a variant is not considered; an empty string where it is."""
-    size_bytes = manifest.files[variant.file].size_bytes
-    if max_size is not None and size_bytes > max_size:
-        return f"its file has {size_bytes} bytes, more than --max-size"
+LATENCIES = ("latency_us_p50", "latency_us_p90", "latency_us_p99")
+
+
+def problems(row: MeasuredRow, drop: float | None, limits: Limits) -> Iterator[Problem]:
+    """Every limit that a row does not keep; `drop` is what its variant loses, None where that was not measured."""
+    size, most_size = row.size_bytes, limits.size_bytes
+    if most_size is not None and size is None:
+        yield Problem("size_bytes", None, "its size was not measured, and it is limited")
+    elif most_size is not None and size is not None and size > most_size:
+        yield Problem("size_bytes", size, f"its file has {size} bytes, more than the {most_size} allowed")
     if drop is None:
-        return "" if max_drop is None else "what it loses was not measured at export, and --max-drop is given"
-    allowed = MAX_DROP if max_drop is None else max_drop
-    if drop > allowed + 1e-9:
-        return f"it loses {drop_text(manifest.original.metric_name, drop)}, more than the {allowed:g} allowed"
-    return ""
+        if limits.drop is not None:
+            yield Problem("drop", None, "what it loses was not measured, and the drop is limited")
+    elif problem := drop_problem(row, drop, limits.drop):
+        yield Problem("drop", drop, problem)
+    if row.latency_us_p50 is None:
+        yield Problem("latency", None, "its latency was not measured")
+        return
+    median = row.latency_us_p50 if row.latency_us_high is None else row.latency_us_high
+    for name, value in zip(LATENCIES, (median, row.latency_us_p90, row.latency_us_p99), strict=True):
+        most = getattr(limits, name)
+        if most is not None and value is None:
+            yield Problem(name, None, f"its {name} was not measured, and it is limited")
+        elif most is not None and not value <= most:
+            yield Problem(name, value, f"its {name} may be {value:.1f} µs, more than the {most:g} allowed")
 
 
-def drop_text(metric_name: str, drop: Any) -> str:
-    """A drop as tables show it."""
-    if drop is None:
-        return "not measured"
-    return f"{drop:.2f} {'points' if metric_name == 'accuracy' else '%'}"
+def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> str:
+    """Why a drop is too much, in words; an empty string where it is not. `most` is None for the metric's budget."""
+    allowed = BUDGETS[known_metric(row.metric_name).drop_unit] if most is None else most
+    if drop <= allowed + _SLACK:
+        return ""
+    return f"it loses {drop_text(row.metric_name, drop)}, more than the {allowed:g} allowed"

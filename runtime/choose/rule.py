@@ -1,54 +1,209 @@
-"""Which variant to ship, from measured rows: a rule that can be read, and its reason in words."""
+"""The one rule which variant to ship, from measured rows and limits; and its answer in one sentence."""
 
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-# The gate of export: what a variant may lose against the original before it counts as worse.
-MAX_ACCURACY_DROP = 0.003
-MAX_RMSE_RISE = 0.01
-# Latencies closer than this are no reason to prefer one file: another run may turn them round.
-_TIE = 0.05
+from runtime.choose.limits import LATENCIES, TIE_WIDTH, Limits, Problem, problems
+from runtime.measure.metric import drop, known_metric, metric_text
+from runtime.measure.row import MeasuredRow
+from runtime.namedtuples import FastNamedTuple
+
+DEFAULT_LIMITS = Limits()
+_MOST_NAMES = 3  # so many of the tied rows stand in the sentence
 
 
-def best(rows: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
-    """The row to ship, and why; (None, why) where no row may be shipped.
+class Exclusion(FastNamedTuple):
+    """A row that may not be shipped: the first limit that excludes it, and why in words.
 
-    Rows have the keys of report.json. Of those that are ok and whose metric, where it was measured, is within the
-    gate, the fastest wins; of those about as fast as that one, the smallest file. The metric is compared with that
-    of a float32 variant on the same data, which stands for the original: its own was measured on its test split.
+    `limit` is "format" for a SavedModel, "verdict" for a row that is neither ok nor unproven, "latency" for one whose
+    latency was not measured, or the name of a field of `Limits`.
     """
-    sound = [row for row in rows if row["status"] == "ok"]
+
+    row: MeasuredRow
+    limit: str
+    why: str
+
+
+class Choice(FastNamedTuple):
+    """The answer of the rule: the row to ship or None, the rows tied with it, why, and the rows that are out."""
+
+    row: MeasuredRow | None
+    tied: tuple[MeasuredRow, ...]
+    why: str
+    excluded: tuple[Exclusion, ...]
+
+
+def choose(rows: Sequence[MeasuredRow], limits: Limits = DEFAULT_LIMITS) -> Choice:
+    """Which row to ship, of all rows of one model on one machine; their order does not matter.
+
+    Of the rows that are ok or unproven, can run on a device and are within all limits, the fastest wins. Those that
+    are as fast as that one within the uncertainty of the measurement are tied with it; of these the smallest file
+    wins, then the fewest threads, then the lower latency, then the name.
+
+    Raises:
+        BundleError: a metric is unknown.
+    """
+    found = {row: list(_problems(row, rows, limits)) for row in sorted(rows, key=_name)}
+    excluded = tuple(
+        Exclusion(row, broken[0].limit, broken[0].why) for row, broken in found.items() if broken
+    )
+    within = [row for row, broken in found.items() if not broken]
+    if not within:
+        return Choice(None, (), _why_nothing(found), excluded)
+    by_speed = sorted(within, key=lambda row: (_latency(row), _preference(row)))
+    tied = sorted((row for row in within if is_tied(row, by_speed[0])), key=_preference)
+    return Choice(tied[0], tuple(tied[1:]), _why(by_speed, tied), excluded)
+
+
+def within_but_latency(rows: Sequence[MeasuredRow], limits: Limits) -> list[MeasuredRow]:
+    """The rows that nothing excludes but, where it was not measured yet, their latency."""
+    return [
+        row
+        for row in rows
+        if all(problem.limit.startswith("latency") for problem in _problems(row, rows, limits))
+    ]
+
+
+def drop_of(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float | None:
+    """What a row's variant loses, in percentage points of accuracy or percent of RMSE; None where not measured.
+
+    On the test split it is compared with the original. On other data the original was never measured: there the best
+    float32 variant among `rows`, measured on the same data, stands for it, and the original only where there is none.
+
+    Raises:
+        BundleError: the metric is unknown.
+    """
+    if row.metric is None:
+        return None
+    stand_ins = [] if row.split == "test" else _float32_metrics(row, rows)
+    reference = known_metric(row.metric_name).best(stand_ins) if stand_ins else row.metric_original
+    return None if reference is None else drop(row.metric_name, row.metric, reference)
+
+
+def _float32_metrics(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> list[float]:
+    """The metrics of the float32 variants that were measured on the same data as a row."""
+    same = (row.model, row.metric_name, row.split, row.samples)
+    return [
+        other.metric
+        for other in rows
+        if other.metric is not None and other.passed and other.variant.endswith("-float32")
+        if (other.model, other.metric_name, other.split, other.samples) == same
+    ]
+
+
+def _problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> Iterator[Problem]:
+    """Everything that excludes a row; the first is the one to name."""
+    if row.variant == "saved_model" or row.engine == "tensorflow":
+        yield Problem("format", None, "a SavedModel is code and stays on the export machine")
+    if not row.passed:
+        yield Problem("verdict", None, row.reason or row.status)
+    yield from problems(row, drop_of(row, rows), limits)
+
+
+def is_tied(row: MeasuredRow, fastest: MeasuredRow) -> bool:
+    """Whether the measurement cannot tell a row's latency from that of the fastest.
+
+    Where the fastest was ranked side by side with others, the intervals of the ratios say so, and a row without one
+    was left far behind. Else the intervals of the medians do, where both have one; else TIE_WIDTH.
+    """
+    if row == fastest:
+        return True
+    if fastest.slower_high is not None:
+        return row.slower_low is not None and row.slower_low <= fastest.slower_high
+    if row.latency_us_low is not None and fastest.latency_us_high is not None:
+        return row.latency_us_low <= fastest.latency_us_high
+    return _latency(row) <= _latency(fastest) * (1 + TIE_WIDTH)
+
+
+def _latency(row: MeasuredRow) -> float:
+    return math.inf if row.latency_us_p50 is None else row.latency_us_p50
+
+
+def _preference(row: MeasuredRow) -> tuple[Any, ...]:
+    """The order of rows that are as fast as each other."""
+    size = math.inf if row.size_bytes is None else row.size_bytes
+    return size, row.threads or 1, _latency(row), _name(row)
+
+
+def _name(row: MeasuredRow) -> tuple[Any, ...]:
+    return row.model, row.variant, row.engine, row.threads or 1
+
+
+def _why(by_speed: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
+    """Why the first of the tied rows is taken; `by_speed` are all rows within the limits, the fastest first."""
+    chosen, fastest = tied[0], by_speed[0]
+    if len(by_speed) == 1:
+        return "the only one that may be used here"
+    kept = "" if chosen.metric is None else f" that keep the {chosen.metric_name}"
+    threads = len({row.threads for row in by_speed}) > 1
+    among = f"of the {len(by_speed)}{kept}, it is the"
+    if len(tied) == 1:
+        following = by_speed[1]
+        by = ""
+        if fastest.slower_high is not None and following.slower_low is not None:
+            by = f", by {following.slower_low / fastest.slower_high - 1:.0%} at least"
+        return f"{among} fastest{by}; next is {in_words(following, threads)}"
+    names = [in_words(row, threads) for row in tied[1:]]
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    others = ", ".join(names[:_MOST_NAMES] + more)
+    return f"{among} {_first_by(tied)} of the {len(tied)} tied for the fastest; tied with it: {others}"
+
+
+def _first_by(tied: list[MeasuredRow]) -> str:
+    """What the first of the tied rows is ahead in."""
+    for what, of in zip(("smallest", "one with the fewest threads", "fastest"), range(3), strict=True):
+        if any(_preference(row)[of] > _preference(tied[0])[of] for row in tied):
+            return what
+    return "first by name"
+
+
+_NOTHING_LEFT = {
+    "size_bytes": "every file is too large",
+    "drop": "every variant loses too much",
+    "latency": "no latency was measured",
+    **dict.fromkeys(LATENCIES, "every variant is too slow"),
+}
+
+
+def _why_nothing(found: Mapping[MeasuredRow, list[Problem]]) -> str:
+    """Which limit excludes all rows; where no limit does alone, how many each excludes."""
+    sound = {row: broken for row, broken in found.items() if broken[0].limit not in ("format", "verdict")}
     if not sound:
-        return None, "no variant agrees with the original here"
-    before = _reference(sound)
-    good = [row for row in sound if within_gate(row, before)]
-    if not good:
-        known = "" if before is None else f" of {before:.4g}"
-        return None, f"no variant keeps the original's {sound[0]['metric_name']}{known} on this data"
-    fastest = min(good, key=lambda row: row["latency_us_p50"])
-    close = [row for row in good if row["latency_us_p50"] <= fastest["latency_us_p50"] * (1 + _TIE)]
-    chosen = min(close, key=lambda row: (row["size_bytes"], row["latency_us_p50"]))
-    measured = chosen["metric"] is not None
-    kept = f" that keep the {chosen['metric_name']}" if measured else ""
-    among = f"of the {len(good)}{kept}" if len(good) > 1 else f"the only one{kept}"
-    if len(close) > 1:
-        why = f"{among}, it is the smallest of the {len(close)} that are fastest within {_TIE:.0%}"
+        verdicts = any(broken[0].limit == "verdict" for broken in found.values())
+        return "no variant agrees with the original here" if verdicts else "there is no variant for a device"
+    for limit, sentence in _NOTHING_LEFT.items():
+        its = [
+            (row, problem) for row, broken in sound.items() for problem in broken if problem.limit == limit
+        ]
+        if len(its) == len(sound):
+            nearest, problem = min(its, key=lambda pair: math.inf if pair[1].value is None else pair[1].value)
+            return f"{sentence}; the nearest is {in_words(nearest)}: {problem.why}"
+    counted = Counter(broken[0].limit for broken in sound.values())
+    return (
+        f"no variant is within all limits: {', '.join(f'{name} excludes {n}' for name, n in counted.items())}"
+    )
+
+
+def in_words(row: MeasuredRow, threads: bool = False) -> str:
+    """A row by the names of its variant and engine, and the number of threads where that matters."""
+    count = row.threads or 1
+    return f"{row.variant} with {row.engine}" + (f", {count} thread{'s'[: count > 1]}" if threads else "")
+
+
+def ship_line(choice: Choice) -> str:
+    """The sentence that says which file to ship, and why."""
+    row = choice.row
+    if row is None:
+        return f"Ship nothing: {choice.why}."
+    figures = [f"{_latency(row):.1f} µs"]
+    if row.size_bytes is not None:
+        figures.append(f"{row.size_bytes / 1024:,.1f} KiB")
+    if row.metric is not None:
+        figures.append(f"{row.metric_name} {metric_text(row.metric_name, row.metric)}")
     else:
-        why = f"{among}, it is the fastest" if len(good) > 1 else among
-    return chosen, why
-
-
-def _reference(rows: list[dict[str, Any]]) -> float | None:
-    measured = [row for row in rows if row["metric"] is not None]
-    plain = [row["metric"] for row in measured if row["variant"].endswith("-float32")]
-    found = plain[0] if plain else rows[0]["metric_original"]
-    return None if found is None else float(found)
-
-
-def within_gate(row: dict[str, Any], before: float | None) -> bool:
-    """Whether a row's metric is as good as `before`, within what export allows; True where not measured."""
-    metric = row["metric"]
-    if metric is None or before is None:
-        return True  # a user's own model may never have been measured
-    if row["metric_name"] == "accuracy":
-        return bool(before - metric <= MAX_ACCURACY_DROP + 1e-9)
-    return bool(metric <= before * (1 + MAX_RMSE_RISE))
+        figures.append(f"{row.metric_name} not measured")
+        if row.max_abs_error is not None:
+            figures.append(f"largest error {row.max_abs_error:.2g}")
+    return f"Ship {row.file or row.variant} with {row.engine}: {choice.why} ({', '.join(figures)})."

@@ -5,7 +5,6 @@ import os
 import platform
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from runtime.bundle.reader import Bundle
 from runtime.bundle.strict_json import Fields, parse_object
 from runtime.errors import BundleError, UsageError
 from runtime.measure.machine import cpu_name
+from runtime.namedtuples import FastNamedTuple
 
 _VERSION = 1
 _MAX_BYTES = 100_000
 
 
-class Selection(NamedTuple):
+class SavedChoice(FastNamedTuple):
     """What to run a bundle with on this device, and why."""
 
     variant: str
@@ -46,7 +46,7 @@ def place(bundle: Bundle) -> Path:
     return folder / "edgeproof" / "selections" / f"{bundle.digest[:32]}-{host[:16]}.json"
 
 
-def remember(bundle: Bundle, selection: Selection) -> Path:
+def remember(bundle: Bundle, choice: SavedChoice) -> Path:
     """Stores the choice; gives the file. OSError where the folder cannot be written."""
     path = place(bundle)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +55,13 @@ def remember(bundle: Bundle, selection: Selection) -> Path:
         "bundle": bundle.digest,
         "model": bundle.manifest.model,
         "machine": machine(),
-        **selection._asdict(),
+        **choice._asdict(),
     }
     write_file(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
     return path
 
 
-def recall(bundle: Bundle, engine: str | None = None) -> Selection:
+def recall(bundle: Bundle, engine: str | None = None) -> SavedChoice:
     """What was chosen for this bundle here.
 
     Raises:
@@ -80,7 +80,7 @@ def recall(bundle: Bundle, engine: str | None = None) -> Selection:
         fields = parse_object(content, str(path))
         kept = fields.integer("selection_version", 0, 1 << 30), fields.text("bundle")
         before = _texts(fields.fields("machine"))
-        found = Selection(
+        found = SavedChoice(
             fields.text("variant"),
             fields.text("engine"),
             fields.integer("threads", 1, 1024),

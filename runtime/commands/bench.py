@@ -2,8 +2,8 @@
 
 import argparse
 import platform
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from runtime.commands.arguments import (
     add_json,
     add_variants,
     new_parser,
-    print_json,
     progress,
     quiet_engines,
 )
@@ -23,6 +22,7 @@ from runtime.commands.table import aligned
 from runtime.loading import load_from
 from runtime.measure.latency import measure, single_calls
 from runtime.measure.machine import cpu_name
+from runtime.measure.row import MeasuredRow, rows_to_json
 from runtime.model import Model
 from runtime.verdicts import engines_here, pairs_of, variants_of
 
@@ -67,35 +67,49 @@ def run(args: argparse.Namespace) -> int:
     progress("measuring single calls")
     calls = {key: single_calls(model.predict, inputs) for key, model in models.items()}
     latencies = measure(calls, args.calls)
-    rows: list[dict[str, Any]] = []
+    rows = []
     for key, model in models.items():
         progress(f"measuring batches of {model.variant} with {model.engine}")
         with quiet_engines():
             batch_us = _batch_us_per_row(model, inputs)
-        row: dict[str, Any] = {"variant": model.variant, "engine": model.engine, "load_ms": load_ms[key]}
-        rows.append(row | latencies[key]._asdict() | {"batch_us_per_row": batch_us})
+        file = bundle.manifest.variants[model.variant].file
+        row = MeasuredRow(
+            model=bundle.manifest.model,
+            variant=model.variant,
+            engine=model.engine,
+            status="skipped",
+            reason="bench does not check the answers; verify does",
+            engine_version=engine_version(model.engine),
+            threads=args.threads,
+            file=file,
+            size_bytes=bundle.manifest.files[file].size_bytes,
+            load_ms=load_ms[key],
+            batch_us_per_row=batch_us,
+        )
+        rows.append(row._replace(**latencies[key]._asdict()))
     progress("")
     notes = [f"{engine}: {problem}" for engine, problem in engines.items() if problem]
     if args.json:
-        print_json({"model": bundle.manifest.model, "rows": rows, "threads": args.threads, "notes": notes})
+        print(rows_to_json(rows, model=bundle.manifest.model, threads=args.threads, notes=notes), end="")
         return 0 if rows else 1
     header = ("variant", "engine", "load ms", "p50 µs", "p90 µs", "p99 µs", "µs a row in a batch")
     names = ("load_ms", "latency_us_p50", "latency_us_p90", "latency_us_p99", "batch_us_per_row")
-    cells = [[row["variant"], row["engine"], *(f"{row[name]:.1f}" for name in names)] for row in rows]
+    cells = [[row.variant, row.engine, *(f"{getattr(row, name):.1f}" for name in names)] for row in rows]
     print(aligned(header, cells, right=(2, 3, 4, 5, 6)))
     print()
     if rows:
-        print(footnote(rows[0]["calls"], args.threads, sorted({row["engine"] for row in rows})))
+        print(footnote(rows))
     for note in notes:
         print(f"not measured: {note}")
     return 0 if rows else 1
 
 
-def footnote(calls: int, threads: int, engines: list[str]) -> str:
-    """What the latencies are, and on what."""
-    versions = ", ".join(f"{name} {engine_version(name)}" for name in engines)
+def footnote(rows: Sequence[MeasuredRow]) -> str:
+    """What the latencies of these rows are, and on what they were measured."""
+    threads = rows[0].threads or 1
+    versions = ", ".join(sorted({f"{row.engine} {row.engine_version}" for row in rows}))
     return (
-        f"Latency: predict on one raw row, {calls} calls each, interleaved, warm-up excluded, {threads} thread"
+        f"Latency: predict on one raw row, {rows[0].calls} calls each, interleaved, warm-up excluded, {threads} thread"
         f"{'s' if threads > 1 else ''}; {versions}, numpy {np.__version__}, Python {platform.python_version()}, "
         f"{platform.machine()}, {cpu_name()}."
     )

@@ -2,20 +2,18 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.choose.rule import best
+from runtime.choose.rule import choose, ship_line
 from runtime.commands.arguments import (
     add_engine,
     add_json,
     add_variants,
     new_parser,
-    print_json,
     progress,
     quiet_engines,
 )
@@ -24,8 +22,11 @@ from runtime.commands.files import read_column, read_inputs, read_targets
 from runtime.commands.table import aligned, kib
 from runtime.errors import InputError, UsageError
 from runtime.measure.latency import measure, single_calls
-from runtime.measure.metric import metric
-from runtime.verdicts import Verdict, engines_here, judge, pairs_of, variants_of
+from runtime.measure.metric import metric, metric_text
+from runtime.measure.row import MeasuredRow, read_report, rows_to_json
+from runtime.verdicts import engines_here, judge, pairs_of, variants_of
+
+Labelled = tuple[np.ndarray, np.ndarray]  # inputs and targets
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,43 +55,52 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Prints the table, the notes, and in the last line the choice."""
     bundle = open_bundle(args.bundle)
+    labelled = _labelled(args, bundle.manifest)
+    rows = _measured(args, bundle, labelled)
+    choice = choose(rows)
+    if args.json:
+        row = choice.row
+        ship = row and {"variant": row.variant, "engine": row.engine, "file": row.file}
+        print(rows_to_json(rows, model=bundle.manifest.model, ship=ship, why=choice.why), end="")
+    else:
+        _print(bundle.manifest, rows, labelled)
+        print(ship_line(choice))
+    return 1 if choice.row is None or any(row.status == "failed" for row in rows) else 0
+
+
+def _measured(args: argparse.Namespace, bundle: Bundle, labelled: Labelled | None) -> list[MeasuredRow]:
+    """A row for each variant and engine; the metric is that of the bundle's report where no labelled data is given."""
     manifest = bundle.manifest
-    labelled = _labelled(args, manifest)
     engines = engines_here(args.engine)
     pairs = pairs_of(variants_of(manifest, args.variant), engines)
     golden = read_golden(bundle)
+    recorded = {(row.variant, row.engine): row for row in read_report(bundle)}
     rows, calls = [], {}
     for number, (variant, engine) in enumerate(pairs, 1):
         progress(f"{variant.name} with {engine} ({number}/{len(pairs)})")
         with quiet_engines():
-            verdict = judge(bundle, golden, variant, engine, engines[engine], args.threads)
-            rows.append(_row(bundle, verdict, labelled))
-        if verdict.model:
-            calls[f"{variant.name} {engine}"] = single_calls(verdict.model.predict, golden.inputs)
+            row, model = judge(bundle, golden, variant, engine, engines[engine], args.threads)
+            if labelled is None:
+                row = row.with_metric_of(recorded.get((variant.name, engine)))
+            elif model:
+                inputs, targets = labelled
+                score = metric(manifest.task, model.predict(inputs), targets)
+                row = row._replace(metric=score, samples=len(inputs), split="given")
+        if model:
+            calls[f"{variant.name} {engine}"] = single_calls(model.predict, golden.inputs)
+        rows.append(row)
     progress("measuring latencies")
     latencies = measure(calls, args.calls)
     progress("")
-    for row in rows:
-        latency = latencies.get(f"{row['variant']} {row['engine']}")
-        row.update(latency._asdict() if latency else dict.fromkeys(_LATENCY))
-    chosen, why = best(rows)
-    if args.json:
-        ship = (
-            {"variant": chosen["variant"], "engine": chosen["engine"], "file": chosen["file"]}
-            if chosen
-            else None
-        )
-        print_json({"rows": rows, "ship": ship, "why": why})
-    else:
-        _print(manifest, rows, labelled, args.threads)
-        print(_choice(manifest, chosen, why))
-    return 1 if chosen is None or any(row["status"] == "failed" for row in rows) else 0
+    return [
+        row._replace(**latencies[key]._asdict())
+        if (key := f"{row.variant} {row.engine}") in latencies
+        else row
+        for row in rows
+    ]
 
 
-_LATENCY = ("latency_us_p50", "latency_us_p90", "latency_us_p99", "calls")
-
-
-def _labelled(args: argparse.Namespace, manifest: Manifest) -> tuple[np.ndarray, np.ndarray] | None:
+def _labelled(args: argparse.Namespace, manifest: Manifest) -> Labelled | None:
     """The inputs and targets that were given, if any."""
     if args.inputs is None:
         if args.targets or args.target_column:
@@ -107,97 +117,41 @@ def _labelled(args: argparse.Namespace, manifest: Manifest) -> tuple[np.ndarray,
     return inputs, targets
 
 
-def _row(bundle: Bundle, verdict: Verdict, labelled: tuple[np.ndarray, np.ndarray] | None) -> dict[str, Any]:
-    manifest = bundle.manifest
-    file = manifest.variants[verdict.variant].file
-    found = verdict.agreement
-    value = None
-    if verdict.model and labelled:
-        inputs, targets = labelled
-        value = metric(manifest.task, verdict.model.predict(inputs), targets)
-    return {
-        "model": manifest.model,
-        "variant": verdict.variant,
-        "engine": verdict.engine,
-        "status": verdict.status,
-        "reason": verdict.reason or None,
-        "file": file,
-        "size_bytes": manifest.files[file].size_bytes,
-        "metric_name": manifest.original.metric_name,
-        "metric": value,
-        "metric_original": manifest.original.metric,
-        "max_abs_error": found.max_abs_error if found else None,
-        "top1_agreement": found.top1_agreement if found else None,
-    }
-
-
-def _print(
-    manifest: Manifest,
-    rows: list[dict[str, Any]],
-    labelled: tuple[np.ndarray, np.ndarray] | None,
-    threads: int,
-) -> None:
-    original = manifest.original
+def _print(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None) -> None:
+    name = manifest.original.metric_name
     shown = [
         (
-            row["variant"],
-            row["engine"],
-            row["status"],
-            kib(row["size_bytes"]),
-            metric_text(original.metric_name, row["metric"]),
-            "-" if row["max_abs_error"] is None else f"{row['max_abs_error']:.2g}",
-            *("-" if row[name] is None else f"{row[name]:.1f}" for name in _LATENCY[:3]),
+            row.variant,
+            row.engine,
+            row.status,
+            "-" if row.size_bytes is None else kib(row.size_bytes),
+            metric_text(name, row.metric),
+            "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}",
+            *("-" if value is None else f"{value:.1f}" for value in _latencies(row)),
         )
         for row in rows
     ]
-    header = (
-        "variant",
-        "engine",
-        "status",
-        "KiB",
-        original.metric_name,
-        "max error",
-        "p50 µs",
-        "p90 µs",
-        "p99 µs",
-    )
+    header = ("variant", "engine", "status", "KiB", name, "max error", "p50 µs", "p90 µs", "p99 µs")
     print(aligned(header, shown, right=(3, 4, 5, 6, 7, 8)))
     print()
     for row in rows:
-        if row["reason"]:
-            print(f"{row['status']}: {row['variant']} with {row['engine']}: {row['reason']}")
-    before = metric_text(original.metric_name, original.metric)
+        if row.reason:
+            print(f"{row.status}: {row.variant} with {row.engine}: {row.reason}")
+    before = metric_text(name, manifest.original.metric)
     if labelled:
+        print(f"{name}: on {len(labelled[0])} rows; the original has {before} on its test split.")
+    elif any(row.metric is not None for row in rows):
         print(
-            f"{original.metric_name}: on {len(labelled[0])} rows; the original has {before} on its test split."
+            f"{name}: measured at export on the test split, where the original has {before}; give --inputs and "
+            "--targets to measure it here."
         )
     else:
-        print(
-            f"{original.metric_name}: not measured: give --inputs and --targets; the original has {before}."
-        )
+        print(f"{name}: not measured: give --inputs and --targets; the original has {before}.")
     print("max error: against the original's outputs for the golden samples.")
-    timed = [row for row in rows if row["calls"]]
+    timed = [row for row in rows if row.calls]
     if timed:
-        print(footnote(timed[0]["calls"], threads, sorted({row["engine"] for row in timed})))
+        print(footnote(timed))
 
 
-def _choice(manifest: Manifest, chosen: dict[str, Any] | None, why: str) -> str:
-    if chosen is None:
-        return f"Ship nothing: {why}."
-    name = chosen["metric_name"]
-    measured = (
-        f"{name} {metric_text(name, chosen['metric'])}"
-        if chosen["metric"] is not None
-        else f"{name} not measured, largest error {chosen['max_abs_error']:.2g}"
-    )
-    return (
-        f"Ship {chosen['file']} with {chosen['engine']}: {why} "
-        f"({chosen['latency_us_p50']:.1f} µs, {kib(chosen['size_bytes'])} KiB, {measured})."
-    )
-
-
-def metric_text(name: str, value: float | None) -> str:
-    """A metric as tables show it."""
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+def _latencies(row: MeasuredRow) -> tuple[float | None, float | None, float | None]:
+    return row.latency_us_p50, row.latency_us_p90, row.latency_us_p99

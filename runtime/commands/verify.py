@@ -10,13 +10,13 @@ from runtime.commands.arguments import (
     add_json,
     add_variants,
     new_parser,
-    print_json,
     progress,
     quiet_engines,
 )
 from runtime.commands.table import aligned
 from runtime.errors import BundleError
-from runtime.verdicts import Verdict, engines_here, judge, pairs_of, variants_of
+from runtime.measure.row import MeasuredRow, rows_to_json
+from runtime.verdicts import engines_here, judge, pairs_of, variants_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,21 +50,18 @@ def run(args: argparse.Namespace) -> int:
     engines = engines_here(args.engine)
     damaged = _damaged(bundle)
     golden = read_golden(bundle)
-    verdicts: list[Verdict] = []
+    rows: list[MeasuredRow] = []
     for variant, engine in pairs_of(variants, engines):
         progress(f"verifying {variant.name} with {engine}")
-        with quiet_engines():
-            verdict = judge(bundle, golden, variant, engine, engines[engine], args.threads)
-        verdicts.append(verdict._replace(model=None))  # one model in memory at a time
+        with quiet_engines():  # and the model is dropped: one in memory at a time
+            rows.append(judge(bundle, golden, variant, engine, engines[engine], args.threads)[0])
     progress("")
-    usable = [verdict for verdict in verdicts if verdict.status == "ok"]
-    failed = [verdict for verdict in verdicts if verdict.status == "failed"]
     if args.json:
-        rows = [_row(verdict) for verdict in verdicts]
-        print_json({"model": bundle.manifest.model, "rows": rows, "damaged_files": damaged})
+        print(rows_to_json(rows, model=bundle.manifest.model, damaged_files=damaged), end="")
     else:
-        _print(bundle, verdicts, damaged, args.key)
-    return 0 if usable and not failed and not damaged else 1
+        _print(bundle, rows, damaged, args.key)
+    statuses = {row.status for row in rows}
+    return 0 if "ok" in statuses and "failed" not in statuses and not damaged else 1
 
 
 def _damaged(bundle: Bundle) -> list[str]:
@@ -79,39 +76,22 @@ def _damaged(bundle: Bundle) -> list[str]:
     return problems
 
 
-def _row(verdict: Verdict) -> dict[str, object]:
-    found = verdict.agreement
-    return {
-        "variant": verdict.variant,
-        "engine": verdict.engine,
-        "status": verdict.status,
-        "reason": verdict.reason or None,
-        "max_abs_error": found.max_abs_error if found else None,
-        "mean_abs_error": found.mean_abs_error if found else None,
-        "sqnr_db": found.sqnr_db if found else None,
-        "top1_agreement": found.top1_agreement if found else None,
-    }
-
-
-def _print(bundle: Bundle, verdicts: list[Verdict], damaged: list[str], signed_by: Path | None) -> None:
-    rows = []
-    for verdict in verdicts:
-        found = verdict.agreement
-        limit = bundle.manifest.variants[verdict.variant].tolerance.max_abs_error
-        error = f"{found.max_abs_error:.2g}" if found else "-"
-        top1 = f"{found.top1_agreement:.1%}" if found and found.top1_agreement is not None else "-"
-        rows.append(
-            (verdict.variant, verdict.engine, verdict.status, error, f"{limit:.2g}", top1, verdict.reason)
-        )
+def _print(bundle: Bundle, rows: list[MeasuredRow], damaged: list[str], signed_by: Path | None) -> None:
+    cells = []
+    for row in rows:
+        limit = bundle.manifest.variants[row.variant].tolerance.max_abs_error
+        error = "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}"
+        top1 = "-" if row.top1_agreement is None else f"{row.top1_agreement:.1%}"
+        cells.append((row.variant, row.engine, row.status, error, f"{limit:.2g}", top1, row.reason or ""))
     header = ("variant", "engine", "status", "max error", "tolerance", "same top-1", "reason")
-    print(aligned(header, rows, right=(3, 4, 5)))
+    print(aligned(header, cells, right=(3, 4, 5)))
     print()
     for problem in damaged:
         print(f"damaged: {problem}")
     by_variant: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        if verdict.status == "ok":
-            by_variant.setdefault(verdict.variant, []).append(verdict.engine)
+    for row in rows:
+        if row.passed:
+            by_variant.setdefault(row.variant, []).append(row.engine)
     may = "; ".join(f"{name} with {' or '.join(engines)}" for name, engines in by_variant.items())
     print(f"May be used here: {may or 'none'}.")
     if signed_by:

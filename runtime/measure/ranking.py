@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from math import comb
-from typing import NamedTuple
 
 import numpy as np
 
 from runtime.measure.timing import times
+from runtime.namedtuples import FastNamedTuple
 
 CONFIDENCE = 0.95
 # Screened twice, since one that takes a hundred times as long as the others leaves them few calls of the budget.
@@ -16,48 +16,65 @@ _BUDGET_NS = 4e9  # for the measured calls of one callable
 _MOST_CALLS = 50  # a block
 
 
-class Standing(NamedTuple):
-    """Latency of one callable in µs, with the bounds of its confidence interval; how it compares to the fastest.
+class RankedLatency(FastNamedTuple):
+    """Latency of one callable in µs, as a measured row holds it; how it compares to the fastest.
 
-    `slower` bounds the ratio of its latency to the fastest's; `tied` where that may be 1. Both are None for one that
-    the screenings left behind.
+    latency_us_low and latency_us_high bound the confidence interval of the median; slower_low and slower_high that of
+    the ratio of its latency to the fastest's. The ratio is None for one that the screenings left behind.
     """
 
-    latency_us: float
-    low_us: float
-    high_us: float
-    slower: tuple[float, float] | None
-    tied: bool | None
+    latency_us_p50: float
+    latency_us_p90: float
+    latency_us_p99: float
+    calls: int
+    latency_us_low: float
+    latency_us_high: float
+    slower_low: float | None
+    slower_high: float | None
 
 
-def rank(callables: Mapping[str, Callable[[], object]]) -> dict[str, Standing]:
+def rank(callables: Mapping[str, Callable[[], object]]) -> dict[str, RankedLatency]:
     """Measures the callables in interleaved blocks, fastest first.
 
-    All are screened, twice; those near the fastest are measured again, longer. A latency is the median of the
-    medians of blocks. Its interval, and that of the ratio of two callables block by block, comes from order
-    statistics: it supposes nothing of how latencies are distributed.
+    All are screened, twice; those near the fastest are measured again, longer. The median is that of the medians of
+    blocks. Its interval, and that of the ratio of two callables block by block, comes from order statistics: it
+    supposes nothing of how latencies are distributed.
     """
     remaining = list(callables)
     if not remaining:
         return {}
-    left_behind: dict[str, Standing] = {}
+    left_behind: dict[str, RankedLatency] = {}
     for rounds, times_fastest in _SCREENS:
-        screened = _medians({name: callables[name] for name in remaining}, rounds)
-        remaining.sort(key=lambda name: float(np.median(screened[name])))
-        limit = np.median(screened[remaining[0]]) * times_fastest
-        kept = [name for name in remaining if np.median(screened[name]) <= limit]
+        screened = _sampled({name: callables[name] for name in remaining}, rounds)
+        remaining.sort(key=lambda name: _median(screened[name]))
+        limit = _median(screened[remaining[0]]) * times_fastest
+        kept = [name for name in remaining if _median(screened[name]) <= limit]
         slower = [name for name in remaining if name not in kept]
-        left_behind = {name: _standing(screened[name], None) for name in slower} | left_behind
+        left_behind = {name: _ranked(screened[name], None) for name in slower} | left_behind
         remaining = kept
-    measured = _medians({name: callables[name] for name in remaining}, _ROUNDS)
-    remaining.sort(key=lambda name: float(np.median(measured[name])))
-    fastest = measured[remaining[0]]
-    return {name: _standing(measured[name], fastest) for name in remaining} | left_behind
+    measured = _sampled({name: callables[name] for name in remaining}, _ROUNDS)
+    remaining.sort(key=lambda name: _median(measured[name]))
+    fastest = _medians(measured[remaining[0]])
+    return {name: _ranked(measured[name], fastest) for name in remaining} | left_behind
 
 
-def _standing(medians: np.ndarray, fastest: np.ndarray | None) -> Standing:
-    ratio = None if fastest is None else interval(medians / fastest)
-    return Standing(float(np.median(medians)), *interval(medians), ratio, ratio and ratio[0] <= 1.0)
+def _ranked(samples_us: np.ndarray, fastest: np.ndarray | None) -> RankedLatency:
+    medians = _medians(samples_us)
+    p90, p99 = np.percentile(samples_us, (90, 99))
+    ratio = (None, None) if fastest is None else interval(medians / fastest)
+    return RankedLatency(
+        _median(samples_us), float(p90), float(p99), samples_us.size, *interval(medians), *ratio
+    )
+
+
+def _medians(samples_us: np.ndarray) -> np.ndarray:
+    """The median of each block."""
+    medians: np.ndarray = np.median(samples_us, axis=1)
+    return medians
+
+
+def _median(samples_us: np.ndarray) -> float:
+    return float(np.median(_medians(samples_us)))
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -75,11 +92,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(ordered[k - 1]), float(ordered[count - k])
 
 
-def _medians(callables: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """The medians of `rounds` blocks for each callable, in µs; slow ones make the blocks of all shorter."""
+def _sampled(callables: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Latencies in µs, [rounds, calls] for each callable; slow ones make the blocks of all shorter."""
     first = times(callables, 1, 2)
     slowest = max(float(np.median(samples)) for samples in first.values())
     calls = int(min(_MOST_CALLS, max(3, _BUDGET_NS / rounds / slowest / max(1, len(callables)))))
-    return {
-        name: np.median(samples, axis=1) / 1000 for name, samples in times(callables, rounds, calls).items()
-    }
+    return {name: samples / 1000 for name, samples in times(callables, rounds, calls).items()}

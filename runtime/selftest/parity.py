@@ -14,7 +14,7 @@ _FLOAT32 = np.dtype(np.float32)
 _RARE = 8  # one row in so many; of 32 rows, Raspberry Pi boards move up to 2 (docs/arm.md)
 
 
-class Agreement(FastNamedTuple):
+class Parity(FastNamedTuple):
     """How well outputs agree with the expected ones.
 
     max_abs_error and mean_abs_error are in output units; sqnr_db is the ratio of signal to error power in dB
@@ -27,7 +27,7 @@ class Agreement(FastNamedTuple):
     top1_agreement: float | None
 
 
-def measure(actual: Any, expected: Any) -> Agreement:
+def measure(actual: Any, expected: Any) -> Parity:
     """How well `actual` agrees with `expected`, both float32 [n, k] with n, k ≥ 1.
 
     Raises ParityError where they cannot be compared: not arrays, other dtypes or shapes, no rows, NaN or Inf.
@@ -54,19 +54,24 @@ def measure(actual: Any, expected: Any) -> Agreement:
     top1 = None
     if expected.shape[1] > 1:
         top1 = float(np.mean(np.argmax(actual, axis=1) == np.argmax(expected, axis=1)))
-    return Agreement(float(error.max()), float(error.mean()), sqnr_db, top1)
+    return Parity(float(error.max()), float(error.mean()), sqnr_db, top1)
 
 
-def check(actual: Any, expected: Any, tolerance: Tolerance) -> Agreement:
+def check(actual: Any, expected: Any, tolerance: Tolerance) -> Parity:
     """Measures, and raises ParityError where the largest error is above the tolerance."""
-    agreement = measure(actual, expected)
+    found = measure(actual, expected)
+    check_measured(found, tolerance)
+    return found
+
+
+def check_measured(found: Parity, tolerance: Tolerance) -> None:
+    """Raises ParityError where the largest error that was found is above the tolerance."""
     # Written so that a NaN tolerance fails too.
-    if not agreement.max_abs_error <= tolerance.max_abs_error:
+    if not found.max_abs_error <= tolerance.max_abs_error:
         raise ParityError(
-            f"the largest error is {agreement.max_abs_error:.3g}, above the tolerance of "
+            f"the largest error is {found.max_abs_error:.3g}, above the tolerance of "
             f"{tolerance.max_abs_error:.3g} ({tolerance.reason})"
         )
-    return agreement
 
 
 def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimits) -> None:

@@ -30,18 +30,20 @@ GUEST = Path(__file__).with_name("guest.py")
 # Of the runtime's own tests, those that say nothing about a device or cannot be there.
 LEFT_OUT = {
     "test_bare.py": "installs from the package index",
-    "test_requirements.py": "builds files with the package onnx",
-    "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
-    "test_telemetry.py": "starts processes",
-    "test_select.py": "runs commands in the way of test_main.py, in which engines are probed in processes",
-    "test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
-    "test_install.py::test_the_commands_say_what_is_in_place_now": "starts processes",
-    "test_install.py::test_the_faults_would_show_a_mixture": "starts a process for each of many faults",
-    "test_self_test.py::test_sound_variants_pass_within_the_budget": "measures time",
+    "requirements/test_requirements.py": "builds files with the package onnx",
+    "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
+    "backends/test_telemetry.py": "starts processes",
+    "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",
+    "choose/test_rule.py": "compares arithmetic on 1,200 tables, which is the same everywhere; needs hypothesis",
+    "measure/test_row.py": "reads and writes JSON, which is the same everywhere; needs hypothesis",
+    "bundle/test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
+    "bundle/test_install.py::test_the_commands_say_what_is_in_place_now": "starts processes",
+    "bundle/test_install.py::test_the_faults_would_show_a_mixture": "starts a process for each of many faults",
+    "selftest/test_check.py::test_sound_variants_pass_within_the_budget": "measures time",
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
-    "test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
-    "test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
-    "test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
+    "backends/test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
+    "backends/test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
+    "backends/test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
 }
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()

@@ -23,13 +23,13 @@ from runtime.bundle.golden import parse_arrays, read_golden
 from runtime.bundle.install import contents, install
 from runtime.bundle.manifest_json import CHECKSUM, from_json, with_checksum
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.choose.limits import accuracy_drops
 from runtime.command import run_command
 from runtime.commands.arguments import progress
 from runtime.commands.files import read_inputs, read_targets
 from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, InputError
 from runtime.measure.machine import cpu_name
+from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.requirements.onnx import read_onnx
 from runtime.requirements.tflite import read_tflite
 from tests.bundles import IMAGE, MODELS, TABLE, image_bundle, npz, table_bundle
@@ -110,8 +110,8 @@ def readers(folder: Path) -> dict[str, Reader]:
         "manifest.json, its checksum right": Reader(from_json, changed_bytes(manifests).map(resealed)),
         "manifest.json, other values": Reader(from_json, other_values([json.loads(m) for m in manifests])),
         "report.json": Reader(
-            lambda content: accuracy_drops(changed(image, {"report.json": content})),
-            changed_bytes([json.dumps({"rows": [REPORT_ROW] * 2}).encode()]),
+            lambda content: read_report(changed(image, {"report.json": content})),
+            changed_bytes([rows_to_json([REPORT_ROW] * 2).encode()]),
         ),
         "a bundle's .zip": Reader(lambda content: read_bundle(content, folder), changed_bytes(archives[:1])),
         "a zip": Reader(read_members, changed_bytes([*archives, *goldens])),
@@ -133,10 +133,10 @@ def readers(folder: Path) -> dict[str, Reader]:
     }
 
 
-REPORT_ROW = {
-    "variant": "tflite-int8", "engine": "litert", "status": "ok",
-    "metric_name": "accuracy", "metric": 0.985, "metric_original": 0.99,
-}  # fmt: skip
+REPORT_ROW = MeasuredRow(
+    "tiny-image", "tflite-int8", "litert", "ok", metric_name="accuracy", metric=0.985, metric_original=0.99,
+    samples=10_000, split="test", latency_us_p50=5.5, latency_us_p90=6.0, latency_us_p99=7.25, calls=500,
+)  # fmt: skip
 
 
 @st.composite

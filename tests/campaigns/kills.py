@@ -22,7 +22,6 @@ from typing import Any
 
 import runtime
 from data.original import Original
-from export import report
 from export.pack import pack
 from export.run.pipeline import staging
 from export.sign import keygen, sign
@@ -35,6 +34,7 @@ from runtime.commands.arguments import progress
 from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.machine import cpu_name
+from runtime.measure.row import read_report
 from tests.campaigns import faults
 from tests.campaigns.bundles import bundles, parser
 
@@ -107,7 +107,7 @@ def _sign(place: Path, key: Path, turn: int) -> None:
 
 def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
     """The end of an export: staged files become a bundle. The new one lacks a variant, and another report."""
-    rows = [row for row in report.from_json(built / "report.json") if turn or row.variant != "onnx-int8"]
+    rows = [row for row in read_report(open_bundle(built)) if turn or row.variant != "onnx-int8"]
     names = dict.fromkeys(row.variant for row in rows if row.engine != "tensorflow")
     arrays = parse_arrays((built / "golden.npz").read_bytes(), "golden.npz")
     answers = {name: array for name, array in arrays.items() if name.startswith((RECORDED, PROBED))}

@@ -1,15 +1,29 @@
 """The checks can fail: outputs are spoilt in every way they can be wrong, and each time the gate says so."""
 
 import shutil
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 
 from data.original import read_original
-from export.checks.gate import verify
+from export.checks.gate import judge
 from export.targets import TARGETS
-from runtime.errors import ParityError
+from runtime.measure.row import MeasuredRow
 from tests.conftest import ROOT
+
+
+def verdict(run, original, target, labelled):
+    """The gate's verdict on what `run` answers."""
+    blank = MeasuredRow(
+        original.name,
+        target.name,
+        "an engine",
+        "skipped",
+        metric_name=original.record.metric_name,
+        file="a file",
+    )
+    return judge(run, blank, original, target, labelled)
 
 
 class Perfect:
@@ -44,9 +58,15 @@ def digits(tmp_path):
 
 def test_the_originals_own_answers_pass(digits):
     original, run, labelled = digits
-    found = verify(run, original, TARGETS["tflite-float32"], labelled)
-    assert found["max_abs_error"] == 0 and found["top1_agreement"] == 1
-    assert found["metric"] == pytest.approx(original.record.metric_value, abs=1e-9)
+    found = verdict(run, original, TARGETS["tflite-float32"], labelled)
+    assert (found.row.status, found.row.reason, found.row.split) == ("ok", None, "test")
+    assert found.row.max_abs_error == 0 and found.row.top1_agreement == 1 and found.row.sqnr_db is None
+    assert (
+        found.row.metric == found.row.metric_original == pytest.approx(original.record.metric_value, abs=1e-9)
+    )
+    assert found.golden_outputs.shape == found.probe_outputs.shape == (32, 10)
+    with pytest.raises(FrozenInstanceError):
+        found.row = None
 
 
 SPOILT = {
@@ -66,24 +86,36 @@ SPOILT = {
 @pytest.mark.parametrize("with_data", [True, False])
 def test_spoilt_outputs_fail(digits, how, with_data):
     original, run, labelled = digits
-    with pytest.raises(ParityError):
-        verify(
-            lambda rows: SPOILT[how](run(rows)),
-            original,
-            TARGETS["tflite-float32"],
-            labelled if with_data else None,
-        )
+    found = verdict(
+        lambda rows: SPOILT[how](run(rows)),
+        original,
+        TARGETS["tflite-float32"],
+        labelled if with_data else None,
+    )
+    assert found.row.status == "failed" and found.row.reason
+    assert found.golden_outputs is None and found.probe_outputs is None
 
 
 def test_outputs_spoilt_on_the_test_split_alone_fail(digits):
     original, run, labelled = digits
-    with pytest.raises(ParityError, match="on the test split"):
-        verify(
-            lambda rows: SPOILT["shifted by a class"](run(rows)) if len(rows) > 32 else run(rows),
-            original,
-            TARGETS["tflite-int8"],
-            labelled,
-        )
+    found = verdict(
+        lambda rows: SPOILT["shifted by a class"](run(rows)) if len(rows) > 32 else run(rows),
+        original,
+        TARGETS["tflite-int8"],
+        labelled,
+    )
+    assert found.row.status == "failed" and "on the test split" in found.row.reason
+    assert found.row.max_abs_error > 0.25 and found.row.samples == len(labelled.inputs)
+
+
+def test_what_was_measured_before_a_failure_is_kept(digits):
+    original, run, labelled = digits
+    found = verdict(
+        lambda rows: SPOILT["off by a little"](run(rows)), original, TARGETS["tflite-float32"], labelled
+    )
+    assert "the largest error is 0.001, above the tolerance of 1e-05" in found.row.reason
+    assert found.row.max_abs_error == pytest.approx(1e-3, rel=1e-3) and found.row.split == "golden"
+    assert found.row.metric is None
 
 
 def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
@@ -99,6 +131,6 @@ def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
     wrong[np.arange(count), (flat[:count].argmax(axis=1) + 1) % 10] += 2e-6
     weak = type(original)(close, original.record)
     spoilt = Perfect(original, labelled.inputs, wrong)
-    with pytest.raises(ParityError, match="agrees with the original on") as caught:
-        verify(spoilt, weak, TARGETS["tflite-float32"], labelled)
-    assert caught.value.measured["max_abs_error"] < 1e-5
+    found = verdict(spoilt, weak, TARGETS["tflite-float32"], labelled)
+    assert found.row.status == "failed" and "agrees with the original on" in found.row.reason
+    assert found.row.max_abs_error < 1e-5

@@ -12,6 +12,8 @@ from export.run import pipeline, plan
 from export.run.workers import Workers
 from export.targets import TARGETS, Tolerance
 from export.trained.search import find_original
+from runtime.choose.limits import BUDGETS
+from runtime.measure.row import MeasuredRow
 from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT
 from tests.export.run import crash
 
@@ -102,7 +104,7 @@ def test_a_variant_outside_its_tolerance_does_not_enter_the_bundle(model, tmp_pa
 def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path, monkeypatch):
     from export.checks import gate
 
-    monkeypatch.setattr(gate, "MAX_RMSE_RISE", -0.5)  # even the original itself would be half too bad
+    monkeypatch.setitem(BUDGETS, "%", -50)  # even the original itself would be half too bad
     from export.trained.samples import load_test_data
 
     original = model
@@ -112,11 +114,16 @@ def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path
     golden = dict(zip((r.tobytes() for r in original.golden()[0]), original.golden()[1], strict=True))
     import numpy as np
 
-    with pytest.raises(gate.ParityError, match="allowed rise -50%"):
-        gate.verify(
-            lambda rows: np.stack([(answers | golden).get(row.tobytes(), reference[0]) for row in rows]),
-            original, TARGETS["tflite-float32"], samples,
-        )  # fmt: skip
+    verdict = gate.judge(
+        lambda rows: np.stack([(answers | golden).get(row.tobytes(), reference[0]) for row in rows]),
+        MeasuredRow(original.name, "tflite-float32", "litert", "skipped", metric_name="rmse"),
+        original, TARGETS["tflite-float32"], samples,
+    )  # fmt: skip
+    assert verdict.row.status == "failed"
+    assert (
+        verdict.row.reason
+        == "rmse 53.2320, the original has 53.2320: it loses 0.00 %, more than the -50 allowed"
+    )
 
 
 def test_when_nothing_passes_the_previous_bundle_stays(model, tmp_path):

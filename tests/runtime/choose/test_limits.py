@@ -1,77 +1,54 @@
-"""Which variants may be considered: by size, and by what the bundle's report says they lose."""
+"""The limits that a variant must keep, and the numbers that stand nowhere else."""
 
-import json
+import re
 
 import pytest
 
-from runtime.bundle.reader import open_bundle
-from runtime.choose.limits import accuracy_drops, drop_text, refusal
-from runtime.errors import BundleError
-from tests.bundles import replace_file
-
-ROW = {
-    "variant": "tflite-int8", "engine": "litert", "status": "ok",
-    "metric_name": "accuracy", "metric": 0.985, "metric_original": 0.99,
-}  # fmt: skip
-
-
-def with_report(bundle, *rows):
-    replace_file(bundle, "report.json", json.dumps({"rows": rows}).encode())
-    return open_bundle(bundle)
-
-
-def test_without_a_report_nothing_is_known(image_bundle):
-    assert accuracy_drops(open_bundle(image_bundle)) == {}
-
-
-def test_a_drop_is_in_points_of_accuracy_or_percent_of_rmse(spoilt):
-    rmse = ROW | {"engine": "x", "metric_name": "rmse", "metric": 0.51, "metric_original": 0.5}
-    better = ROW | {"engine": "y", "metric": 0.995}
-    skipped = [ROW | {"engine": "z", "metric": None}, ROW | {"engine": "w", "status": "failed"}]
-    drops = accuracy_drops(with_report(spoilt, ROW, rmse, better, *skipped))
-    assert drops == {
-        ("tflite-int8", "litert"): pytest.approx(0.5),
-        ("tflite-int8", "x"): pytest.approx(2),
-        ("tflite-int8", "y"): pytest.approx(-0.5),
-    }
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        (ROW | {"metric_name": "f1"}, "a report with the metric 'f1'"),
-        (ROW | {"metric_name": "rmse", "metric_original": 0}, "a report with the metric 'rmse' of 0"),
-        (ROW | {"metric": "high"}, r"report\.json: row 0: 'metric' must be a number"),
-        ({"variant": "a"}, "row 0: the key 'metric' is missing"),
-        (3, "row 0: must be an object"),
-    ],
-)
-def test_a_report_that_is_none_is_refused(spoilt, row, words):
-    with pytest.raises(BundleError, match=words):
-        accuracy_drops(with_report(spoilt, row))
+from runtime.choose.limits import BUDGETS, TIE_WIDTH, Limits, problems
+from runtime.measure.metric import METRICS
+from tests.conftest import ROOT
+from tests.rows import measured
 
 
 @pytest.mark.parametrize(
     ("drop", "max_drop", "max_size", "words"),
     [
         (None, None, None, ""),
-        (0.5, None, None, ""),
-        (0.51, None, None, "it loses 0.51 points, more than the 0.5 allowed"),
+        (0.3, None, None, ""),
+        (0.31, None, None, "it loses 0.31 points, more than the 0.3 allowed"),
         (0.51, 1, None, ""),
         (0.01, 0, None, "it loses 0.01 points, more than the 0 allowed"),
         (-0.3, 0, None, ""),
-        (None, 5, None, "what it loses was not measured at export, and --max-drop is given"),
+        (None, 5, None, "what it loses was not measured, and the drop is limited"),
         (None, None, 6112, ""),
-        (None, None, 6111, "its file has 6112 bytes, more than --max-size"),
+        (None, None, 6111, "its file has 6112 bytes, more than the 6111 allowed"),
     ],
 )
-def test_why_a_variant_is_not_considered(image_bundle, drop, max_drop, max_size, words):
-    manifest = open_bundle(image_bundle).manifest
-    assert manifest.files["tflite-int8.tflite"].size_bytes == 6112
-    assert refusal(manifest, manifest.variants["tflite-int8"], drop, max_drop, max_size) == words
+def test_why_a_variant_is_not_considered(drop, max_drop, max_size, words):
+    row = measured(latency_us=1, size_bytes=6112)
+    found = problems(row, drop, Limits(drop=max_drop, size_bytes=max_size))
+    assert "; ".join(problem.why for problem in found) == words
 
 
-def test_a_drop_in_words():
-    assert drop_text("accuracy", 0.123) == "0.12 points"
-    assert drop_text("rmse", 2) == "2.00 %"
-    assert drop_text("rmse", None) == "not measured"
+def test_the_budget_of_an_error_is_in_percent():
+    row = measured(latency_us=1, metric_name="rmse")
+    assert not list(problems(row, 1.0, Limits()))
+    (problem,) = problems(row, 1.01, Limits())
+    assert problem == ("drop", 1.01, "it loses 1.01 %, more than the 1 allowed")
+
+
+def test_a_drop_of_exactly_the_budget_is_within_it_whatever_floats_say():
+    drop = (0.9936 - 0.9906) * 100
+    assert drop > 0.3 and not list(problems(measured(latency_us=1), drop, Limits()))
+
+
+def test_every_metric_has_a_budget():
+    assert {metric.drop_unit for metric in METRICS.values()} == set(BUDGETS)
+
+
+def test_the_numbers_of_the_rule_stand_nowhere_else():
+    assert (BUDGETS, TIE_WIDTH) == ({"points": 0.3, "%": 1.0}, 0.05)
+    owner = re.compile(r"\b(MAX_[A-Z_]*(DROP|RISE)|BUDGETS?|TIE|TIE_WIDTH|_TIE)\b *=", re.MULTILINE)
+    files = [path for package in ("export", "runtime") for path in (ROOT / package).rglob("*.py")]
+    owners = {path.relative_to(ROOT).as_posix() for path in files if owner.search(path.read_text())}
+    assert owners == {"runtime/choose/limits.py"}

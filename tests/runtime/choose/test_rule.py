@@ -1,58 +1,418 @@
-"""The file to ship follows from the measured rows by a rule that can be read."""
+"""The row to ship follows from the measured rows and the limits by one rule that can be read."""
 
-from runtime.choose.rule import best
+import random
+from fractions import Fraction
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-def row(variant, latency, size, metric=None, status="ok", name="accuracy", original=0.99):
-    return {
-        "variant": variant,
-        "latency_us_p50": latency,
-        "size_bytes": size,
-        "metric": metric,
-        "metric_name": name,
-        "metric_original": original,
-        "status": status,
-    }
+from runtime.choose.limits import Limits
+from runtime.choose.rule import choose, drop_of, ship_line, within_but_latency
+from runtime.errors import BundleError
+from tests.rows import measured
 
 
 def test_the_fastest_that_keeps_the_metric_is_shipped():
     rows = [
-        row("tflite-float32", 20, 300, 0.99),
-        row("tflite-int8", 10, 80, 0.989),
-        row("onnx-int8", 5, 80, 0.98),
+        measured("tflite-float32", 20, 300, 0.99),
+        measured("tflite-int8", 10, 80, 0.989),
+        measured("onnx-int8", 5, 80, 0.98),
     ]
-    chosen, why = best(rows)
-    assert chosen is rows[1]
-    assert why == "of the 2 that keep the accuracy, it is the fastest"
+    choice = choose(rows)
+    assert choice.row is rows[1] and choice.tied == ()
+    assert (
+        choice.why == "of the 2 that keep the accuracy, it is the fastest; next is tflite-float32 with litert"
+    )
+    (out,) = choice.excluded
+    assert out == (rows[2], "drop", "it loses 1.00 points, more than the 0.3 allowed")
 
 
 def test_of_equally_fast_ones_the_smallest_is_shipped():
-    rows = [row("tflite-float32", 10.0, 300, 0.99), row("tflite-float16", 10.4, 150, 0.99)]
-    chosen, why = best(rows)
-    assert chosen is rows[1] and "the smallest of the 2 that are fastest within 5%" in why
+    rows = [measured("tflite-float32", 10.0, 300, 0.99), measured("tflite-float16", 10.4, 150, 0.99)]
+    choice = choose(rows)
+    assert choice.row is rows[1] and choice.tied == (rows[0],)
+    assert choice.why == (
+        "of the 2 that keep the accuracy, it is the smallest of the 2 tied for the fastest; tied with it: "
+        "tflite-float32 with litert"
+    )
+    assert choose([rows[0], rows[1]._replace(latency_us_p50=10.6)]).row is rows[0]
+
+
+def test_of_equal_files_the_fewest_threads_then_the_fastest_then_the_first_by_name():
+    one, two = measured(latency_us=10.4), measured(latency_us=10, threads=2)
+    choice = choose([two, one])
+    assert choice.row is one
+    assert choice.why == (
+        "of the 2, it is the one with the fewest threads of the 2 tied for the fastest; tied with it: "
+        "tflite-int8 with litert, 2 threads"
+    )
+    other = measured(latency_us=10.2, engine="tflite-runtime")
+    assert "it is the fastest of the 2 tied" in choose([one, other]).why and choose([one, other]).row is other
+    same = other._replace(latency_us_p50=10.4)
+    assert (
+        "it is the first by name of the 2 tied" in choose([one, same]).why and choose([same, one]).row is one
+    )
+
+
+def test_only_a_few_of_the_tied_rows_are_named():
+    rows = [measured(f"tflite-{letter}", 10) for letter in "abcdef"]
+    assert choose(rows).why.endswith(
+        "tied with it: tflite-b with litert, tflite-c with litert, tflite-d with litert, 2 more"
+    )
 
 
 def test_a_larger_rmse_is_worse():
-    rows = [row("onnx-float32", 9, 9, 0.50, name="rmse"), row("onnx-int8", 1, 1, 0.51, name="rmse")]
-    assert best(rows)[0] is rows[0]
-    rows[1]["metric"] = 0.5049
-    assert best(rows)[0] is rows[1]
+    rmse = {"metric_name": "rmse", "metric_original": 0.5}
+    rows = [measured("onnx-float32", 9, 9, 0.50, **rmse), measured("onnx-int8", 1, 1, 0.5051, **rmse)]
+    assert choose(rows).row is rows[0]
+    rows[1] = rows[1]._replace(metric=0.505)
+    assert choose(rows).row is rows[1]
+    assert choose(rows, Limits(drop=0.5)).row is rows[0]
+
+
+def test_an_original_without_any_error_is_kept_only_without_one():
+    perfect = measured(latency_us=1, metric=0.0, metric_name="rmse", metric_original=0.0)
+    assert drop_of(perfect, [perfect]) == 0 and choose([perfect]).row is perfect
+    worse = perfect._replace(metric=1e-9)
+    assert choose([worse]).row is None and "loses inf %" in choose([worse]).excluded[0].why
 
 
 def test_the_metric_is_compared_on_the_same_data():
     # On somebody's own data all are worse than on the test split: no reason to ship nothing.
-    rows = [row("tflite-float32", 20, 300, 0.90), row("tflite-int8", 10, 80, 0.90)]
-    assert best(rows)[0] is rows[1]
+    rows = [
+        measured("tflite-float32", 20, 300, 0.90, split="given"),
+        measured("tflite-int8", 10, 80, 0.90, split="given"),
+    ]
+    assert choose(rows).row is rows[1]
+    # The best of the float32 variants stands for the original, wherever it is in the table.
+    better = measured("onnx-float32", 30, 300, 0.91, split="given")
+    assert choose([*rows, better]).row is better
+    assert choose([better, *rows]).row is better
+    # One that was measured on other data, or failed, does not stand for it.
+    for other in (
+        better._replace(samples=10),
+        better._replace(split="test"),
+        better._replace(status="failed"),
+    ):
+        assert choose([*rows, other]).row is rows[1]
     # Without a float32 variant the original's own figure is what there is.
-    assert best(rows[1:]) == (None, "no variant keeps the original's accuracy of 0.99 on this data")
+    assert choose(rows[1:]).row is None
+    assert choose(rows[1:]).why == (
+        "every variant loses too much; the nearest is tflite-int8 with litert: it loses 9.00 points, more than the "
+        "0.3 allowed"
+    )
+    # On the test split the original was measured, and float32 variants count for nothing.
+    assert choose([row._replace(split="test") for row in rows]).row is None
 
 
 def test_without_labelled_data_parity_decides():
-    rows = [row("tflite-float32", 20, 300), row("tflite-int8", 10, 80)]
-    assert best(rows) == (rows[1], "of the 2, it is the fastest")
-    assert best(rows[:1]) == (rows[0], "the only one")
+    rows = [measured("tflite-float32", 20, 300), measured("tflite-int8", 10, 80)]
+    choice = choose(rows)
+    assert choice.row is rows[1]
+    assert choice.why == "of the 2, it is the fastest; next is tflite-float32 with litert"
+    assert choose(rows[:1]).row is rows[0] and choose(rows[:1]).why == "the only one that may be used here"
 
 
 def test_what_failed_is_never_shipped():
-    rows = [row("tflite-int8", None, 80, status="failed"), row("onnx-int8", None, 80, status="skipped")]
-    assert best(rows) == (None, "no variant agrees with the original here")
+    failed = measured("tflite-int8", None, status="failed", reason="the largest error is 0.3")
+    skipped = measured("onnx-int8", None, status="skipped")
+    choice = choose([failed, skipped])
+    assert choice.row is None and choice.why == "no variant agrees with the original here"
+    assert choice.excluded == (
+        (skipped, "verdict", "skipped"),
+        (failed, "verdict", "the largest error is 0.3"),
+    )
+    assert choose([]).why == "there is no variant for a device"
+
+
+def test_what_is_unproven_may_be_shipped():
+    assert choose([row := measured(latency_us=1, status="unproven")]).row is row
+
+
+@pytest.mark.parametrize("where", [{"engine": "tensorflow"}, {"variant": "saved_model"}])
+def test_a_saved_model_is_never_shipped(where):
+    choice = choose([measured(latency_us=1)._replace(**where)])
+    assert choice.row is None and choice.excluded[0].limit == "format"
+    assert choice.why == "there is no variant for a device"
+
+
+def test_a_latency_that_was_not_measured_excludes():
+    choice = choose([measured(latency_us=None)])
+    assert choice.excluded[0].limit == "latency"
+    assert choice.why == (
+        "no latency was measured; the nearest is tflite-int8 with litert: its latency was not measured"
+    )
+
+
+def test_where_rows_were_ranked_side_by_side_the_ratio_says_what_is_tied():
+    fastest = measured(
+        "onnx-int8", 10, 300, slower_low=1, slower_high=1, latency_us_low=8, latency_us_high=12
+    )
+    # Alone, the intervals overlap; block by block the difference is plain.
+    slower = measured("tflite-int8", 10.2, 100, slower_low=1.01, slower_high=1.1, latency_us_low=8)
+    assert choose([fastest, slower]).row is fastest
+    assert "it is the fastest, by 1% at least; next is tflite-int8" in choose([fastest, slower]).why
+    assert choose([fastest, slower._replace(slower_low=0.99)]).row.variant == "tflite-int8"
+    # Far slower by the figure, but so uncertain that it may be as fast.
+    assert choose([fastest, slower._replace(slower_low=0.9, latency_us_p50=14)]).row.variant == "tflite-int8"
+    # What the ranking left behind has no ratio, and is no tie.
+    behind = slower._replace(slower_low=None, slower_high=None, latency_us_p50=10.1)
+    assert choose([fastest, behind]).row is fastest
+    # Where the one that all were compared with is out, the intervals of the ratios to it are compared.
+    second = slower._replace(engine="tflite-runtime", latency_us_p50=10.1, size_bytes=200, slower_low=1.005)
+    out = fastest._replace(status="failed")
+    assert choose([out, second, slower]).row is slower
+    assert choose([out, second._replace(slower_high=1.006), slower]).row.engine == "tflite-runtime"
+
+
+def test_else_the_intervals_of_the_medians_say_it():
+    fastest = measured("onnx-int8", 10, 300, latency_us_low=9, latency_us_high=11)
+    slower = measured("tflite-int8", 14, 100, latency_us_low=11, latency_us_high=15)
+    assert choose([fastest, slower]).row is slower
+    assert choose([fastest, slower._replace(latency_us_low=11.1)]).row is fastest
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "why"),
+    [
+        ({"size_bytes": 99}, "size_bytes", "its file has 100 bytes, more than the 99 allowed"),
+        ({"drop": 0.05}, "drop", "it loses 0.10 points, more than the 0.05 allowed"),
+        (
+            {"latency_us_p50": 11},
+            "latency_us_p50",
+            "its latency_us_p50 may be 12.0 µs, more than the 11 allowed",
+        ),
+        (
+            {"latency_us_p90": 12},
+            "latency_us_p90",
+            "its latency_us_p90 may be 13.0 µs, more than the 12 allowed",
+        ),
+        ({"latency_us_p99": 13}, "latency_us_p99", "its latency_us_p99 was not measured, and it is limited"),
+    ],
+)
+def test_every_limit_excludes_what_is_beyond_it(limits, limit, why):
+    row = measured(latency_us=10, metric=0.989, latency_us_high=12, latency_us_p90=13)
+    assert choose([row]).row is row
+    (out,) = choose([row], Limits(**limits)).excluded
+    assert out == (row, limit, why)
+    fine = measured("tflite-a", 1, 1, 0.99, latency_us_p90=1, latency_us_p99=1)
+    assert choose([row, fine], Limits(**limits)).row is fine
+
+
+def test_what_was_not_measured_is_beyond_a_limit():
+    row = measured(latency_us=1, size_bytes=None)
+    assert (
+        choose([row], Limits(size_bytes=5)).excluded[0].why == "its size was not measured, and it is limited"
+    )
+    assert (
+        choose([row], Limits(drop=5)).excluded[0].why
+        == "what it loses was not measured, and the drop is limited"
+    )
+
+
+def test_the_limit_that_excludes_everything_is_named():
+    rows = [measured("tflite-a", 10, 100, 0.98), measured("tflite-b", 20, 50, 0.99)]
+    assert choose(rows, Limits(size_bytes=49)).why == (
+        "every file is too large; the nearest is tflite-b with litert: its file has 50 bytes, more than the 49 allowed"
+    )
+    assert choose(rows, Limits(latency_us_p50=5)).why == (
+        "every variant is too slow; the nearest is tflite-a with litert: its latency_us_p50 may be 10.0 µs, more than "
+        "the 5 allowed"
+    )
+    assert choose(rows, Limits(latency_us_p50=15)).why == (
+        "no variant is within all limits: drop excludes 1, latency_us_p50 excludes 1"
+    )
+
+
+def test_before_rows_are_timed_the_other_limits_say_which_are_worth_it():
+    rows = [measured("tflite-a", size_bytes=5), measured("tflite-b"), measured("tflite-c", status="failed")]
+    assert within_but_latency(rows, Limits(size_bytes=50)) == rows[:1]
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(BundleError, match="the metric 'f1' is unknown; known: accuracy, rmse"):
+        choose([measured(latency_us=1, metric=0.5, metric_name="f1")])
+
+
+def test_the_answer_in_one_line():
+    row = measured(latency_us=10, metric=0.989, size_bytes=2048)
+    assert ship_line(choose([row])) == (
+        "Ship tflite-int8.tflite with litert: the only one that may be used here (10.0 µs, 2.0 KiB, accuracy 98.90%)."
+    )
+    bare = row._replace(metric=None, max_abs_error=0.25)
+    assert ship_line(choose([bare])).endswith(
+        "(10.0 µs, 2.0 KiB, accuracy not measured, largest error 0.25)."
+    )
+    assert ship_line(choose([])) == "Ship nothing: there is no variant for a device."
+
+
+# An oracle that is written differently: it looks at every pair of rows, in exact arithmetic, and knows no order but
+# "better than". Figures are multiples of 1/8 (latencies, ratios) and 1/1000 (metrics), where floats cannot hide a bug.
+
+
+def drop_by_hand(row, rows):
+    if row.metric is None:
+        return None
+    thousandths = round(1000 * row.metric)
+    references = [round(1000 * row.metric_original)] if row.metric_original is not None else []
+    if row.split != "test":
+        plain = [
+            round(1000 * other.metric) for other in rows
+            if other.metric is not None and other.status in ("ok", "unproven") and other.split == row.split
+            and other.variant in ("tflite-float32", "onnx-float32")
+        ]  # fmt: skip
+        references = plain or references
+    if not references:
+        return None
+    if row.metric_name == "accuracy":
+        return max(Fraction(reference - thousandths, 10) for reference in references)
+    return max(Fraction(100 * (thousandths - reference), reference) for reference in references)
+
+
+def allowed_by_hand(row, rows, limits):
+    if row.variant == "saved_model" or row.status in ("failed", "skipped") or row.latency_us_p50 is None:
+        return False
+    lost = drop_by_hand(row, rows)
+    budget = {"accuracy": Fraction(3, 10), "rmse": Fraction(1)}[row.metric_name]
+    if limits.drop is not None and (lost is None or lost > Fraction(limits.drop)):
+        return False
+    if limits.drop is None and lost is not None and lost > budget:
+        return False
+    if limits.size_bytes is not None and row.size_bytes > limits.size_bytes:
+        return False
+    slowest = row.latency_us_p50 if row.latency_us_high is None else row.latency_us_high
+    return limits.latency_us_p50 is None or slowest <= limits.latency_us_p50
+
+
+def equally_fast_by_hand(row, fastest):
+    if row == fastest:
+        return True
+    if fastest.slower_low is not None:
+        if row.slower_low is None:
+            return False
+        return not row.slower_low > fastest.slower_high
+    if None not in (row.latency_us_low, fastest.latency_us_low):
+        return not row.latency_us_low > fastest.latency_us_high
+    return 20 * Fraction(row.latency_us_p50) <= 21 * Fraction(fastest.latency_us_p50)
+
+
+def better_by_hand(a, b):
+    """Whether a goes before b of two that are equally fast."""
+    for one, other in (
+        (a.size_bytes, b.size_bytes), (a.threads, b.threads), (a.latency_us_p50, b.latency_us_p50),
+        (a.variant, b.variant), (a.engine, b.engine),
+    ):  # fmt: skip
+        if one != other:
+            return one < other
+    raise AssertionError("two rows of one name")
+
+
+def faster_by_hand(a, b):
+    if a.latency_us_p50 != b.latency_us_p50:
+        return a.latency_us_p50 < b.latency_us_p50
+    return better_by_hand(a, b)
+
+
+def winner_by_hand(rows, limits):
+    good = [row for row in rows if allowed_by_hand(row, rows, limits)]
+    for fastest in good:
+        if all(row is fastest or faster_by_hand(fastest, row) for row in good):
+            tied = [row for row in good if equally_fast_by_hand(row, fastest)]
+            (winner,) = [one for one in tied if all(row is one or better_by_hand(one, row) for row in tied)]
+            return winner, [row for row in tied if row is not winner]
+    assert not good
+    return None, []
+
+
+KEYS = [
+    (variant, engine, threads)
+    for variant in (
+        "tflite-float32",
+        "tflite-int8",
+        "tflite-dynamic",
+        "onnx-float32",
+        "onnx-int8",
+        "saved_model",
+    )
+    for engine in ("litert", "tflite-runtime")
+    for threads in (1, 2, 3)
+]
+EIGHTHS = st.integers(64, 96).map(lambda number: number / 8)
+
+
+def random_row(key, seed, name, original, timing):
+    """One row of a table; `timing` says what is known of latencies, "mixed" differs from row to row."""
+    chance = random.Random(seed)
+    variant, engine, threads = key
+    how = chance.choice(["plain", "intervals", "ranked"]) if timing == "mixed" else timing
+    latency = chance.randint(64, 96) / 8
+    row = measured(
+        variant, latency, chance.choice([10, 20, 30]), chance.choice([None, chance.randint(495, 505) / 1000]),
+        engine=engine, threads=threads, metric_name=name, metric_original=original,
+        status=chance.choice(["ok"] * 8 + ["unproven", "failed", "skipped"]), split=chance.choice(["test", "given"]),
+    )  # fmt: skip
+    if how != "plain":
+        low, high = chance.randint(0, 8) / 8, chance.randint(0, 8) / 8
+        row = row._replace(latency_us_low=latency - low, latency_us_high=latency + high)
+    if how == "ranked" and chance.random() < 0.8:  # the others were left behind
+        low, high = sorted((chance.randint(64, 80) / 64, chance.randint(64, 80) / 64))
+        row = row._replace(slower_low=low, slower_high=high)
+    return row._replace(**dict.fromkeys(TIMES)) if chance.random() < 0.1 else row
+
+
+@st.composite
+def tables(draw):
+    """Rows, limits, and the rows in another order."""
+    name = draw(st.sampled_from(["accuracy", "rmse"]))
+    timing = draw(st.sampled_from(["plain", "intervals", "ranked", "mixed"]))
+    original = draw(st.none() | st.integers(490, 510).map(lambda number: number / 1000))
+    seeds = draw(st.dictionaries(st.sampled_from(KEYS), st.integers(0, 1 << 32), max_size=10))
+    rows = [random_row(key, seed, name, original, timing) for key, seed in seeds.items()]
+    limits = Limits(
+        draw(st.none() | st.sampled_from([0, 0.25, 0.5])),
+        draw(st.none() | st.sampled_from([5, 10, 20])),
+        draw(st.none() | EIGHTHS),
+    )
+    return rows, limits, draw(st.permutations(rows))
+
+
+TIMES = ("latency_us_p50", "latency_us_low", "latency_us_high", "slower_low", "slower_high")
+# Other rules than the one: the oracle must tell each of them from it.
+OTHER_RULES = {
+    "a larger budget": lambda rows, limits: choose(rows, limits._replace(drop=1.0)),
+    "no limit on the size": lambda rows, limits: choose(rows, limits._replace(size_bytes=None)),
+    "no ratios": lambda rows, limits: choose([r._replace(slower_low=None, slower_high=None) for r in rows], limits),
+    "no sizes": lambda rows, limits: choose([row._replace(size_bytes=10) for row in rows], limits),
+    "always the original": lambda rows, limits: choose([row._replace(split="test") for row in rows], limits),
+}  # fmt: skip
+
+
+def test_the_rule_answers_as_an_exhaustive_oracle():
+    seen = []
+
+    @settings(max_examples=1200, deadline=None, derandomize=True, database=None)
+    @given(tables())
+    def agree(table):
+        rows, limits, shuffled = table
+        choice = choose(rows, limits)
+        winner, tied = winner_by_hand(rows, limits)
+        assert choice.row == winner
+        assert set(choice.tied) == set(tied) and len(choice.tied) == len(tied)
+        out = {row for row in rows if not allowed_by_hand(row, rows, limits)}
+        assert {exclusion.row for exclusion in choice.excluded} == out and len(choice.excluded) == len(out)
+        assert choose(shuffled, limits) == choice
+        assert 0 < len(choice.why) <= 1000 and choice.why.isprintable()
+        seen.append((rows, limits, winner, tied, out))
+
+    agree()
+    assert len(seen) >= 1000
+    assert sum(winner is None for _, _, winner, _, _ in seen) >= 100
+    assert sum(bool(tied) for _, _, _, tied, _ in seen) >= 100
+    assert sum(bool(winner and out) for _, _, winner, _, out in seen) >= 100
+    for name, rule in OTHER_RULES.items():
+        assert any(key(rule(rows, limits).row) != key(winner) for rows, limits, winner, _, _ in seen), name
+
+
+def key(row):
+    return row and (row.variant, row.engine, row.threads)

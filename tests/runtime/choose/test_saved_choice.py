@@ -10,11 +10,11 @@ import runtime
 from runtime import loading
 from runtime.bundle.reader import open_bundle
 from runtime.choose import saved_choice
-from runtime.choose.saved_choice import Selection, machine, place, recall, remember
+from runtime.choose.saved_choice import SavedChoice, machine, place, recall, remember
 from runtime.errors import UsageError
 from tests.bundles import change_manifest
 
-CHOICE = Selection("tflite-int8", "litert", 2, "the fastest here")
+CHOICE = SavedChoice("tflite-int8", "litert", 2, "the fastest here")
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ import pytest
 
 import runtime
 from runtime.commands import select
-from runtime.measure.ranking import Standing
+from runtime.measure.ranking import RankedLatency
+from runtime.measure.row import rows_to_json
 from tests.bundles import IMAGE_PAIRS, replace_file
-from tests.runtime.choose.test_limits import ROW
+from tests.rows import measured
 from tests.runtime.commands.test_commands import cli
 
 __all__ = ["cli"]
@@ -26,7 +27,7 @@ def state(tmp_path, monkeypatch):
 
 @pytest.fixture
 def latency(monkeypatch):
-    """Standings from a table {"variant engine threads": (µs, tied)}; all that is not in it takes a second."""
+    """Latencies from a table {"variant engine threads": (µs, tied)}; all that is not in it takes a second."""
     table = {}
 
     def rank(calls):
@@ -35,8 +36,11 @@ def latency(monkeypatch):
         found = {}
         for name in calls:
             latency, tied = table.get(name, (1e6, False))
-            found[name] = Standing(latency, latency * 0.9, latency * 1.1, (0.99 if tied else 1.5, 2), tied)
-        return dict(sorted(found.items(), key=lambda item: item[1].latency_us))
+            around = (latency, latency * 1.2, latency * 1.3, 20, latency * 0.9, latency * 1.1)
+            found[name] = RankedLatency(*around, 0.99 if tied else 1.5, 2)
+        found = dict(sorted(found.items(), key=lambda item: item[1].latency_us_p50))
+        first = next(iter(found), None)  # the one that all are compared with
+        return found | ({first: found[first]._replace(slower_low=1, slower_high=1)} if first else {})
 
     monkeypatch.setattr(select, "rank", rank)
     return table
@@ -46,8 +50,9 @@ def test_the_fastest_is_chosen_and_load_takes_it(cli, spoilt, latency):
     latency["tflite-int8 litert 2"] = 5, True
     code, out, err = cli("select", spoilt)
     assert (code, err) == (0, "")
-    assert "Use tflite-int8 with litert, 2 threads: the fastest here, by 50% at least; next is " in out
-    assert re.search(r"tflite-int8 +litert +2 +6\.0 +not measured +5\.0 +4\.5–5\.5 +0\.99–2\.00", out)
+    among = f"of the {2 * IMAGE_PAIRS}, it is the fastest, by 50% at least; next is "
+    assert f"Use tflite-int8 with litert, 2 threads: {among}" in out
+    assert re.search(r"tflite-int8 +litert +2 +6\.0 +not measured +5\.0 +4\.5–5\.5 +1\.00–1\.00", out)
     assert len(re.findall(r"(?m)^(?:tflite|onnx)-\S+ +\S+ +[12] ", out)) == 2 * IMAGE_PAIRS  # 1 and 2 threads
     model = runtime.load(spoilt, "auto")
     assert (model.variant, model.engine) == ("tflite-int8", "litert")
@@ -57,27 +62,28 @@ def test_a_tie_is_said_and_the_smallest_file_taken(cli, spoilt, latency):
     latency |= {"tflite-float32 litert 1": (5, True), "tflite-int8 litert 1": (5.1, True)}
     _, out, _ = cli("select", spoilt)
     assert (
-        "Use tflite-int8 with litert, 1 thread: tied for the fastest with tflite-float32 with litert, 1 thread; "
-        "it has the smallest file." in out
+        f"Use tflite-int8 with litert, 1 thread: of the {2 * IMAGE_PAIRS}, it is the smallest of the 2 tied for the "
+        "fastest; tied with it: tflite-float32 with litert, 1 thread." in out
     )
 
 
 def test_of_equal_files_the_fewest_threads_are_taken(cli, spoilt, latency):
     latency |= {"tflite-int8 litert 2": (5, True), "tflite-int8 litert 1": (5.1, True)}
     _, out, _ = cli("select", spoilt)
-    assert "Use tflite-int8 with litert, 1 thread: tied" in out and "it has the fewest threads" in out
+    assert "Use tflite-int8 with litert, 1 thread: " in out
+    assert "it is the one with the fewest threads of the 2 tied for the fastest" in out
 
 
 @pytest.fixture
 def reported(spoilt):
     """The bundle, whose report says what three of its variants lose."""
     rows = [
-        ROW | {"variant": variant, "engine": engine, "metric": metric}
+        measured(variant, metric=metric, engine=engine)
         for variant, engine, metric in (
             ("tflite-int8", "litert", 0.98), ("tflite-float32", "litert", 0.99), ("onnx-float32", "onnxruntime", 0.989),
         )
     ]  # fmt: skip
-    replace_file(spoilt, "report.json", json.dumps({"rows": rows}).encode())
+    replace_file(spoilt, "report.json", rows_to_json(rows).encode())
     return spoilt
 
 
@@ -93,24 +99,26 @@ def test_what_was_not_measured_of_an_engine_is_no_reason_without_a_limit(cli, re
 def test_limits_leave_variants_out_with_the_reason(cli, reported, latency):
     latency["tflite-int8 litert 1"] = 5, True
     _, out, _ = cli("select", reported)
-    assert "not considered: tflite-int8 with litert: it loses 1.00 points, more than the 0.5 allowed" in out
+    assert "not considered: tflite-int8 with litert: it loses 1.00 points, more than the 0.3 allowed" in out
     assert "Use tflite-int8" not in out
     _, out, _ = cli("select", reported, "--max-drop", "1")
     assert "Use tflite-int8 with litert" in out
     assert (
-        "onnx-dynamic with onnxruntime: what it loses was not measured at export, and --max-drop is given"
+        "not considered: onnx-dynamic with onnxruntime: what it loses was not measured, and the drop is limited"
         in out
     )
     code, out, _ = cli("select", reported, "--max-size", "10")
-    assert code == 1 and "Use nothing: no variant is left that may be used here." in out
+    assert code == 1 and "Use nothing: every file is too large; the nearest is " in out
 
 
 def test_too_slow_is_no_choice(cli, spoilt, latency):
     latency["tflite-int8 litert 1"] = 5, True
     code, out, _ = cli("select", spoilt, "--max-latency-us", "5.4")
     assert (
-        code == 1 and "Use nothing: the fastest, tflite-int8, may take 5.5 µs: over --max-latency-us." in out
+        "Use nothing: every variant is too slow; the nearest is tflite-int8 with litert: its latency_us_p50 may be "
+        "5.5 µs, more than the 5.4 allowed." in out
     )
+    assert code == 1
     assert "Remembered" not in out
     code, out, _ = cli("select", spoilt, "--max-latency-us", "5.5")
     assert code == 0 and "Use tflite-int8" in out
@@ -134,7 +142,7 @@ def test_as_json(cli, spoilt, latency):
     assert (
         code == 0 and found["selection"]["variant"] == "onnx-dynamic" and found["selection"]["threads"] == 1
     )
-    assert len(found["rows"]) == IMAGE_PAIRS and found["rows"][0]["latency_us"] == 5
+    assert len(found["rows"]) == IMAGE_PAIRS and found["rows"][0]["latency_us_p50"] == 5
     assert json.loads(Path(found["stored"]).read_text())["machine"] == found["machine"]
 
 

@@ -1,0 +1,129 @@
+"""Whoever asks which file to ship hears the same: export's last line, compare, select, and whoever reads the rows."""
+
+import json
+import random
+import re
+import shutil
+
+import pytest
+
+from export import report
+from runtime.__main__ import main
+from runtime.bundle.reader import open_bundle
+from runtime.choose.rule import choose
+from runtime.command import run_command
+from runtime.commands import compare, select
+from runtime.measure.ranking import RankedLatency
+from runtime.measure.row import read_report, rows_from_json, rows_to_json
+from runtime.measure.timing import Latency
+from tests import bundles
+from tests.bundles import replace_file
+from tests.rows import measured
+
+TFLITE = ("tflite-float32", "tflite-dynamic", "tflite-int8")
+PAIRS = [(variant, engine) for variant in TFLITE for engine in ("litert", "tflite-runtime")]
+PAIRS += [(variant, "onnxruntime") for variant in ("onnx-float32", "onnx-dynamic")]
+
+
+@pytest.fixture(scope="module")
+def image_bundle(tmp_path_factory):
+    return bundles.image_bundle(tmp_path_factory.mktemp("bundles") / "tiny-image")
+
+
+@pytest.fixture
+def bundle(image_bundle, tmp_path, monkeypatch):
+    """A copy of a bundle, to put reports into, on a device that remembers nothing."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("runtime.verdicts.probe", lambda engine: None)  # it starts a process for each engine
+    return shutil.copytree(image_bundle, tmp_path / "bundle")
+
+
+def table(seed, sizes=None):
+    """Rows of a bundle's pairs: about as fast as each other, some failed, some losing too much."""
+    chance = random.Random(seed)
+    rows = []
+    for variant, engine in PAIRS:
+        latency = chance.choice([10.0, 10.25, 10.5, 10.75])
+        rows.append(
+            measured(
+                variant, latency, sizes[variant] if sizes else chance.choice([50, 100, 200]),
+                chance.choice([None, 0.99, 0.988, 0.986, 0.98]), engine=engine, model="tiny-image",
+                latency_us_p90=latency, latency_us_p99=latency,
+                status=chance.choice(["ok"] * 5 + ["unproven", "failed"]),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def answer(row):
+    return row and (row.variant, row.engine)
+
+
+def run(capfd, *arguments):
+    run_command(main, [str(argument) for argument in arguments])
+    return capfd.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_rows_give_one_answer(bundle, seed, capfd, monkeypatch):
+    rows = table(seed)
+    monkeypatch.setattr(compare, "_measured", lambda *given: rows)
+    monkeypatch.setattr(select, "_measured", lambda *given: rows)
+    page = choose(rows_from_json(rows_to_json(rows))).row
+    compared = json.loads(run(capfd, "compare", bundle, "--json"))["ship"]
+    selected = json.loads(run(capfd, "select", bundle, "--json"))["selection"]
+    assert (compared["variant"], compared["engine"]) == answer(page)
+    assert (selected["variant"], selected["engine"]) == answer(page)
+    last = f"Ship {page.file} with {page.engine}: "
+    assert run(capfd, "compare", bundle).splitlines()[-1].startswith(last)
+    assert f"\n- {last}" in report.markdown(rows)
+    capfd.readouterr()
+    report.show(rows, report.Console(width=200))
+    assert re.search(rf"^ *{re.escape(last)}", capfd.readouterr().out, flags=re.MULTILINE)
+
+
+def test_the_same_rows_that_leave_nothing_leave_it_for_all(bundle, capfd, monkeypatch):
+    rows = [row._replace(metric=0.98) for row in table(0)]
+    monkeypatch.setattr(compare, "_measured", lambda *given: rows)
+    monkeypatch.setattr(select, "_measured", lambda *given: rows)
+    why = choose(rows).why
+    assert choose(rows).row is None and why.startswith("every variant loses too much")
+    assert run(capfd, "compare", bundle).splitlines()[-1] == f"Ship nothing: {why}."
+    assert run(capfd, "select", bundle).splitlines()[-1] == f"Use nothing: {why}."
+    assert f"\n- Ship nothing: {why}." in report.markdown(rows)
+
+
+@pytest.mark.tflite_runtime
+@pytest.mark.parametrize("seed", range(4))
+def test_commands_that_measure_the_same_give_one_answer(bundle, seed, capfd, monkeypatch):
+    """Nothing is taken for granted here but the clock: the report, the verdicts and the sizes are the bundle's own."""
+    manifest = open_bundle(bundle).manifest
+    sizes = {name: manifest.files[row.file].size_bytes for name, row in manifest.variants.items()}
+    rows = [row.with_verdict("ok") for row in table(seed, sizes)]
+    replace_file(bundle, "report.json", rows_to_json(rows).encode())
+    latencies = {f"{row.variant} {row.engine}": row.latency_us_p50 for row in rows}
+
+    def rank(calls):
+        fastest = min(latencies[name.removesuffix(" 1")] for name in calls)
+        return {
+            name: RankedLatency(us, us, us, 20, us, us, us / fastest / 1.05, us / fastest / 1.05)._replace(
+                **({"slower_low": 1.0, "slower_high": 1.0} if us == fastest else {})
+            )
+            for name in calls
+            for us in [latencies[name.removesuffix(" 1")]]
+        }
+
+    monkeypatch.setattr(
+        compare, "measure", lambda calls, count: {n: Latency(*[latencies[n]] * 3, 20) for n in calls}
+    )
+    monkeypatch.setattr(select, "rank", rank)
+    page = choose(read_report(open_bundle(bundle))).row
+    compared = json.loads(run(capfd, "compare", bundle, "--json"))
+    selected = json.loads(run(capfd, "select", bundle, "--json", "--threads", "1"))
+    assert (compared["ship"]["variant"], compared["ship"]["engine"]) == answer(page)
+    assert (selected["selection"]["variant"], selected["selection"]["engine"]) == answer(page)
+    assert answer(choose(rows_from_json(json.dumps(compared))).row) == answer(page)
+    assert answer(choose(rows_from_json(json.dumps(selected))).row) == answer(page)
+    refused = {(out["variant"], out["engine"]) for out in selected["refused"]}
+    assert refused == {answer(out.row) for out in choose(rows).excluded}
+    assert refused and answer(page) not in refused
