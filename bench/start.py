@@ -45,6 +45,7 @@ import numpy as np
 import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
+options.add_session_config_entry("session.x64quantprecision", "1")
 session = onnxruntime.InferenceSession({file!r}, options, providers=["CPUExecutionProvider"])
 answer = session.run(None, {{session.get_inputs()[0].name: np.load({row!r})}})[0]
 """
