@@ -14,7 +14,7 @@ COMMANDS = {
     "matrix": "which file runs on which engine: predicted, and what happens",
     "arm": "executed Arm instructions per inference, on emulated boards",
     "exact": "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are",
-    "limits": "what the engines installed here can run: the rows of runtime/requirements/limits.py",
+    "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
 }
 
 

@@ -35,7 +35,7 @@ def batched(engine: str, content: bytes, size: int) -> Infer:
 
 
 def session(content: bytes, exact: bool = True) -> Infer:
-    """Float32 [n, …] to float32 [n, k] by `session.run`, with the kernels that the runtime takes or the default ones."""
+    """Float32 [n, …] to float32 [n, k] by `session.run`, with the runtime's exact kernels or the default ones."""
     onnxruntime: Any = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -45,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
                 rows.append((bundle.manifest.model, variant.name, *_cells(content, inputs, args.rounds)))
     header = ("model", "variant", "default µs", "exact µs", "ratio", "default off by")
     print(aligned(header, rows, right=(2, 3, 4, 5)))
-    flags = Path("/proc/cpuinfo").read_text()
+    vnni = "with" if "vnni" in Path("/proc/cpuinfo").read_text() else "without"
     print(
-        f"\nmedians of {args.rounds} interleaved rounds of {_CALLS} single calls, the ratio that of a round; off by: the "
-        f"largest difference between the two answers to a golden input. onnxruntime {engine_version('onnxruntime')}, "
-        f"{cpu_name()}, {'with' if 'vnni' in flags else 'without'} VNNI, load {load_before:.1f} before and "
-        f"{os.getloadavg()[0]:.1f} after."
+        f"\nmedians of {args.rounds} interleaved rounds of {_CALLS} single calls, the ratio that of a round; off by: "
+        f"the largest difference between the two answers to a golden input. onnxruntime "
+        f"{engine_version('onnxruntime')}, {cpu_name()}, {vnni} VNNI, load "
+        f"{load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
     )
     return 0 if rows else 1
 

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for engine in filter(installed, ENGINES):
-            name = f"{ENGINES[engine].formats[0]}-{args.scheme}"
+            name = f"{ENGINES[engine].format}-{args.scheme}"
             if name not in bundle.manifest.variants:
                 names = ", ".join(bundle.manifest.variants)
                 raise UsageError(f"no variant {name!r}; this bundle has: {names}")

@@ -10,29 +10,34 @@ from typing import Protocol
 import numpy as np
 
 from runtime.bundle.manifest import TensorSpec
-from runtime.errors import EngineError, UsageError
+from runtime.errors import BundleError, EngineError, UsageError
 from runtime.namedtuples import FastNamedTuple
-from runtime.requirements import engine_problem, verdict
+from runtime.requirements import engine_problem, file_problem, read_facts
 
 _RECORD = ".dist-info"
 
 
 class Engine(FastNamedTuple):
-    """A library that executes: our module that runs it, its own module and package, and what it reads."""
+    """A library that executes models.
+
+    Attributes:
+        backend: our module that runs it.
+        module: the engine's own top-level module.
+        package: the package that installs it.
+        format: the format of the files it reads.
+    """
 
     backend: str
     module: str
     package: str
-    formats: tuple[str, ...]
+    format: str
 
 
 # In the order in which `engine=None` takes the first that is installed.
 ENGINES: Mapping[str, Engine] = {
-    "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", ("tflite",)),
-    "tflite-runtime": Engine(
-        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", ("tflite",)
-    ),
-    "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", ("onnx",)),
+    "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", "tflite"),
+    "tflite-runtime": Engine("runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", "tflite"),
+    "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", "onnx"),
 }
 
 
@@ -135,10 +140,14 @@ def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
     version = import_engine(engine)
-    problem = verdict(model_bytes, row.formats[0], engine, version, np.__version__)
+    try:
+        facts = read_facts(model_bytes, row.format)
+    except BundleError as error:
+        raise EngineError(f"{engine} cannot run the file: {error}") from None
+    problem = file_problem(facts, engine, version, os.uname().machine)
     if problem:
         raise EngineError(f"{engine} cannot run the file: {problem}")
-    opened: Backend = import_module(row.backend).open_model(model_bytes, threads)
+    opened: Backend = import_module(row.backend).open_model(model_bytes, threads, facts)
     return opened
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from runtime.backends.batching import chunk_rows, in_chunks
 from runtime.backends.feeds import FLOAT32, feed
 from runtime.bundle.manifest import TensorSpec
 from runtime.errors import BundleError, EngineError, first_line
+
+if TYPE_CHECKING:
+    from runtime.requirements.onnx import OnnxFacts
 
 # On x86-64 without VNNI the default kernels for int8 weights add in 16 bits and overflow, without an error: answers of
 # sound files were off by up to 0.5 of a probability. With this option on, the session takes exact kernels there; on
@@ -33,8 +36,8 @@ def import_engine() -> Any:
     return onnxruntime
 
 
-def open_model(model_bytes: bytes, threads: int) -> "OnnxRuntimeBackend":
-    """Loads an .onnx file; EngineError where ONNX Runtime is broken or refuses it."""
+def open_model(model_bytes: bytes, threads: int, facts: "OnnxFacts") -> "OnnxRuntimeBackend":
+    """Loads an .onnx file; raises EngineError where ONNX Runtime is broken or refuses it."""
     onnxruntime = import_engine()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -45,16 +48,15 @@ def open_model(model_bytes: bytes, threads: int) -> "OnnxRuntimeBackend":
         session = onnxruntime.InferenceSession(model_bytes, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
         raise EngineError(f"onnxruntime refuses the file: {first_line(error)}") from None
-    # DynamicQuantizeLinear finds one scale for the whole batch: each row's answer would depend on the others,
-    # by up to 0.03 in a probability of LeNet. Such a file runs row by row.
-    by_row = b"DynamicQuantizeLinear" in model_bytes
-    return OnnxRuntimeBackend(onnxruntime.OrtValue, session, by_row)
+    # One scale for the whole batch would make each row's answer depend on the others, by up to 0.03 in a probability
+    # of LeNet. Such a file runs row by row.
+    return OnnxRuntimeBackend(onnxruntime.OrtValue, session, batches=not facts.dynamic)
 
 
 class OnnxRuntimeBackend:
     """An .onnx file in a session, which threads may share."""
 
-    def __init__(self, ort_value: Any, session: Any, by_row: bool) -> None:
+    def __init__(self, ort_value: Any, session: Any, batches: bool) -> None:
         self._name, spec = _tensor(session.get_inputs(), "input")
         self._output_name, output = _tensor(session.get_outputs(), "output")
         self._spec = spec
@@ -72,7 +74,7 @@ class OnnxRuntimeBackend:
         self._bound.bind_ortvalue_input(self._name, self._values[0])
         self._bound.bind_ortvalue_output(self._output_name, self._values[1])
         self._lock = Lock()
-        self._chunk_rows = 1 if by_row else chunk_rows(spec.row_shape)
+        self._chunk_rows = chunk_rows(spec.row_shape) if batches else 1
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""

@@ -14,12 +14,10 @@ TASKS = ("classification", "regression")
 
 
 class TensorSpec(FastNamedTuple):
-    """One tensor of a signature: a None in `shape` is the batch; scale and zero point where quantized."""
+    """One tensor of a signature; a None in `shape` is the batch."""
 
     dtype: str
     shape: tuple[int | None, ...]
-    scale: float | None = None
-    zero_point: int | None = None
 
     @property
     def row_shape(self) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ from runtime.bundle.strict_json import Fields, parse_object
 from runtime.errors import BundleError
 
 CHECKSUM = "checksum"
+# Version 1 has room for the quantization of a tensor. All tensors at the edge of a file are float32 and have none.
+_NO_QUANTIZATION = {"scale": None, "zero_point": None}
 _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -36,6 +38,8 @@ def to_json(manifest: Manifest) -> str:
     values["input"] = {key: value for key, value in values["input"].items() if value is not None}
     for variant in values["variants"].values():
         del variant["name"]  # the key says it
+        for tensor in (*variant["inputs"].values(), *variant["outputs"].values()):
+            tensor |= _NO_QUANTIZATION
     try:
         text = with_checksum(values)
     except ValueError as error:
@@ -202,11 +206,10 @@ def _tensor(tensors: Fields, name: str, row_shape: tuple[int, ...]) -> dict[str,
     shape = fields.items("shape", 8)
     if shape != [None, *row_shape]:
         fields.refuse("shape", f"is {str(shape)[:80]}; expected null for the batch, then {list(row_shape)}")
-    zero_point = (
-        None if fields.value("zero_point") is None else fields.integer("zero_point", -(1 << 31), 1 << 31)
-    )
-    dtype = _one_of(fields, "dtype", ("float32",))
-    return {name: TensorSpec(dtype, (None, *row_shape), fields.optional_number("scale"), zero_point)}
+    fields.optional_number("scale")
+    if fields.value("zero_point") is not None:
+        fields.integer("zero_point", -(1 << 31), 1 << 31)
+    return {name: TensorSpec(_one_of(fields, "dtype", ("float32",)), (None, *row_shape))}
 
 
 def _row_shape(fields: Fields, key: str) -> tuple[int, ...]:

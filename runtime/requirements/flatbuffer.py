@@ -52,9 +52,6 @@ class Table:
         if at + self._size > len(content):
             broken("is truncated or damaged: a table ends outside of it")
 
-    def __len__(self) -> int:
-        return len(self._slots)
-
     def _place(self, field: int, width: int) -> int:
         """Where a field's `width` bytes stand; 0 where the field is missing."""
         slots = self._slots
@@ -132,18 +129,6 @@ class Table:
         start, count = self.vector(field, 4)
         for place in range(start, start + 4 * count, 4):
             yield Table(self._file, place + _UINT32(self._content, place)[0])
-
-    def check_strings(self, field: int) -> None:
-        """Checks a vector of strings."""
-        start, count = self.vector(field, 4)
-        for place in range(start, start + 4 * count, 4):
-            self._file.tables_left -= 1
-            at = place + _UINT32(self._content, place)[0]
-            if at & 3 or at + 4 > len(self._content) or self._file.tables_left < 0:
-                broken("is truncated or damaged: a string lies outside of it")
-            end = at + 4 + _UINT32(self._content, at)[0]
-            if self._content[end : end + 1] != b"\0":
-                broken("is damaged: a string has no end")
 
 
 def _read_vtable(content: bytes, at: int) -> tuple[tuple[int, ...], int]:

@@ -31,8 +31,10 @@ GUEST = Path(__file__).with_name("guest.py")
 LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "test_requirements.py": "builds files with the package onnx",
+    "test_x64_precision.py": "builds files with the package onnx, and is about x86-64",
     "test_main.py": "starts a process for most of its tests; the commands are run here as a user runs them",
     "test_telemetry.py": "starts processes",
+    "test_private_parts.py": "starts processes; that the calls fit is seen in every other test",
     "test_select.py": "runs commands in the way of test_main.py, in which engines are probed in processes",
     "test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
     "test_install.py::test_the_commands_say_what_is_in_place_now": "starts processes",

@@ -9,7 +9,6 @@ import pytest
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from runtime import backends
-from runtime.errors import EngineError
 
 ROWS, WIDTH, COLUMNS = 3, 64, 4
 # QDQ pairs become QLinearMatMul, QGemm and QLinearConv; the others become DynamicQuantizeMatMul or stay as they are.
@@ -29,7 +28,7 @@ STEP = 1 << 15  # of a static file's outputs, which are 8 bits
 ids = [f"{op}-{np.dtype(dtype)}" for op, dtype in KINDS]
 
 
-def quantized(op, dtype, zero_point=True):
+def quantized(op, dtype):
     """An .onnx file of one op on 8-bit activations of `dtype` and int8 weights near ±127."""
     convolution = op.startswith("Conv")
     middle = 0 if dtype is np.int8 else 128
@@ -51,7 +50,7 @@ def quantized(op, dtype, zero_point=True):
     else:
         nodes = [
             node("DynamicQuantizeLinear", ["x"], ["x8", "scale", "zero"]),
-            node(op, ["x8", "w", "zero"] + (["w_zero"] if zero_point else []), ["sum"]),
+            node(op, ["x8", "w", "zero", "w_zero"], ["sum"]),
             node("Cast", ["sum"], ["sum32"], to=TensorProto.FLOAT),
             node("Mul", ["sum32", "scale"], ["y"]),
         ]
