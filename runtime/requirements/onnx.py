@@ -147,16 +147,16 @@ def _attribute(message: Message, found: _Found, depth: int) -> None:
 
 
 def _tensor(message: Message, found: _Found) -> None:
-    name, dtype = "", 0
+    name, dtype = None, 0
     for number, value in message.fields():
         if number == 13 or (number == 14 and value == 1):
             found.external = True
         elif number == 2 and isinstance(value, int):
             dtype = value
         elif number == 8 and isinstance(value, Message):
-            name = value.text()
-    if dtype == _INT8:
-        found.int8_constants.add(name)
+            name = value
+    if name and dtype == _INT8:
+        found.int8_constants.add(name.text())
 
 
 def _sparse_tensor(message: Message, found: _Found) -> None:

@@ -39,16 +39,9 @@ class TfliteFacts(FastNamedTuple):
     int8_activations: bool
 
 
-class _Tensor(FastNamedTuple):
-    """One tensor: its type's code, how many scales it has, and whether its bytes are a constant of the file."""
-
-    type: int
-    scales: int
-    constant: bool
-    blockwise: bool
-    external: bool
-
-
+# The code of its type, how many scales it has, and whether its bytes are a constant of the file, it has scales for
+# blocks, it lies outside of the file. A plain tuple: a file has many, and a cold start counts them.
+_Tensor = tuple[int, int, bool, bool, bool]
 _OpCode = tuple[str, int, bool]  # name, version, whether the op is custom
 
 
@@ -77,7 +70,7 @@ def read_tflite(content: bytes) -> TfliteFacts:
         for operator in subgraph.tables(3):
             op, inputs = _operator(operator, codes, own)
             hybrid |= _is_hybrid(inputs)
-            per_channel |= op == OPS[_FULLY_CONNECTED] and _is_hybrid(inputs[:2]) and inputs[1].scales > 1
+            per_channel |= op == OPS[_FULLY_CONNECTED] and _is_hybrid(inputs[:2]) and inputs[1][1] > 1
         tensors += own
     if not tensor_counts:
         broken("holds no graph")
@@ -89,13 +82,13 @@ def read_tflite(content: bytes) -> TfliteFacts:
     return TfliteFacts(
         ops,
         tuple(name for name, _, custom in codes if custom),
-        frozenset(tensor.type for tensor in tensors),
+        frozenset(kind for kind, *_ in tensors),
         _min_runtime_version(content, model, buffers),
-        model.vector(9, 4)[1] > 0 or any(tensor.external for tensor in tensors),
-        any(tensor.blockwise for tensor in tensors),
+        model.vector(9, 4)[1] > 0 or any(external for *_, external in tensors),
+        any(blockwise for *_, blockwise, _ in tensors),
         hybrid,
         per_channel,
-        any(tensor.type == _INT8 and not tensor.constant for tensor in tensors),
+        any(kind == _INT8 and not constant for kind, _, constant, *_ in tensors),
     )
 
 
@@ -152,7 +145,7 @@ def _tensor(table: Table, buffers: list[tuple[int, int]]) -> _Tensor:
         variant.byte(1)
         variant.byte(2)
     constant = bool(buffers and buffers[buffer][1])
-    return _Tensor(table.byte(1), scales, constant, blockwise, table.uint32(10) != 0)
+    return table.byte(1), scales, constant, blockwise, table.uint32(10) != 0
 
 
 def _check_sparsity(table: Table | None) -> None:
@@ -191,7 +184,7 @@ def _operator(table: Table, codes: list[_OpCode], tensors: list[_Tensor]) -> tup
 
 
 def _is_hybrid(inputs: list[_Tensor]) -> bool:
-    types = {tensor.type for tensor in inputs}
+    types = {kind for kind, *_ in inputs}
     return _FLOAT32 in types and (_INT8 in types or _INT4 in types)
 
 
