@@ -1,4 +1,4 @@
-"""`python -m bench readers`: what the runtime's own readers cost and refuse, beside the standard library and engines."""
+"""`python -m bench readers`: what the runtime's own readers cost and refuse, beside the standard library."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ _NPLOAD = """
 with np.load(BytesIO(content)) as arrays:
     found = dict(arrays)
 """
+_OUR_TFLITE = """
+from runtime.requirements.tflite import read_tflite
+read_tflite(content)
+"""
+_OUR_ONNX = """
+from runtime.requirements.onnx import read_onnx
+read_onnx(content)
+"""
 _TFLITE_SCHEMA = """
 from ai_edge_litert import schema_py_generated as schema
 model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -91,9 +99,9 @@ WAYS = (
     Way("a bundle's .zip: zipfile", "zip", _ZIPFILE),
     Way("golden.npz: archive.py", "golden", _NPZ, ("runtime.bundle.archive", "runtime.bundle.golden")),
     Way("golden.npz: numpy.load", "golden", _NPLOAD),
-    Way(".tflite: tflite.py", "tflite", f"from {_REQUIREMENTS}tflite import read_tflite\nread_tflite(content)", _TFLITE),
+    Way(".tflite: tflite.py", "tflite", _OUR_TFLITE, _TFLITE),
     Way(".tflite: LiteRT's schema", "tflite", _TFLITE_SCHEMA),
-    Way(".onnx: onnx.py", "onnx", f"from {_REQUIREMENTS}onnx import read_onnx\nread_onnx(content)", _ONNX),
+    Way(".onnx: onnx.py", "onnx", _OUR_ONNX, _ONNX),
     Way(".onnx: the package onnx", "onnx", _ONNX_SCHEMA),
     Way("either: facts in the manifest", "tflite", _FACTS),
 )  # fmt: skip
@@ -149,14 +157,17 @@ def _files(bundle: Bundle, scheme: str, folder: Path) -> dict[str, Path]:
 
 def cost_table(files: dict[str, Path], rounds: int, folder: Path) -> str:
     """Lines of code, and what reading one file costs in a new process, for each way."""
+    took: dict[Way, list[tuple[float, int, float]]] = {way: [] for way in WAYS}
+    for turn in range(rounds + 1):
+        for way in WAYS:
+            found = cost(way, files[way.file], folder)
+            if turn:  # the first turn writes .pyc files
+                took[way].append(found)
     rows = []
-    for way in WAYS:
-        took = [cost(way, files[way.file], folder) for _ in range(rounds + 1)][
-            1:
-        ]  # the first writes .pyc files
-        least = min(took)
+    for way, costs in took.items():
+        milliseconds, modules, mib = min(costs)
         lines = sum(len(_path(module).read_text().splitlines()) for module in way.modules)
-        rows.append((way.title, str(lines), f"{least[0]:.1f}", str(least[1]), f"{least[2]:.1f}"))
+        rows.append((way.title, str(lines), f"{milliseconds:.1f}", str(modules), f"{mib:.1f}"))
     head = (
         f"read once in a new process, after what the runtime has imported anyway; the least of {rounds}\n\n"
     )
@@ -175,7 +186,7 @@ def cost(way: Way, file: Path, folder: Path) -> tuple[float, int, float]:
         file=str(file),
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment(folder)
     )
     if done.returncode:
         raise EngineError(f"{way.title}: {done.stderr.strip()[-300:]}")
