@@ -137,6 +137,9 @@ def run(args: argparse.Namespace) -> int:
             engines = [engine for engine, row in ENGINES.items() if row.format == form and installed(engine)]
             print(refusals.model_table(files[form].read_bytes(), form, engines, args.damaged))
             print()
+            if form == "tflite":
+                print(refusals.part_table(files[form].read_bytes(), engines))
+                print()
     versions = ", ".join(f"{engine} {engine_version(engine)}" for engine in ENGINES if installed(engine))
     print(f"{bundle.manifest.model} {args.scheme}; {versions}, {cpu_name()}")
     return 0

@@ -8,7 +8,7 @@ import signal
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from importlib import import_module
 from io import BytesIO
@@ -120,21 +120,51 @@ def model_table(content: bytes, form: str, engines: list[str], count: int) -> st
     """What our reader says of damaged model files, and what the engines do with each of them."""
     files = [damaged_file(content, form, random.Random(f"{form} {number}")) for number in range(count)]
     ours = [_taken(file, form) for file in files]
-    only = {part: [_taken_without(part, file) and not taken for file, taken in zip(files, ours, strict=True)]
-            for part in (PARTS if form == "tflite" else ())}  # fmt: skip
     rows = []
     for engine in engines:
         ends = [outcome(engine, file) for file in files]
-        groups = {
-            "refused by our reader": [not taken for taken in ours],
-            "let through": ours,
-            **{f"refused by the check of {part} alone": found for part, found in only.items()},
-        }
-        for title, chosen in groups.items():
-            found = Counter(end for end, taken in zip(ends, chosen, strict=True) if taken)
-            rows.append((title, engine, *(str(found[end]) for end in ("error", "answers", "ends"))))
-    header = (f"damaged .{form} files", "engine", "it refuses", "it answers", "its process ends")
-    return aligned(header, rows, right=(2, 3, 4))
+        for title, chosen in (
+            ("refused by our reader", [not taken for taken in ours]),
+            ("let through", ours),
+        ):
+            rows.append(
+                (title, engine, *_counts(end for end, wanted in zip(ends, chosen, strict=True) if wanted))
+            )
+    return aligned((f"damaged .{form} files", "engine", *_ENDS.values()), rows, right=(2, 3, 4))
+
+
+def part_table(content: bytes, engines: list[str]) -> str:
+    """For each part of the .tflite reader: the files that it alone refuses, and what the engines do with them.
+
+    Tried is every byte between the larger constants of a file, with each of some other values.
+    """
+    alone: dict[str, list[bytes]] = {part: [] for part in PARTS}
+    tried = refused = 0
+    for begin, end in _structure(content):
+        for at in range(begin, end):
+            for value in {0, 255, content[at] ^ 1, content[at] ^ 64} - {content[at]}:
+                file = content[:at] + bytes([value]) + content[at + 1 :]
+                tried += 1
+                if not _taken(file, "tflite"):
+                    refused += 1
+                    for part, files in alone.items():
+                        if _taken_without(part, file):
+                            files.append(file)
+    rows = [
+        (part, engine, str(len(files)), *_counts(outcome(engine, file) for file in files))
+        for part, files in alone.items()
+        for engine in engines
+    ]
+    head = f"{tried} .tflite files with one other byte, {refused} refused by our reader; by one part of it alone:\n\n"
+    return head + aligned(("part", "engine", "files", *_ENDS.values()), rows, right=(2, 3, 4, 5))
+
+
+_ENDS = {"error": "it refuses", "answers": "it answers", "ends": "its process ends"}
+
+
+def _counts(ends: Iterable[str]) -> list[str]:
+    found = Counter(ends)
+    return [str(found[end]) for end in _ENDS]
 
 
 def damaged_file(content: bytes, form: str, chance: random.Random) -> bytes:

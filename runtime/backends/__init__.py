@@ -33,7 +33,7 @@ class Engine(FastNamedTuple):
     format: str
 
 
-# In the order in which `engine=None` takes the first that is installed.
+# `engine=None` takes the first of these that is installed.
 ENGINES: Mapping[str, Engine] = {
     "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", "tflite"),
     "tflite-runtime": Engine("runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", "tflite"),
@@ -42,34 +42,39 @@ ENGINES: Mapping[str, Engine] = {
 
 
 class Backend(Protocol):
-    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by its name."""
+    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by name."""
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs for {name: float32 [n, …]}, as arrays of their own; any n, 0 included.
+        """Returns the outputs for {name: float32 [n, …]} as new arrays; n may be 0. Threads may call it at once.
 
-        InputError for another name, dtype or shape. May be called from several threads at once.
+        Raises:
+            InputError: another name, dtype or shape.
         """
         ...
 
     def infer(self, rows: np.ndarray) -> np.ndarray:
-        """The same without the checks: rows of the right shape, of any real dtype, are cast to float32."""
+        """Returns the outputs for rows [n, …] of the right shape, without checks; any real dtype is cast to float32."""
         ...
 
 
 def installed(name: str) -> bool:
-    """Whether the engine is installed. Imports nothing of it."""
+    """Says whether an engine is installed, without importing it."""
     return find_spec(_engine(name).module) is not None
 
 
 def engine_version(name: str) -> str | None:
-    """The installed version of an engine; None where it is not installed. Imports nothing of the engine."""
+    """Returns the version of an engine, "unknown" where it does not say, None where it is not installed.
+
+    The engine is not imported.
+    """
     spec = find_spec(_engine(name).module)
     if spec is None:
         return None
-    # importlib.metadata alone takes 20 ms to import; the folder beside the module has the version in its name.
+    # By the standard of wheels, the folder of the package's record lies beside the module and has the version in its
+    # name. To import importlib.metadata takes 20 ms.
     prefix = f"{ENGINES[name].package.replace('-', '_')}-"
     for folder in getattr(spec, "submodule_search_locations", None) or ():
         for entry in os.scandir(Path(folder).parent):
@@ -80,20 +85,19 @@ def engine_version(name: str) -> str | None:
     try:
         found: str = version(ENGINES[name].package)
     except PackageNotFoundError:
-        return "unknown"  # unpacked by hand: the module is there, the package record is not
+        return "unknown"  # somebody has unpacked the module by hand, without the record
     return found
 
 
 def pip_line(name: str) -> str:
-    """The command that installs an engine."""
+    """Returns the command that installs an engine."""
     return f"pip install {_engine(name).package}"
 
 
 def probe(name: str) -> str | None:
-    """Why an installed engine cannot be used here; None where it can.
+    """Says why an installed engine cannot be used here; None where it can.
 
-    It is imported in a child process, so that one that kills its process at import, as a wheel for another
-    processor does, takes nothing else down.
+    The engine is imported in a child process: a wheel for another processor kills the process that imports it.
     """
     import subprocess
     import sys
@@ -118,7 +122,11 @@ def probe(name: str) -> str | None:
 
 
 def import_engine(name: str) -> str:
-    """Imports an engine, and gives its version; EngineError where it is missing, broken or not for this numpy."""
+    """Imports an engine, and returns its version.
+
+    Raises:
+        EngineError: the engine is missing or broken, or was not built for this numpy.
+    """
     version = engine_version(name)
     if version is None:
         raise EngineError(f"the engine {name} is not installed; install it with: {pip_line(name)}")
@@ -130,7 +138,7 @@ def import_engine(name: str) -> str:
 
 
 def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
-    """Loads a model from its bytes, once nothing speaks against it.
+    """Loads a model from its bytes, after reading them to see that the engine can be trusted with it.
 
     Raises:
         EngineError: the engine is missing or broken, cannot be trusted with the file, or refuses it.

@@ -1,4 +1,4 @@
-"""The TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share: one class runs both."""
+"""Runs .tflite files with the TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +17,7 @@ SIGNATURE = "serving_default"
 
 
 def import_interpreter(engine: str, module: str) -> Any:
-    """The class Interpreter of an engine's module; EngineError where the engine does not import."""
+    """Returns the class Interpreter of an engine's module; raises EngineError where it does not import."""
     try:
         return import_module(module).Interpreter
     except Exception as error:  # an engine built for another machine or numpy fails in its own ways
@@ -50,7 +50,7 @@ class InterpreterBackend:
             single = self._open()
             single.allocate_tensors()
             given, made = _tensors(single)
-            # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
+            # Looked up once: an attribute look-up in each call is a part of the microsecond that `run` may cost.
             self._row = np.zeros((1, *given[2].row_shape), FLOAT32)
             self._set, self._invoke, self._get = _fastest_calls(single, given[1], self._row, made[1])
         except (ValueError, RuntimeError) as error:
@@ -71,7 +71,7 @@ class InterpreterBackend:
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""
         rows = feeds.get(self._name) if type(feeds) is dict and len(feeds) == 1 else None
-        # `is`: numpy has one native float32; a big-endian one has the same number inside and must not pass.
+        # `is`, since numpy has one native float32: a big-endian one has the same number inside and must not pass.
         if type(rows) is np.ndarray and rows.dtype is FLOAT32 and rows.shape == self._single_shape:
             try:
                 with self._lock:
@@ -108,7 +108,7 @@ class InterpreterBackend:
                 self._batch.resize_tensor_input(self._input, rows.shape)
                 self._batch.allocate_tensors()
                 self._batch_rows = len(rows)
-            # Straight into the engine's memory, cast on the way; the view is gone before the engine runs.
+            # Cast straight into the engine's memory; no view of it is left when the engine runs.
             self._batch.tensor(self._input)()[...] = rows
             self._batch.invoke()
             outputs: np.ndarray = self._batch.get_tensor(self._output)
@@ -150,8 +150,8 @@ _Tensor = tuple[str, int, TensorSpec]
 
 
 def _tensors(interpreter: Any) -> tuple[_Tensor, _Tensor]:
-    """Name, index and spec of the one input and the one output, by the signature: raw names vary by converter."""
-    signatures = interpreter.get_signature_list()  # once: tflite-runtime keeps some memory for good each time
+    """Returns name, index and spec of the one input and of the one output; names are those of the signature."""
+    signatures = interpreter.get_signature_list()  # tflite-runtime never gives back some memory of each call
     if SIGNATURE not in signatures:
         found = ", ".join(signatures) or "none"
         raise BundleError(f"the .tflite file has no signature {SIGNATURE!r}; its signatures: {found}")
@@ -170,7 +170,7 @@ def _tensor(side: str, names: list[str], all_details: Mapping[str, Any]) -> _Ten
     if details["dtype"] is not np.float32:
         raise BundleError(f"{what} is {np.dtype(details['dtype'])}, expected float32")
     shape = tuple(int(extent) for extent in details["shape_signature"])
-    # The converter forgets the open batch of quantized outputs; they follow the input's all the same.
+    # The converter writes 1 for the open batch of quantized outputs; the engine takes any batch all the same.
     open_batch = (-1,) if side == "inputs" else (-1, 1)
     if not shape or shape[0] not in open_batch or -1 in shape[1:]:
         raise BundleError(f"{what} has the shape {list(shape)}, expected -1 for the batch and nowhere else")

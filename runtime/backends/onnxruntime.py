@@ -24,13 +24,13 @@ _ERRORS_ONLY = 3
 
 
 def import_engine() -> Any:
-    """The module onnxruntime; EngineError where it does not import."""
-    # From 1.29 on its wheels send what they run on and how to their maker, and keep a database of it in the user's
-    # cache, from the import on. A device does so only where its owner says so: ORT_DISABLE_TELEMETRY=0.
+    """Returns the module onnxruntime; raises EngineError where it does not import."""
+    # From 1.29 on, its wheels report to their maker what they run and on what, and keep a database of it in the user's
+    # cache. On a device they do so only where its owner has set ORT_DISABLE_TELEMETRY=0.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         onnxruntime = import_module("onnxruntime")
-        onnxruntime.SessionOptions()  # an import that half failed has no such thing
+        onnxruntime.SessionOptions()  # an import that has failed half-way has no such class
     except Exception as error:  # an engine built for another machine or numpy fails in its own ways
         raise EngineError(f"onnxruntime is installed but does not import: {first_line(error)}") from error
     return onnxruntime
@@ -65,8 +65,8 @@ class OnnxRuntimeBackend:
         self.inputs: Mapping[str, TensorSpec] = {self._name: spec}
         self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
         self._run, self._run_bound = session.run, session.run_with_iobinding
-        # One row goes through memory bound once: 4 of 22 µs less on LeNet. The lock guards that memory; a
-        # thread that finds it taken does not wait, it uses the session's own way.
+        # One row goes through memory that is bound once: this saves 4 of 22 µs on LeNet. The lock guards that memory; a
+        # thread that finds it taken does not wait, but calls the session in the usual way.
         self._row = np.zeros(self._single_shape, FLOAT32)
         self._answer = np.zeros((1, *self._output_row_shape), FLOAT32)
         self._values = (ort_value.ortvalue_from_numpy(self._row), ort_value.ortvalue_from_numpy(self._answer))
@@ -79,7 +79,7 @@ class OnnxRuntimeBackend:
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""
         rows = feeds.get(self._name) if type(feeds) is dict and len(feeds) == 1 else None
-        # `is`: numpy has one native float32; a big-endian one must not pass here.
+        # `is`, since numpy has one native float32: a big-endian one must not pass here.
         if not (type(rows) is np.ndarray and rows.dtype is FLOAT32 and rows.shape == self._single_shape):
             rows = feed(feeds, self._name, self._spec)
         return {self._output_name: self.infer(rows)}
@@ -106,7 +106,7 @@ class OnnxRuntimeBackend:
 
 
 def _tensor(tensors: Any, side: str) -> tuple[str, TensorSpec]:
-    """Name and spec of the one input or output."""
+    """Returns name and spec of the one input or output."""
     if len(tensors) != 1:
         names = [tensor.name for tensor in tensors]
         raise BundleError(f"the .onnx file has the {side}s {names}; a bundle's files have exactly one")

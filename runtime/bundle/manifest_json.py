@@ -1,4 +1,4 @@
-"""Reads and writes manifest.json: strictly, since a manifest may come from anywhere."""
+"""Reads and writes manifest.json. It is read strictly, since a manifest may come from anywhere."""
 
 import json
 from collections.abc import Mapping
@@ -33,11 +33,11 @@ _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 
 def to_json(manifest: Manifest) -> str:
-    """The text of manifest.json; BundleError where the reader would refuse it."""
+    """Returns the text of manifest.json; raises BundleError where the reader would refuse it."""
     values = _plain(manifest)
     values["input"] = {key: value for key, value in values["input"].items() if value is not None}
     for variant in values["variants"].values():
-        del variant["name"]  # the key says it
+        del variant["name"]  # it is the key already
         for tensor in (*variant["inputs"].values(), *variant["outputs"].values()):
             tensor |= _NO_QUANTIZATION
     try:
@@ -49,7 +49,7 @@ def to_json(manifest: Manifest) -> str:
 
 
 def with_checksum(values: Mapping[str, Any]) -> str:
-    """The text of these values; its last key is the SHA-256 of every byte before it."""
+    """Returns the values as JSON, with the SHA-256 of every byte before it as the last key."""
     values = {key: value for key, value in values.items() if key != CHECKSUM}
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     before = text.removesuffix("\n}") + ",\n  "
@@ -65,7 +65,15 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
-    """The manifest in `text`, named `where` in errors; BundleError for anything the format forbids."""
+    """Reads a manifest.
+
+    Args:
+        text: the content of manifest.json.
+        where: its name, for errors.
+
+    Raises:
+        BundleError: the text is not what docs/bundle.md allows.
+    """
     if len(text) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{where}: larger than {MAX_MANIFEST_BYTES} bytes")
     top = parse_object(text, where)
@@ -112,7 +120,7 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
-    # The digests of the other files stand here. Its own finds damage, not malice: anyone can compute it anew.
+    # The checksum protects the digests of the other files. It finds damage, not malice: anyone can compute it anew.
     content = text.encode() if isinstance(text, str) else text
     if sha256(content.rpartition(f'"{CHECKSUM}"'.encode())[0]).hexdigest() != top.text(CHECKSUM, 64):
         raise BundleError(
@@ -239,7 +247,7 @@ def _path(fields: Fields, key: str) -> str:
 
 
 def is_safe_path(path: str) -> bool:
-    """Whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
+    """Says whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
     segments = path.split("/")
     return (
         len(path) <= 255

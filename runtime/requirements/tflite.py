@@ -93,13 +93,13 @@ def read_tflite(content: bytes) -> TfliteFacts:
 
 
 def _buffers(model: Table, length: int) -> list[tuple[int, int]]:
-    """Start and size of each buffer's bytes in the file of `length` bytes."""
+    """Returns offset and size of each buffer's bytes in a file of `length` bytes."""
     model.text(3)
     model.int32s(5)
     places = []
     for buffer in model.tables(4):
-        # 0 and 1 are placeholders of the writer; a real offset leads behind the flatbuffer, still in the same file:
-        # the quantizer writes the weights of larger models there.
+        # 0 and 1 are placeholders. A larger offset leads behind the flatbuffer in the same file, where the quantizer
+        # writes the weights of larger models.
         start, size = buffer.uint64(1), buffer.uint64(2)
         if start > 1 and start + size > length:
             broken("is truncated or damaged: weights lie behind its end")

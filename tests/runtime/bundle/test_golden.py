@@ -22,7 +22,7 @@ def test_the_samples_are_those_that_were_written(image_bundle, golden):
             "onnx-dynamic", "onnx-float32", "tflite-dynamic", "tflite-dynamic/tflite-runtime", "tflite-float32",
             "tflite-float32/tflite-runtime", "tflite-int8", "tflite-int8/tflite-runtime",
         ]  # fmt: skip
-    assert len(found.recordings("tflite-int8")) == len(found.probings("tflite-int8")) == 2
+    assert len(found.recordings("tflite-int8")) == len(found.probe_recordings("tflite-int8")) == 2
     assert len(found.recordings("onnx-float32")) == 1 and found.recordings("tflite-int") == []
 
 
