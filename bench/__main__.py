@@ -13,7 +13,9 @@ COMMANDS = {
     "cost": "export time, peak memory and bundle size against the parameters of the model",
     "matrix": "which file runs on which engine: predicted, and what happens",
     "arm": "executed Arm instructions per inference, on emulated boards",
-    "limits": "what the engines installed here can run: the rows of runtime/requirements/limits.py",
+    "exact": "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are",
+    "readers": "what the runtime's own readers cost and refuse, beside the standard library and the engines",
+    "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from runtime.backends import ENGINES
+from runtime.backends.onnxruntime import EXACT_KERNELS
 
 Infer = Callable[[np.ndarray], np.ndarray]
 
@@ -17,13 +18,13 @@ Infer = Callable[[np.ndarray], np.ndarray]
 def single(engine: str, content: bytes) -> Infer:
     """Float32 [1, …] to float32 [1, k], by the engine's plain calls."""
     if engine == "onnxruntime":
-        return _session(content)
+        return session(content)
     return _interpreter(engine, content, None)
 
 
 def batched(engine: str, content: bytes, size: int) -> Infer:
     """Float32 [n, …] to float32 [n, k], `size` rows in one call of the engine; n is a multiple of `size`."""
-    infer = _session(content) if engine == "onnxruntime" else _interpreter(engine, content, size)
+    infer = session(content) if engine == "onnxruntime" else _interpreter(engine, content, size)
 
     def call(rows: np.ndarray) -> np.ndarray:
         if len(rows) == size:
@@ -33,18 +34,18 @@ def batched(engine: str, content: bytes, size: int) -> Infer:
     return call
 
 
-def _session(content: bytes) -> Infer:
+def session(content: bytes, exact: bool = True) -> Infer:
+    """Float32 [n, …] to float32 [n, k] by `session.run`, with the runtime's exact kernels or the default ones."""
     onnxruntime: Any = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry(
-        "session.x64quantprecision", "1"
-    )  # as runtime/backends/onnxruntime.py does
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    source, result = session.get_inputs()[0].name, session.get_outputs()[0].name
+    # As the runtime does: without it the bare engine would be faster on some processors, and wrong.
+    options.add_session_config_entry(EXACT_KERNELS, "1" if exact else "0")
+    opened = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    source, result = opened.get_inputs()[0].name, opened.get_outputs()[0].name
 
     def call(rows: np.ndarray) -> np.ndarray:
-        answers: np.ndarray = session.run([result], {source: rows})[0]
+        answers: np.ndarray = opened.run([result], {source: rows})[0]
         return answers
 
     return call

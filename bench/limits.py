@@ -1,4 +1,4 @@
-"""`python -m bench limits`: asks the engines here what they can run: the rows of runtime/requirements/limits.py."""
+"""`python -m bench limits`: asks the engines here what they can run: the rows of requirements/engine_limits.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from bench.tiny_files import onnx_identity, tflite_with_op, tflite_with_type
 from bench.truth import bare_engine
 from runtime.backends import ENGINES, engine_version, installed
-from runtime.requirements.limits import OnnxLimits, TfliteLimits
+from runtime.requirements.engine_limits import OnnxLimits, TfliteLimits
 from runtime.requirements.tflite_schema import OPS
 
 _HIGHEST_VERSION, _HIGHEST_TYPE, _HIGHEST_OPSET = 24, 40, 40

@@ -1,9 +1,10 @@
-"""`python -m bench matrix`: what our verdict predicts for each file on each engine, against what happens there."""
+"""`python -m bench matrix`: what the runtime predicts for each file on each engine, against what happens there."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ from bench.environments import ENVIRONMENTS, Environment, make, python
 from runtime.backends import ENGINES
 from runtime.bundle.reader import read_manifest
 from runtime.commands.table import aligned
-from runtime.errors import EdgeProofError, UsageError
-from runtime.requirements import verdict
+from runtime.errors import BundleError, EdgeProofError, UsageError
+from runtime.requirements import engine_problem, file_problem, read_facts
 
 _LONGEST = 200  # characters of what an engine says
 
@@ -116,13 +117,24 @@ def judge(environment: Environment, folder: Path, cases: list[Case]) -> list[tup
     """The cells of one environment."""
     done = python(environment, folder, "-c", "import numpy; print(numpy.__version__)")
     numpy = done.stdout.strip()
-    fitting = [case for case in cases if case.format in ENGINES[environment.engine].formats]
+    fitting = [case for case in cases if case.format == ENGINES[environment.engine].format]
     actual = truth(environment, folder, fitting)
     cells = []
     for case in fitting:
-        reason = verdict(case.path.read_bytes(), case.format, environment.engine, environment.version, numpy)
-        cells.append((case, Cell(reason or "runs", actual[case.name])))
+        cells.append((case, Cell(predicted(case, environment, numpy) or "runs", actual[case.name])))
     return cells
+
+
+def predicted(case: Case, environment: Environment, numpy: str) -> str | None:
+    """Why the runtime would refuse a file in an environment; None where it would not."""
+    problem = engine_problem(environment.engine, environment.version, numpy)
+    if problem:
+        return problem
+    try:
+        facts = read_facts(case.path.read_bytes(), case.format)
+    except BundleError as error:
+        return str(error)
+    return file_problem(facts, environment.engine, environment.version, os.uname().machine)
 
 
 def truth(environment: Environment, folder: Path, cases: list[Case]) -> dict[str, str]:
@@ -159,7 +171,7 @@ def report(
     """The matrix of each format, what was predicted for each "no" and what happened, and the sum."""
     lines = []
     for form in ("tflite", "onnx"):
-        columns = [column for column in ENVIRONMENTS if form in ENGINES[column.engine].formats]
+        columns = [column for column in ENVIRONMENTS if form == ENGINES[column.engine].format]
         rows = []
         for case in cases:
             if case.format == form:

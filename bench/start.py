@@ -45,7 +45,7 @@ import numpy as np
 import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
-options.add_session_config_entry("session.x64quantprecision", "1")  # as runtime/backends/onnxruntime.py does
+options.add_session_config_entry("session.x64quantprecision", "1")
 session = onnxruntime.InferenceSession({file!r}, options, providers=["CPUExecutionProvider"])
 answer = session.run(None, {{session.get_inputs()[0].name: np.load({row!r})}})[0]
 """
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for engine in filter(installed, ENGINES):
-            name = f"{ENGINES[engine].formats[0]}-{args.scheme}"
+            name = f"{ENGINES[engine].format}-{args.scheme}"
             if name not in bundle.manifest.variants:
                 names = ", ".join(bundle.manifest.variants)
                 raise UsageError(f"no variant {name!r}; this bundle has: {names}")
@@ -186,7 +186,7 @@ def measure(programs: dict[str, str], rounds: int, folder: Path) -> dict[str, Fo
     return found
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """With compiled modules kept, as after an installation, nothing that asks for less, and one thread of BLAS.
 
     numpy starts the others as it is imported, and on a core that is free they spin for up to 60 ms of CPU time.
@@ -201,7 +201,7 @@ def _start(program: str, folder: Path) -> Start:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=_environment(folder)
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment(folder)
     )
     wall = perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -219,9 +219,9 @@ def import_ms(rounds: int, folder: Path) -> float:
         "import numpy, time; begin = time.perf_counter(); import runtime; "
         "print((time.perf_counter() - begin) * 1000)"
     )
-    environment = _environment(folder)
+    variables = environment(folder)
     took = [
-        float(subprocess.check_output([sys.executable, "-c", program], env=environment))
+        float(subprocess.check_output([sys.executable, "-c", program], env=variables))
         for _ in range(rounds + 1)
     ]
     return float(np.median(took[1:]))

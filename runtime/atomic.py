@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Writes files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h: swap two paths in one step
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, flush it to the disk, and rename it over `path`.
+    """Writes `content` to a temporary file beside `path`, flushes it to the disk, and renames it over `path`.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` then is as it was.
@@ -26,7 +26,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """The same for content that `write` puts into the open file it is given."""
+    """Does as `write_file` for content that `write` puts into the open file that it is given."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -42,7 +42,7 @@ def write_through(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Flush every file and folder below `folder` to the disk."""
+    """Flushes every file and folder below `folder` to the disk."""
     for root, _, files in os.walk(folder):
         for path in (Path(root), *(Path(root) / name for name in files)):
             handle = os.open(path, os.O_RDONLY)
@@ -53,10 +53,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace_folder(new: Path, target: Path) -> None:
-    """Put the folder `new` in the place of `target`: at every moment `target` is the old or the new one, whole.
+    """Puts the folder `new` in the place of `target`: at every moment `target` is the old or the new one, whole.
 
-    Both must lie on one file system. Where it cannot exchange two folders in one step, as Linux can on its usual file
-    systems, an existing target is moved aside first, and a kill just then leaves it there: `.<name>.old`.
+    Both must lie on one file system. Linux can exchange two folders in one step on its usual file systems. On others an
+    existing target is moved aside first, to `.<name>.old`, and a kill just then leaves it there.
 
     Raises:
         OSError: the rename failed; `target` then is as it was.
@@ -80,7 +80,7 @@ def replace_folder(new: Path, target: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[bool]:
-    """Whether no other process is between these lines for this folder; the lock goes with the process that holds it."""
+    """Locks a folder while the block runs, and yields whether no other process holds the lock; a kill releases it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -94,7 +94,7 @@ def alone_in(folder: Path) -> Iterator[bool]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk: a rename is not there for good before."""
+    """Flushes the names in a folder to the disk: only then does a rename survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -103,7 +103,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two paths by renameat2(2); False where the system or the file system has no such call."""
+    """Swaps two paths by renameat2(2); returns False where the system or the file system cannot."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False

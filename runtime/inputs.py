@@ -1,4 +1,4 @@
-"""Raw inputs as `predict` takes them: refuses what would be answered wrongly, in words that mend it."""
+"""Checks raw inputs for `predict`: refuses what would be answered wrongly, and says how to mend it."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -15,9 +15,10 @@ _FEW = 1024
 
 
 def raw_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
-    """A function that gives the rows [n, *record.shape] of what it is called with, or raises InputError.
+    """Returns the function that checks raw inputs and returns them as rows [n, *record.shape].
 
-    Images come out with an integer dtype, tables as float32; nothing is copied unless it must be.
+    It returns images with an integer dtype and tables as float32, copies nothing without need, and raises InputError
+    for inputs that do not fit.
     """
     return _image_check(record) if record.kind == "image" else _table_check(record)
 
@@ -37,7 +38,7 @@ def _image_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
                 rows = images.reshape(single)
             else:
                 rows = _image_rows(images, record)
-            # What is left of a few bytes without the allowed ones: 0.3 µs, where numpy's largest takes 3.
+            # Deleting the allowed bytes from a few takes 0.3 µs, numpy's largest value 3.
             if full_range or (rows.size <= _FEW and not rows.tobytes().translate(None, allowed)):
                 return rows
         else:
@@ -99,7 +100,7 @@ def _table_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
 
 
 def _float32_rows(rows: Any, columns: tuple[str, ...]) -> np.ndarray:
-    # A data frame knows its columns: in another order they would give a wrong answer without a word.
+    # A data frame names its columns: in another order they would be answered wrongly, without an error.
     named = getattr(rows, "columns", None)
     if named is not None and tuple(map(str, named)) != columns:
         raise InputError(
@@ -108,7 +109,7 @@ def _float32_rows(rows: Any, columns: tuple[str, ...]) -> np.ndarray:
     array = _array(rows)
     if array.dtype.kind not in "fiu":
         raise InputError(f"the rows are {array.dtype}; this model takes numbers")
-    with np.errstate(over="ignore"):  # what overflows becomes Inf, and is refused
+    with np.errstate(over="ignore"):  # a value that overflows becomes Inf, which is refused later
         floats: np.ndarray = array.astype(FLOAT32)
         return floats
 

@@ -1,4 +1,4 @@
-"""Loads a variant of a bundle: which one, with which engine, and proved by its self-test."""
+"""Loads a variant of a bundle: chooses the variant and the engine, and runs the self-test."""
 
 import os
 
@@ -26,8 +26,8 @@ def load(
             None takes the first in the manifest that the engine can run.
         engine: "litert", "tflite-runtime" or "onnxruntime"; None takes the first installed one, in that order, and
             with "auto" the chosen one.
-        threads: how many the engine may use for one call; None is 1, and with "auto" the chosen number.
-        self_test: whether the golden inputs go through the model first; some milliseconds for a small one.
+        threads: how many the engine may use for one call; None takes 1, and with "auto" the chosen number.
+        self_test: whether the golden inputs go through the model first, which takes some milliseconds for a small one.
 
     Raises:
         ParityError: the self-test found other answers than the known ones.
@@ -52,14 +52,14 @@ def load(
     from runtime.bundle.golden import read_golden
     from runtime.selftest.check import self_test as check
 
-    golden = read_golden(opened, row.name)  # damage is found before an engine is given a byte
+    golden = read_golden(opened, row.name)  # first, so that damage is found before an engine is given a byte
     model = _open(opened, row, engine, threads)
     check(model, golden)
     return model
 
 
 def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: int) -> Model:
-    """`load` for a bundle that is open already, without the self-test."""
+    """Loads a variant of a bundle that is open already, as `load` does, without the self-test."""
     row, engine = resolve(bundle.manifest, variant, engine)
     return _open(bundle, row, engine, threads)
 
@@ -70,7 +70,7 @@ def _open(bundle: Bundle, row: Variant, engine: str, threads: int) -> Model:
 
 
 def resolve(manifest: Manifest, variant: str | None, engine: str | None) -> tuple[Variant, str]:
-    """The variant and engine that `load` takes; see there."""
+    """Returns the variant and the engine that `load` takes for these arguments; raises as it does."""
     rows = [row for row in manifest.variants.values() if row.format != "saved_model"]
     names = ", ".join(row.name for row in rows)
     if variant is not None:

@@ -21,14 +21,15 @@ class Signature(FastNamedTuple):
 
 
 class Model:
-    """What `load` returns. Threads may share it.
+    """A loaded variant, as `load` returns it. Threads may share it.
 
     Attributes:
         labels: the classes of a classifier in the order of the outputs; None for a regressor.
         unit: the unit of a regressor's values; None where it has none.
         signature: inputs and outputs by name.
-        variant, engine: what was loaded, by what.
-        manifest: everything the bundle says of itself.
+        variant: the name of the variant that was loaded.
+        engine: the name of the engine that runs it.
+        manifest: everything that the bundle says of itself.
     """
 
     def __init__(self, manifest: Manifest, variant: Variant, engine: str, backend: Backend) -> None:
@@ -44,13 +45,13 @@ class Model:
         self.signature = Signature(variant.inputs, variant.outputs)
         self.variant = variant.name
         self.engine = engine
-        # Bound here once: `predict` and `run` may cost next to nothing over the engine's own calls.
+        # Looked up here once: `predict` and `run` may cost next to nothing over the engine's own calls.
         self._check = raw_check(manifest.input)
         self._infer = backend.infer
         self._run = backend.run
 
     def predict(self, inputs: Any) -> np.ndarray:
-        """The answers for raw inputs: float32 [n, k], probabilities or values in `unit`; a new array.
+        """Returns the answers to raw inputs as a new array, float32 [n, k]: probabilities, or values in `unit`.
 
         Args:
             inputs: uint8 pixels [n, height, width] or [n, height, width, channels] for images; unscaled rows
@@ -68,7 +69,7 @@ class Model:
         return outputs
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The layer below `predict`: {input name: float32 [n, …]} to {output name: float32 [n, k]}, new arrays.
+        """Returns {output name: float32 [n, k]}, new arrays, for {input name: float32 [n, …]}, below `predict`.
 
         Raises:
             InputError: another name, dtype or shape. Values are not looked at.

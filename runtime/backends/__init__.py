@@ -11,65 +11,75 @@ from typing import Protocol
 import numpy as np
 
 from runtime.bundle.manifest import TensorSpec
-from runtime.errors import EngineError, UsageError
+from runtime.errors import BundleError, EngineError, UsageError
 from runtime.namedtuples import FastNamedTuple
-from runtime.requirements import engine_problem, verdict
+from runtime.requirements import engine_problem, file_problem, read_facts
 
 _RECORD = ".dist-info"
 
 
 class Engine(FastNamedTuple):
-    """A library that executes: our module that runs it, its own module and package, and what it reads.
+    """A library that executes models.
 
-    `pythons` are the first and the last Python it has wheels for, where newer ones will not come.
+    Attributes:
+        backend: our module that runs it.
+        module: the engine's own top-level module.
+        package: the package that installs it.
+        format: the format of the files it reads.
+        pythons: the first and the last Python it has wheels for, where newer ones will not come.
     """
 
     backend: str
     module: str
     package: str
-    formats: tuple[str, ...]
+    format: str
     pythons: tuple[tuple[int, int], tuple[int, int]] | None = None
 
 
-# In the order in which `engine=None` takes the first that is installed.
+# `engine=None` takes the first of these that is installed.
 ENGINES: Mapping[str, Engine] = {
-    "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", ("tflite",)),
+    "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", "tflite"),
     "tflite-runtime": Engine(
-        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", ("tflite",), ((3, 9), (3, 11))
+        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", "tflite", ((3, 9), (3, 11))
     ),
-    "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", ("onnx",)),
+    "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", "onnx"),
 }
 
 
 class Backend(Protocol):
-    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by its name."""
+    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by name."""
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs for {name: float32 [n, …]}, as arrays of their own; any n, 0 included.
+        """Returns the outputs for {name: float32 [n, …]} as new arrays; n may be 0. Threads may call it at once.
 
-        InputError for another name, dtype or shape. May be called from several threads at once.
+        Raises:
+            InputError: another name, dtype or shape.
         """
         ...
 
     def infer(self, rows: np.ndarray) -> np.ndarray:
-        """The same without the checks: rows of the right shape, of any real dtype, are cast to float32."""
+        """Returns the outputs for rows [n, …] of the right shape, without checks; any real dtype is cast to float32."""
         ...
 
 
 def installed(name: str) -> bool:
-    """Whether the engine is installed. Imports nothing of it."""
+    """Says whether an engine is installed, without importing it."""
     return find_spec(_engine(name).module) is not None
 
 
 def engine_version(name: str) -> str | None:
-    """The installed version of an engine; None where it is not installed. Imports nothing of the engine."""
+    """Returns the version of an engine, "unknown" where it does not say, None where it is not installed.
+
+    The engine is not imported.
+    """
     spec = find_spec(_engine(name).module)
     if spec is None:
         return None
-    # importlib.metadata alone takes 20 ms to import; the folder beside the module has the version in its name.
+    # By the standard of wheels, the folder of the package's record lies beside the module and has the version in its
+    # name. To import importlib.metadata takes 20 ms.
     prefix = f"{ENGINES[name].package.replace('-', '_')}-"
     for folder in getattr(spec, "submodule_search_locations", None) or ():
         for entry in os.scandir(Path(folder).parent):
@@ -80,7 +90,7 @@ def engine_version(name: str) -> str | None:
     try:
         found: str = version(ENGINES[name].package)
     except PackageNotFoundError:
-        return "unknown"  # unpacked by hand: the module is there, the package record is not
+        return "unknown"  # somebody has unpacked the module by hand, without the record
     return found
 
 
@@ -95,15 +105,14 @@ def no_wheel(name: str) -> str | None:
 
 
 def pip_line(name: str) -> str:
-    """The command that installs an engine."""
+    """Returns the command that installs an engine."""
     return f"pip install {_engine(name).package}"
 
 
 def probe(name: str) -> str | None:
-    """Why an installed engine cannot be used here; None where it can.
+    """Says why an installed engine cannot be used here; None where it can.
 
-    It is imported in a child process, so that one that kills its process at import, as a wheel for another
-    processor does, takes nothing else down.
+    The engine is imported in a child process: a wheel for another processor kills the process that imports it.
     """
     import subprocess
 
@@ -127,7 +136,11 @@ def probe(name: str) -> str | None:
 
 
 def import_engine(name: str) -> str:
-    """Imports an engine, and gives its version; EngineError where it is missing, broken or not for this numpy."""
+    """Imports an engine, and returns its version.
+
+    Raises:
+        EngineError: the engine is missing or broken, or was not built for this numpy.
+    """
     version = engine_version(name)
     if version is None:
         raise EngineError(
@@ -141,7 +154,7 @@ def import_engine(name: str) -> str:
 
 
 def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
-    """Loads a model from its bytes, once nothing speaks against it.
+    """Loads a model from its bytes, after reading them to see that the engine can be trusted with it.
 
     Raises:
         EngineError: the engine is missing or broken, cannot be trusted with the file, or refuses it.
@@ -151,10 +164,14 @@ def open_backend(engine: str, model_bytes: bytes, threads: int = 1) -> Backend:
     if type(threads) is not int or not 1 <= threads <= 1024:
         raise UsageError(f"threads is {threads!r}; give a whole number from 1 to 1024")
     version = import_engine(engine)
-    problem = verdict(model_bytes, row.formats[0], engine, version, np.__version__)
+    try:
+        facts = read_facts(model_bytes, row.format)
+    except BundleError as error:
+        raise EngineError(f"{engine} cannot run the file: {error}") from None
+    problem = file_problem(facts, engine, version, os.uname().machine)
     if problem:
         raise EngineError(f"{engine} cannot run the file: {problem}")
-    opened: Backend = import_module(row.backend).open_model(model_bytes, threads)
+    opened: Backend = import_module(row.backend).open_model(model_bytes, threads, facts)
     return opened
 
 

@@ -1,4 +1,4 @@
-"""Large batches in chunks: what stays in the cache is faster than the whole."""
+"""Cuts large batches into chunks, which are faster: what lies between the layers then stays in the cache."""
 
 from collections.abc import Callable
 from math import prod
@@ -12,7 +12,7 @@ _MOST_IMAGES = 128
 
 
 def chunk_rows(row_shape: tuple[int, ...]) -> int:
-    """How many rows of a shape a chunk should have."""
+    """Returns how many rows of a shape a chunk should have."""
     rows = max(1, _CHUNK_ELEMENTS // prod(row_shape))
     return min(rows, _MOST_IMAGES) if len(row_shape) > 1 else rows
 
@@ -20,10 +20,10 @@ def chunk_rows(row_shape: tuple[int, ...]) -> int:
 def in_chunks(
     infer: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, most: int, output_row_shape: tuple[int, ...]
 ) -> np.ndarray:
-    """The outputs, float32 [n, …], of `infer` called with chunks of at most `most` rows; any n, 0 included.
+    """Calls `infer` with chunks of at most `most` rows, and returns all outputs, float32 [n, …]; n may be 0.
 
-    All chunks have one size, since an engine must prepare itself for every other: the last one begins a few rows
-    early where the rows do not divide.
+    All chunks have one size, since an engine must prepare itself for each other size. Where the rows do not divide,
+    the last chunk begins some rows early.
     """
     count = len(rows)
     if not count:

@@ -1,4 +1,4 @@
-"""The arrays that backends take: whether they fit a tensor's specification, and what to say where they do not."""
+"""Checks the arrays that backends are given, and says what is wrong with those that do not fit."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -14,10 +14,10 @@ _SHORT, _MEDIUM = 32, 8192
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether a floating array [n, …] holds neither NaN nor Inf."""
+    """Says whether a floating array [n, …] holds neither NaN nor Inf."""
     flat = array.ravel()
     if len(flat) <= _SHORT:
-        # By Python floats: half the time of numpy. The sum of float32 values cannot overflow.
+        # Python floats take half the time of numpy here. The sum of float32 values cannot overflow.
         return isfinite(sum(flat.tolist()))
     for at in range(0, len(flat), _MEDIUM):
         # The square of what is not finite is not finite either; beyond 8,192 elements BLAS may wake other threads.
@@ -28,9 +28,12 @@ def all_finite(array: np.ndarray) -> bool:
 
 
 def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:
-    """The one array in `feeds`, as native float32 of the spec's shape; InputError where it is something else.
+    """Returns the one array in `feeds` as native float32 of the spec's shape.
 
-    This is the patient way; backends take the usual array past it, and come here with every other.
+    Backends have a faster way for the usual array, and call this for every other.
+
+    Raises:
+        InputError: `feeds` holds anything else.
     """
     if not isinstance(feeds, Mapping):
         raise InputError(f"run takes {{{name!r}: array}}, not a {type(feeds).__name__}")
@@ -51,6 +54,6 @@ def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:
 
 
 def refuse_shape(name: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> NoReturn:
-    """Raises the InputError for a shape."""
+    """Raises an InputError about a shape."""
     wanted = ", ".join("n" if extent is None else str(extent) for extent in expected)
     raise InputError(f"the input {name!r} has the shape {list(received)}, expected [{wanted}]")

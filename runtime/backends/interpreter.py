@@ -1,6 +1,6 @@
-"""The TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share: one class runs both."""
+"""Runs .tflite files with the TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from threading import Lock
@@ -17,7 +17,7 @@ SIGNATURE = "serving_default"
 
 
 def import_interpreter(engine: str, module: str) -> Any:
-    """The class Interpreter of an engine's module; EngineError where the engine does not import."""
+    """Returns the class Interpreter of an engine's module; raises EngineError where it does not import."""
     try:
         return import_module(module).Interpreter
     except Exception as error:  # an engine built for another machine or numpy fails in its own ways
@@ -25,15 +25,23 @@ def import_interpreter(engine: str, module: str) -> Any:
 
 
 class InterpreterBackend:
-    """A .tflite file in an Interpreter, and in a second one for batches: single calls need no resize.
+    """A .tflite file in an Interpreter, and in a second one for batches: so single calls need no resize.
 
-    A file with int8 activations takes fewer than `fewest_int8` rows one by one; one with int8 weights and float
-    activations takes any number so, unless there are `dynamic_batches`.
+    Args:
+        engine: the engine's name, for errors.
+        interpreter: the engine's class Interpreter.
+        model_bytes: the file.
+        threads: how many the engine may use for one call.
+        fewest: fewer rows than this go through the engine one by one.
+        batches: whether the engine may be given several rows at once.
+
+    Raises:
+        EngineError: the engine refuses the file.
+        BundleError: the file has another signature than a bundle's files have.
     """
 
     def __init__(
-        self, engine: str, interpreter: Any, model_bytes: bytes, threads: int,
-        fewest_int8: int = 2, dynamic_batches: bool = True,
+        self, engine: str, interpreter: Any, model_bytes: bytes, threads: int, fewest: int = 2, batches: bool = True
     ) -> None:  # fmt: skip
         self._open = partial(interpreter, model_content=model_bytes, num_threads=threads)
         # An Interpreter used by two threads at once answers wrongly, sometimes without an error.
@@ -42,9 +50,9 @@ class InterpreterBackend:
             single = self._open()
             single.allocate_tensors()
             given, made = _tensors(single)
-            # Bound once: an attribute look-up per call is a part of the microsecond that `run` may cost.
+            # Looked up once: an attribute look-up in each call is a part of the microsecond that `run` may cost.
             self._row = np.zeros((1, *given[2].row_shape), FLOAT32)
-            self._set, self._invoke, self._get = _calls(single, given[1], self._row, made[1])
+            self._set, self._invoke, self._get = _fastest_calls(single, given[1], self._row, made[1])
         except (ValueError, RuntimeError) as error:
             raise EngineError(f"{engine} refuses the file: {first_line(error)}") from None
         self._engine = engine
@@ -57,14 +65,13 @@ class InterpreterBackend:
         self.outputs: Mapping[str, TensorSpec] = {self._output_name: output}
         self._batch: Any = None
         self._batch_rows = 0
-        kind = "other" if fewest_int8 == 2 and dynamic_batches else _kind(single)
-        self._fewest = fewest_int8 if kind == "int8" else 2
-        self._most = 1 if kind == "dynamic" and not dynamic_batches else chunk_rows(spec.row_shape)
+        self._fewest = fewest
+        self._most = chunk_rows(spec.row_shape) if batches else 1
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See Backend.run."""
         rows = feeds.get(self._name) if type(feeds) is dict and len(feeds) == 1 else None
-        # `is`: numpy has one native float32; a big-endian one has the same number inside and must not pass.
+        # `is`, since numpy has one native float32: a big-endian one has the same number inside and must not pass.
         if type(rows) is np.ndarray and rows.dtype is FLOAT32 and rows.shape == self._single_shape:
             try:
                 with self._lock:
@@ -101,7 +108,7 @@ class InterpreterBackend:
                 self._batch.resize_tensor_input(self._input, rows.shape)
                 self._batch.allocate_tensors()
                 self._batch_rows = len(rows)
-            # Straight into the engine's memory, cast on the way; the view is gone before the engine runs.
+            # Cast straight into the engine's memory; no view of it is left when the engine runs.
             self._batch.tensor(self._input)()[...] = rows
             self._batch.invoke()
             outputs: np.ndarray = self._batch.get_tensor(self._output)
@@ -111,32 +118,27 @@ class InterpreterBackend:
         return EngineError(f"{self._engine} cannot run the model: {first_line(error)}")
 
 
-def _kind(interpreter: Any) -> str:
-    """ "int8" for int8 activations, "dynamic" for int8 weights beside float ones, else "other"."""
-    dtypes: dict[bool, set[Any]] = {True: set(), False: set()}
-    for tensor in interpreter.get_tensor_details():
-        # What has a batch is an activation; weights have none.
-        dtypes[-1 in tensor["shape_signature"]].add(tensor["dtype"])
-    if np.int8 in dtypes[True]:
-        return "int8"
-    return "dynamic" if np.int8 in dtypes[False] and np.int16 not in dtypes[True] else "other"
+_Calls = tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]
 
 
-def _calls(interpreter: Any, source: int, row: np.ndarray, result: int) -> tuple[Any, Any, Any]:
-    """Its set_tensor, invoke and get_tensor (of a tensor and a subgraph), tried once with a row.
+def _fastest_calls(interpreter: Any, source: int, row: np.ndarray, result: int) -> _Calls:
+    """Returns set_tensor, invoke and get_tensor (of a tensor and a subgraph), tried once with a row.
 
-    They are those of the object inside, past its Python wrappers: these add 0.5 µs and one check, that nobody holds
-    a view of its memory; nobody here ever does while it runs. Where that object is not as known, they are its own.
+    The fastest are those of `_interpreter`, the object inside of an Interpreter: the Python wrappers around it add
+    0.5 µs, and one check that nobody holds a view of its memory, which nobody here ever does while it runs. This is
+    the one place that uses this private part. It was read in LiteRT 1.0.1, 2.0.2, 2.1.6 and 2.3.0 and in tflite-runtime
+    2.14.0; where a release has it otherwise, the public calls are used.
     """
     inner: Any = getattr(interpreter, "_interpreter", None)
     try:
-        return _tried((inner.SetTensor, inner.Invoke, inner.GetTensor), source, row, result)
+        return _checked((inner.SetTensor, inner.Invoke, inner.GetTensor), source, row, result)
     except (AttributeError, TypeError):
-        del inner  # the wrappers refuse to run while it is held
-    return _tried((interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor), source, row, result)
+        del inner  # the wrappers refuse to run while another name holds the object inside
+    return _checked((interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor), source, row, result)
 
 
-def _tried(calls: tuple[Any, Any, Any], source: int, row: np.ndarray, result: int) -> tuple[Any, Any, Any]:
+def _checked(calls: _Calls, source: int, row: np.ndarray, result: int) -> _Calls:
+    """Returns the calls, once they have taken a row through the model."""
     set_tensor, invoke, get_tensor = calls
     set_tensor(source, row)
     invoke()
@@ -148,8 +150,8 @@ _Tensor = tuple[str, int, TensorSpec]
 
 
 def _tensors(interpreter: Any) -> tuple[_Tensor, _Tensor]:
-    """Name, index and spec of the one input and the one output, by the signature: raw names vary by converter."""
-    signatures = interpreter.get_signature_list()  # once: tflite-runtime keeps some memory for good each time
+    """Returns name, index and spec of the one input and of the one output; names are those of the signature."""
+    signatures = interpreter.get_signature_list()  # tflite-runtime never gives back some memory of each call
     if SIGNATURE not in signatures:
         found = ", ".join(signatures) or "none"
         raise BundleError(f"the .tflite file has no signature {SIGNATURE!r}; its signatures: {found}")
@@ -168,7 +170,7 @@ def _tensor(side: str, names: list[str], all_details: Mapping[str, Any]) -> _Ten
     if details["dtype"] is not np.float32:
         raise BundleError(f"{what} is {np.dtype(details['dtype'])}, expected float32")
     shape = tuple(int(extent) for extent in details["shape_signature"])
-    # The converter forgets the open batch of quantized outputs; they follow the input's all the same.
+    # The converter writes 1 for the open batch of quantized outputs; the engine takes any batch all the same.
     open_batch = (-1,) if side == "inputs" else (-1, 1)
     if not shape or shape[0] not in open_batch or -1 in shape[1:]:
         raise BundleError(f"{what} has the shape {list(shape)}, expected -1 for the batch and nowhere else")

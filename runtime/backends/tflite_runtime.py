@@ -1,24 +1,28 @@
 """Runs .tflite files with tflite-runtime, LiteRT's predecessor, which 32-bit and older systems still need."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.backends.interpreter import InterpreterBackend, import_interpreter
+
+if TYPE_CHECKING:
+    from runtime.requirements.tflite import TfliteFacts
 
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
-# With int8 weights and float activations, more rows than a few end the process on a Pi 5 (signal 11, in kernels with
-# int8 dot products). Row by row they take 1.1 to 1.4 times what the best batch does, ten times for the smallest tables.
-_DYNAMIC_BATCHES = False
 
 
 def import_engine() -> Any:
-    """The class Interpreter; EngineError where tflite-runtime does not import."""
+    """Returns the class Interpreter; raises EngineError where tflite-runtime does not import."""
     return import_interpreter("tflite-runtime", "tflite_runtime.interpreter")
 
 
-def open_model(model_bytes: bytes, threads: int) -> InterpreterBackend:
-    """Loads a .tflite file; EngineError where tflite-runtime is broken or refuses it."""
+def open_model(model_bytes: bytes, threads: int, facts: "TfliteFacts") -> InterpreterBackend:
+    """Loads a .tflite file; raises EngineError where tflite-runtime is broken or refuses it."""
+    fewest = _FEWEST_INT8 if facts.int8_activations else 2
+    # With int8 weights and float activations, more rows than a few end the process on a Pi 5 (signal 11, in kernels
+    # with int8 dot products). Row by row they take 1.1 to 1.4 times what the best batch does, ten times for the
+    # smallest tables.
     return InterpreterBackend(
-        "tflite-runtime", import_engine(), model_bytes, threads, _FEWEST_INT8, _DYNAMIC_BATCHES
+        "tflite-runtime", import_engine(), model_bytes, threads, fewest, batches=not facts.hybrid
     )

@@ -1,4 +1,4 @@
-"""Zip archives, read strictly: one meaning for every byte, sizes bounded before memory is taken; and bundles' own."""
+"""Reads zip archives strictly, and writes those of bundles: every byte has one meaning, and sizes are bounded."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,15 +17,25 @@ _ZIP64_SIZE = 0xFFFFFFFF
 _ZIP64_EXTRA = Struct("<HHQQ")
 _MAX_DIRECTORY_BYTES = 8 << 20
 _MOST_BYTES = (1 << 32) - _MAX_DIRECTORY_BYTES
-# What a bundle's .zip says of every member: made on Unix, for zip 2.0, on the first day a zip knows, a regular file.
+# Every member of a bundle's .zip is marked as: made on Unix, for zip 2.0, on the first day a zip knows, a regular file.
 _MADE_BY, _VERSION, _TIME, _DATE, _MODE = 3 << 8 | 20, 20, 0, 1 << 5 | 1, 0o100644 << 16
-_FILE_KINDS = (0, 0o100000)  # of the Unix mode: not said, or a regular file; never a link or a folder
+_FILE_KINDS = (0, 0o100000)  # the kinds in a Unix mode that are allowed: none given, or a regular file
 
-ReadAt = Callable[[int, int], bytes]  # (offset, how many bytes) -> those bytes, fewer at the end
+ReadAt = Callable[[int, int], bytes]  # (offset, number of bytes) -> those bytes, fewer at the end of the file
 
 
 class Member(FastNamedTuple):
-    """One file of an archive: where its header stands, where the next thing does, and what it should be."""
+    """One file of an archive, as the directory describes it.
+
+    Attributes:
+        name: its name, as UTF-8.
+        header: the offset of its local header.
+        end: the offset at which the next member or the directory begins.
+        method: 0 for stored, 8 for deflated.
+        crc32: the CRC-32 of its unpacked bytes.
+        packed_bytes: how many bytes it takes in the archive.
+        size_bytes: how many bytes it has unpacked.
+    """
 
     name: bytes
     header: int
@@ -37,11 +47,21 @@ class Member(FastNamedTuple):
 
 
 class Archive:
-    """The directory of a zip archive, and its members' bytes.
+    """The members of a zip archive.
 
-    Taken is what `write_stored` writes, to the byte, and where `deflated` is set what numpy writes; refused is
-    whatever two readers may understand differently: bytes before, between or behind the members, names that appear
-    twice, a directory that its members contradict, encryption, comments, links.
+    Accepts only archives written by `write_stored`, or by numpy where `deflated` is set; rejects anything ambiguous:
+    bytes before, between or behind the members, names that appear twice, members that contradict the directory,
+    encryption, comments, links.
+
+    Args:
+        read_at: reads bytes of the archive.
+        size_bytes: the size of the archive.
+        where: its name, for errors.
+        most: how many members it may have.
+        deflated: whether members may be deflated, and their headers be as numpy writes them.
+
+    Raises:
+        BundleError: the archive is none that is accepted.
     """
 
     def __init__(self, read_at: ReadAt, size_bytes: int, where: str, most: int, deflated: bool) -> None:
@@ -55,11 +75,15 @@ class Archive:
             raise self.broken("its directory is damaged") from None
 
     def broken(self, problem: str) -> BundleError:
-        """The BundleError for this archive."""
+        """Returns the BundleError for this archive, to be raised."""
         return BundleError(f"{self._where}: not a sound zip archive: {problem}; copy or export it again")
 
     def read(self, name: str) -> bytes:
-        """The unpacked bytes of one member, at most as many as the directory says, its CRC-32 checked."""
+        """Returns the unpacked bytes of one member, never more than the directory says.
+
+        Raises:
+            BundleError: the member is not as the directory says; its CRC-32 is checked too.
+        """
         member = self.members[name]
         if self._exact:
             return self._read_exact(name, member)
@@ -68,7 +92,7 @@ class Archive:
                 self._read_at(member.header, _LOCAL.size)
             )
             names = self._read_at(member.header + _LOCAL.size, name_bytes + extra_bytes)
-            if packed == size == _ZIP64_SIZE:  # numpy leaves room for large sizes, and writes them there
+            if packed == size == _ZIP64_SIZE:  # numpy puts the sizes into an extra field
                 kind, _, size, packed = _ZIP64_EXTRA.unpack(names[name_bytes:])
                 signature = signature if kind == 1 else b""
         except error:
@@ -174,7 +198,8 @@ class Archive:
 def write_stored(files: Iterator[tuple[str, bytes]], file: BinaryIO) -> None:
     """Writes (name, content) pairs as a zip: the same bytes for the same files, on every machine and day.
 
-    BundleError where they have more than 4 GiB, which a zip of this kind cannot hold.
+    Raises:
+        BundleError: the files have more than 4 GiB, which a zip without ZIP64 cannot hold.
     """
     directory, at = [], 0
     for path, content in files:

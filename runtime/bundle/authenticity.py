@@ -1,4 +1,4 @@
-"""Who made a bundle: an Ed25519 signature over its manifest, which names every byte. Needs `cryptography`."""
+"""Checks who made a bundle, by an Ed25519 signature over its manifest. Needs the package `cryptography`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,15 @@ INSTALL = "pip install cryptography"
 
 
 def verify_signature(bundle: Bundle, public_key: Path) -> None:
-    """BundleError where the bundle is not signed with the private half of this key; UsageError for a bad key file.
+    """Checks that a bundle was signed with the private half of a key.
 
-    `public_key` is a PEM file as `python -m export keygen` and OpenSSL write it.
+    Args:
+        bundle: an open bundle. Its manifest names the SHA-256 of every file, so its signature covers them all.
+        public_key: a PEM file as `python -m export keygen` and OpenSSL write it.
+
+    Raises:
+        BundleError: the bundle is not signed, or with another key, or has changed since.
+        UsageError: the key file is missing or holds no Ed25519 public key, or `cryptography` is not installed.
     """
     serialization, ed25519, invalid = cryptography_parts()
     key = read_key(public_key, serialization.load_pem_public_key)
@@ -33,7 +39,15 @@ def verify_signature(bundle: Bundle, public_key: Path) -> None:
 
 
 def read_key(path: Path, load: Any) -> Any:
-    """The key that `load`, of cryptography, finds in a PEM file; UsageError where it finds none."""
+    """Reads a key from a PEM file.
+
+    Args:
+        path: the file.
+        load: a function of `cryptography` that takes its bytes and returns the key.
+
+    Raises:
+        UsageError: the file is missing or holds no such key.
+    """
     try:
         content = path.read_bytes()
         if len(content) > _MAX_KEY_BYTES:

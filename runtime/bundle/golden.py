@@ -15,7 +15,8 @@ from runtime.bundle.reader import Bundle
 from runtime.errors import BundleError, first_line
 from runtime.namedtuples import FastNamedTuple
 
-# + variant: what that variant itself answered at export, on its first engine; + "/" + engine for the others.
+# With the name of a variant behind it: the answers of that variant at export, on the first of its engines. With the
+# variant, a slash and the name of an engine: its answers on that other engine.
 RECORDED = "outputs/"
 PROBED = "probes/"  # the same for the probes made of the golden inputs
 CONTRACT = "contract"
@@ -24,9 +25,13 @@ _MAX_ARRAYS = 1000
 
 
 class Golden(FastNamedTuple):
-    """`inputs` raw as `predict` takes them [n, …], and `outputs`, the original's for them: float32 [n, k].
+    """The golden samples of a bundle.
 
-    `recorded` holds what the variants themselves answered to the inputs at export, `probed` what to the probes.
+    Attributes:
+        inputs: raw inputs [n, …] as `predict` takes them.
+        outputs: the original's answers to them, float32 [n, k].
+        recorded: the variants' own answers to the inputs at export, float32 [n, k], by variant and engine.
+        probed: the variants' own answers to the probes.
     """
 
     inputs: np.ndarray
@@ -35,11 +40,11 @@ class Golden(FastNamedTuple):
     probed: Mapping[str, np.ndarray]
 
     def recordings(self, variant: str) -> list[np.ndarray]:
-        """What a variant answered to the inputs at export, on each of its engines: float32 [n, k]."""
+        """Returns a variant's answers to the inputs at export, float32 [n, k], one array for each of its engines."""
         return _of(self.recorded, variant)
 
-    def probings(self, variant: str) -> list[np.ndarray]:
-        """The same for the probes."""
+    def probe_recordings(self, variant: str) -> list[np.ndarray]:
+        """Returns a variant's answers to the probes at export, as `recordings` does for the inputs."""
         return _of(self.probed, variant)
 
 
@@ -52,9 +57,15 @@ def _is_of(name: str, variant: str) -> bool:
 
 
 def read_golden(bundle: Bundle, variant: str | None = None) -> Golden:
-    """The golden samples of a bundle; BundleError where they do not fit its manifest.
+    """Reads the golden samples of a bundle.
 
-    With a variant, the answers of the others are not unpacked: 0.3 ms instead of 1.6 at a cold start.
+    Args:
+        bundle: an open bundle.
+        variant: the answers of other variants than this are not unpacked, which takes 0.3 ms instead of 1.6 at a cold
+            start; None reads all.
+
+    Raises:
+        BundleError: the file is damaged, or does not fit the manifest.
     """
     name, manifest = bundle.manifest.golden, bundle.manifest
     where = f"{bundle.path / name}"
@@ -91,9 +102,10 @@ def read_golden(bundle: Bundle, variant: str | None = None) -> Golden:
 
 
 def contract_digest(manifest: Manifest) -> np.ndarray:
-    """SHA-256 of all that `predict` promises besides its numbers: labels, unit, columns …; uint8 [32].
+    """Returns the SHA-256 of all that `predict` promises besides its numbers, as uint8 [32]: labels, unit, columns …
 
-    Golden samples hold it, so that a manifest in which two labels were swapped does not fit them.
+    The golden samples hold it, so that a manifest in which two labels were swapped does not fit them. docs/bundle.md
+    specifies the text that is hashed.
     """
     wanted, given = manifest.input, manifest.output
     low, high = (None if bound is None else float(bound) for bound in (wanted.low, wanted.high))
@@ -109,9 +121,16 @@ def contract_digest(manifest: Manifest) -> np.ndarray:
 def parse_arrays(
     content: bytes, where: str, wanted: Callable[[str], bool] = lambda array: True
 ) -> dict[str, np.ndarray]:
-    """The wanted arrays of an .npz from its bytes: plain numbers only, no pickle, sizes bounded before memory is taken.
+    """Reads arrays of plain numbers from the bytes of an .npz file; nothing is unpickled.
 
-    What else the archive holds is not unpacked.
+    Args:
+        content: the file.
+        where: its name, for errors.
+        wanted: says by its name whether an array is unpacked.
+
+    Raises:
+        BundleError: the file is damaged, holds something else than numbers, or is too large when unpacked, which is
+            known before memory is taken.
     """
     archive = Archive(
         lambda at, size: content[at : at + size], len(content), where, _MAX_ARRAYS, deflated=True
@@ -134,7 +153,7 @@ def _array_name(member: str) -> str:
 
 
 def _parse_npy(content: bytes) -> np.ndarray:
-    """One array from the bytes of an .npy file; ValueError where it is not one of plain numbers."""
+    """Returns the array in the bytes of an .npy file; raises ValueError where it is not one of plain numbers."""
     file = BytesIO(content)
     npy: Any = np.lib.format
     version = npy.read_magic(file)

@@ -1,4 +1,4 @@
-"""Puts a bundle into its place on a device, whole or not at all: a folder, or one .zip with deterministic bytes."""
+"""Puts a bundle into its place on a device, whole or not at all: as a folder, or as one .zip."""
 
 import shutil
 import tempfile
@@ -13,10 +13,15 @@ from runtime.errors import BundleError, UsageError
 
 
 def install(source: Bundle, target: Path, refuse_rollback: bool = False) -> None:
-    """Copies a bundle to `target`: a zip where its name ends in .zip, else a folder; replaces the bundle there.
+    """Copies a bundle to a place, and replaces the bundle that is there.
 
-    Every file is compared with the manifest on its way. At every moment the old or the new bundle is at `target`,
-    also when the process is killed or the disk is full; what a killed one left beside it, the next one removes.
+    Every file is compared with the manifest on its way. At every moment the old or the new bundle is at `target`, also
+    when the process is killed or the disk is full. What a killed install leaves beside it, the next one removes.
+
+    Args:
+        source: an open bundle.
+        target: where to put it: a .zip where the name ends so, else a folder.
+        refuse_rollback: whether to refuse a bundle that is older than the one at `target`.
 
     Raises:
         BundleError: a file of the source is missing or damaged, or the bundle would be older than the one at
@@ -31,12 +36,17 @@ def install(source: Bundle, target: Path, refuse_rollback: bool = False) -> None
 
 
 def put(files: Iterator[tuple[str, bytes]], target: Path) -> None:
-    """Writes (name, content) pairs to a zip or folder that appears at `target` whole or not at all."""
+    """Writes (name, content) pairs to a zip or folder that appears at `target` whole or not at all.
+
+    Raises:
+        UsageError: another install is at work there.
+        OSError: the disk is full or cannot be written.
+    """
     with alone_in(target.parent) as alone:
         if not alone:
             raise UsageError(f"another install is at work in {target.parent}; try again when it is done")
         prefix = f".{target.name}.new-"
-        for left in target.parent.glob(f"{prefix}*"):  # by one that was killed
+        for left in target.parent.glob(f"{prefix}*"):  # an install that was killed has left it
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(
             dir=target.parent, prefix=prefix, ignore_cleanup_errors=True
@@ -57,7 +67,11 @@ def put(files: Iterator[tuple[str, bytes]], target: Path) -> None:
 
 
 def contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
-    """Name and checked bytes of the manifest, of its signature where there is one, and of every file it names."""
+    """Yields name and bytes of the manifest, of its signature where there is one, and of every file that it names.
+
+    Raises:
+        BundleError: a file is missing, or its bytes are not those that the manifest names.
+    """
     yield MANIFEST_NAME, bundle.read_manifest()
     signature = bundle.read_signature()
     if signature is not None:
@@ -67,7 +81,11 @@ def contents(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
 
 
 def check_no_rollback(source: Bundle, target: Path) -> None:
-    """BundleError where the bundle at `target`, if there is one, has a higher version than `source`."""
+    """Checks that `source` has no lower version than the bundle at `target`, if there is one.
+
+    Raises:
+        BundleError: it has, or the bundle at `target` cannot be read.
+    """
     if target.exists():
         before, now = open_bundle(target).manifest.bundle_version, source.manifest.bundle_version
         if now < before:

@@ -14,12 +14,10 @@ TASKS = ("classification", "regression")
 
 
 class TensorSpec(FastNamedTuple):
-    """One tensor of a signature: a None in `shape` is the batch; scale and zero point where quantized."""
+    """One tensor of a signature; a None in `shape` is the batch."""
 
     dtype: str
     shape: tuple[int | None, ...]
-    scale: float | None = None
-    zero_point: int | None = None
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -28,19 +26,29 @@ class TensorSpec(FastNamedTuple):
 
 
 class InputRecord(FastNamedTuple):
-    """What `predict` takes: `shape` is one row's, low and high bound pixels, columns name a table's."""
+    """What `predict` takes.
 
-    kind: str  # "image" or "table"
+    Attributes:
+        kind: "image" or "table".
+        name: the name of the input in every variant.
+        shape: the shape of one row, without the batch.
+        dtype: "uint8" for images; "float" for tables, which stands for any real dtype.
+        low: the smallest value of a pixel; None for tables.
+        high: the largest value of a pixel; None for tables.
+        columns: the names of a table's columns; None for images.
+    """
+
+    kind: str
     name: str
     shape: tuple[int, ...]
-    dtype: str  # "uint8" for images, "float" for tables: any real dtype
+    dtype: str
     low: float | None = None
     high: float | None = None
     columns: tuple[str, ...] | None = None
 
 
 class OutputRecord(FastNamedTuple):
-    """What `predict` gives: float32 rows of this shape."""
+    """What `predict` returns: float32 rows of this shape."""
 
     name: str
     shape: tuple[int, ...]
@@ -70,10 +78,14 @@ class Tolerance(FastNamedTuple):
 
 
 class DriftLimits(FastNamedTuple):
-    """How far outputs may be from those that the same file gave at export, in output units, and why that much.
+    """How far outputs may be from those that the same file gave at export.
 
-    max_abs_error holds for every row, usual_abs_error for all but one in 8: on another processor a value between
-    two steps of a quantization may be rounded the other way, which moves a row.
+    On another processor a value between two steps of a quantization may be rounded the other way, which moves a row.
+
+    Attributes:
+        max_abs_error: the limit for every row, in output units.
+        usual_abs_error: the limit for all rows but one in 8, in output units.
+        reason: why that much.
     """
 
     max_abs_error: float
@@ -84,7 +96,7 @@ class DriftLimits(FastNamedTuple):
 class Variant(FastNamedTuple):
     """One file built for one target, the engines it was verified on, and what it is held to.
 
-    `tolerance` bounds its distance to the original, `recorded` that to its own answers at export.
+    `tolerance` limits its distance to the original, `recorded` that to its own answers at export.
     """
 
     name: str
@@ -100,7 +112,7 @@ class Variant(FastNamedTuple):
 
 
 class Manifest(FastNamedTuple):
-    """The whole of manifest.json. `bundle_version` counts up; 0 where it was never set."""
+    """All that manifest.json says. `bundle_version` counts up, and is 0 where it was never set."""
 
     manifest_version: int
     producer: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Reads and writes manifest.json: strictly, since a manifest may come from anywhere."""
+"""Reads and writes manifest.json. It is read strictly, since a manifest may come from anywhere."""
 
 import json
 from collections.abc import Mapping
@@ -27,15 +27,19 @@ from runtime.bundle.strict_json import Fields, parse_object
 from runtime.errors import BundleError
 
 CHECKSUM = "checksum"
+# Version 1 has room for the quantization of a tensor. All tensors at the edge of a file are float32 and have none.
+_NO_QUANTIZATION = {"scale": None, "zero_point": None}
 _PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def to_json(manifest: Manifest) -> str:
-    """The text of manifest.json; BundleError where the reader would refuse it."""
+    """Returns the text of manifest.json; raises BundleError where the reader would refuse it."""
     values = _plain(manifest)
     values["input"] = {key: value for key, value in values["input"].items() if value is not None}
     for variant in values["variants"].values():
-        del variant["name"]  # the key says it
+        del variant["name"]  # it is the key already
+        for tensor in (*variant["inputs"].values(), *variant["outputs"].values()):
+            tensor |= _NO_QUANTIZATION
     try:
         text = with_checksum(values)
     except ValueError as error:
@@ -45,7 +49,7 @@ def to_json(manifest: Manifest) -> str:
 
 
 def with_checksum(values: Mapping[str, Any]) -> str:
-    """The text of these values; its last key is the SHA-256 of every byte before it."""
+    """Returns the values as JSON, with the SHA-256 of every byte before it as the last key."""
     values = {key: value for key, value in values.items() if key != CHECKSUM}
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     before = text.removesuffix("\n}") + ",\n  "
@@ -61,7 +65,15 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
-    """The manifest in `text`, named `where` in errors; BundleError for anything the format forbids."""
+    """Reads a manifest.
+
+    Args:
+        text: the content of manifest.json.
+        where: its name, for errors.
+
+    Raises:
+        BundleError: the text is not what docs/bundle.md allows.
+    """
     if len(text) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{where}: larger than {MAX_MANIFEST_BYTES} bytes")
     top = parse_object(text, where)
@@ -120,7 +132,7 @@ def read_signature(
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
-    # The digests of the other files stand here. Its own finds damage, not malice: anyone can compute it anew.
+    # The checksum protects the digests of the other files. It finds damage, not malice: anyone can compute it anew.
     content = text.encode() if isinstance(text, str) else text
     if sha256(content.rpartition(f'"{CHECKSUM}"'.encode())[0]).hexdigest() != top.text(CHECKSUM, 64):
         raise BundleError(
@@ -214,11 +226,10 @@ def _tensor(tensors: Fields, name: str, row_shape: tuple[int, ...]) -> dict[str,
     shape = fields.items("shape", 8)
     if shape != [None, *row_shape]:
         fields.refuse("shape", f"is {str(shape)[:80]}; expected null for the batch, then {list(row_shape)}")
-    zero_point = (
-        None if fields.value("zero_point") is None else fields.integer("zero_point", -(1 << 31), 1 << 31)
-    )
-    dtype = _one_of(fields, "dtype", ("float32",))
-    return {name: TensorSpec(dtype, (None, *row_shape), fields.optional_number("scale"), zero_point)}
+    fields.optional_number("scale")
+    if fields.value("zero_point") is not None:
+        fields.integer("zero_point", -(1 << 31), 1 << 31)
+    return {name: TensorSpec(_one_of(fields, "dtype", ("float32",)), (None, *row_shape))}
 
 
 def _row_shape(fields: Fields, key: str) -> tuple[int, ...]:
@@ -248,7 +259,7 @@ def _path(fields: Fields, key: str) -> str:
 
 
 def is_safe_path(path: str) -> bool:
-    """Whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
+    """Says whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
     segments = path.split("/")
     return (
         len(path) <= 255

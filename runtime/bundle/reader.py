@@ -1,4 +1,4 @@
-"""Reads a bundle, a folder or one .zip: its manifest, and its files only as bytes whose SHA-256 the manifest names."""
+"""Reads a bundle, which is a folder or one .zip. Files are given out only as bytes whose SHA-256 the manifest names."""
 
 import errno
 import os
@@ -20,15 +20,26 @@ _REPLACE = "copy or export the bundle again"
 
 
 class Bundle(FastNamedTuple):
-    """An open bundle. `digest` is the SHA-256 of its manifest: it stands for every byte of the bundle."""
+    """An open bundle.
+
+    Attributes:
+        path: where it is.
+        manifest: what its manifest says.
+        digest: the SHA-256 of its manifest, 64 hex digits; the manifest names that of every file, so it stands for all.
+        read_member: reads a file: (name, limit) -> at most limit + 1 bytes, which nobody has checked yet.
+    """
 
     path: Path
     manifest: Manifest
     digest: str
-    read_member: Callable[[str, int], bytes]  # (name, limit) -> at most limit + 1 bytes, unchecked
+    read_member: Callable[[str, int], bytes]
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file, read once; BundleError where they are not those the manifest names."""
+        """Reads one file, once, and returns its bytes.
+
+        Raises:
+            BundleError: the file is missing, or its bytes are not those that the manifest names.
+        """
         record = self.manifest.files.get(name)
         if record is None:
             raise BundleError(f"{self.path}: the manifest names no file {name!r}")
@@ -42,14 +53,14 @@ class Bundle(FastNamedTuple):
         return content
 
     def read_manifest(self) -> bytes:
-        """The bytes of manifest.json, those that `manifest` was read from."""
+        """Returns the bytes of manifest.json; raises BundleError where they have changed since it was opened."""
         content = self.read_member(MANIFEST_NAME, MAX_MANIFEST_BYTES)
         if sha256(content).hexdigest() != self.digest:
             raise BundleError(f"{self.path / MANIFEST_NAME}: has changed since it was opened; try again")
         return content
 
     def read_signature(self) -> bytes | None:
-        """The bytes of the manifest's signature, unchecked; None where the bundle is not signed."""
+        """Returns the bytes of the manifest's signature, unchecked; None where the bundle is not signed."""
         try:
             return self.read_member(SIGNATURE_NAME, SIGNATURE_BYTES)
         except _Missing:
@@ -61,7 +72,7 @@ class _Missing(BundleError):
 
 
 def open_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Opens a bundle and reads its manifest; BundleError where it is missing, damaged or unknown."""
+    """Opens a bundle and reads its manifest; raises BundleError where it is missing, damaged or unknown."""
     where = Path(path)
     archive = None
     read_member: Callable[[str, int], bytes]
@@ -83,7 +94,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
 
 
 def _check_members(where: Path, names: list[str], manifest: Manifest) -> None:
-    # In a folder other files may lie about; in an archive that somebody packed they are no accident.
+    # A folder may hold other files by accident, an archive does not: somebody has packed them.
     known = [MANIFEST_NAME, SIGNATURE_NAME, *sorted(manifest.files)]
     strange = set(names) - set(known)
     if strange:
@@ -98,12 +109,12 @@ def _check_members(where: Path, names: list[str], manifest: Manifest) -> None:
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """The manifest of the bundle at `path`, checked against docs/bundle.md; BundleError where it does not fit."""
+    """Returns the manifest of the bundle at `path`; raises BundleError where it is not as docs/bundle.md says."""
     return open_bundle(path).manifest
 
 
 def _read_zipped(path: Path, archive: Archive, name: str, limit: int) -> bytes:
-    """A member of an archive that is at most limit + 1 bytes long."""
+    """Reads a member of an archive, of at most limit + 1 bytes."""
     member = archive.members.get(name)
     if member is None:
         raise _Missing(f"{path / name}: missing; {_REPLACE}")
@@ -113,18 +124,18 @@ def _read_zipped(path: Path, archive: Archive, name: str, limit: int) -> bytes:
 
 
 def _read_at(path: Path, offset: int, count: int) -> bytes:
-    """Up to `count` bytes of a file. It is opened anew each time: what changes meanwhile fails its SHA-256."""
+    """Reads up to `count` bytes of a file. It is opened each time: content that has changed then fails its SHA-256."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            # As read(), which takes memory for all that is asked for, there or not.
+            # Limited by the size of the file: read() takes memory for all that is asked for, there or not.
             return file.read(max(0, min(count, os.fstat(file.fileno()).st_size - offset)))
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _read_inside(folder: Path, name: str, limit: int) -> bytes:
-    """At most limit + 1 bytes of a regular file inside `folder`, following no symbolic link below it."""
+    """Reads at most limit + 1 bytes of a regular file inside `folder`, and follows no symbolic link below it."""
     where = folder / name
     opened: list[int] = []
     try:
@@ -139,7 +150,7 @@ def _read_inside(folder: Path, name: str, limit: int) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{where}: not a regular file; a bundle holds nothing else")
         with open(opened[-1], "rb", closefd=False) as file:
-            # The file's own size too: read() takes memory for all that is asked for, there or not.
+            # Limited by the size of the file too: read() takes memory for all that is asked for, there or not.
             return file.read(min(limit, found.st_size) + 1)
     except FileNotFoundError:
         raise _Missing(f"{where}: missing; {_REPLACE}") from None

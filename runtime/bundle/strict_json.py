@@ -1,4 +1,4 @@
-"""Reads JSON that may come from anywhere: no duplicate keys, no NaN, typed fields, errors that say where."""
+"""Reads JSON that may come from anywhere: no key twice, no NaN, fields of one type, errors that name the place."""
 
 import json
 import math
@@ -9,10 +9,15 @@ from runtime.errors import BundleError, EdgeProofError
 
 
 def parse_object(text: str | bytes, where: str, kind: type["Fields"] | None = None) -> "Fields":
-    """The JSON object in `text`, named `where` in errors; `kind` says what file it is (default: one of a bundle).
+    """Reads the JSON object in `text`.
+
+    Args:
+        text: UTF-8, where it is bytes.
+        where: its name, for errors.
+        kind: what kind of file it is; None for a file of a bundle.
 
     Raises:
-        BundleError: `text` is anything but one sound object; for another kind of file, the error of that kind.
+        BundleError: the text is anything but one sound object. Another kind of file raises its own error.
     """
     kind = kind or Fields
     try:
@@ -44,9 +49,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 class Fields:
-    """One JSON object and its place. Each method reads a required key of one type; unknown keys are ignored.
+    """One JSON object and its place. Each method reads a required key of one type; keys that nobody reads are ignored.
 
-    A subclass is for the files of another kind: `error` is what is raised, `remedy` how the user mends such a file.
+    Every method raises an error where the key is missing or has a value of another type. A subclass is for files of
+    another kind: `error` is what it raises, `remedy` says how the user mends such a file.
     """
 
     error: type[EdgeProofError] = BundleError
@@ -54,12 +60,12 @@ class Fields:
 
     def __init__(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
-            raise self.error(f"{where}: must be an object, not {_kind(value)}")
+            raise self.error(f"{where}: must be an object, not {_type_name(value)}")
         self._values: dict[str, Any] = value
         self._where = where
 
     def refuse(self, key: str, problem: str) -> NoReturn:
-        """Raise the error for one key."""
+        """Raises the error about one key."""
         raise self.error(f"{self._where}: {key!r} {problem}")
 
     def __contains__(self, key: str) -> bool:
@@ -72,39 +78,39 @@ class Fields:
         return iter(self._values)
 
     def value(self, key: str) -> Any:
-        """The value as it stands; an error where the key is missing."""
+        """Returns the value as it is."""
         if key not in self._values:
             raise self.error(f"{self._where}: the key {key!r} is missing; {self.remedy}")
         return self._values[key]
 
     def text(self, key: str, longest: int = 1000) -> str:
-        """A string of 1 to `longest` printable characters."""
+        """Returns a string of 1 to `longest` printable characters."""
         value = self.value(key)
         if not isinstance(value, str):
-            self.refuse(key, f"must be a string, not {_kind(value)}")
+            self.refuse(key, f"must be a string, not {_type_name(value)}")
         # Printable only: these strings are shown on terminals.
         if not 0 < len(value) <= longest or not value.isprintable():
             self.refuse(key, f"must be 1 to {longest} printable characters")
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """A string or null."""
+        """Returns a string, or None for null."""
         return None if self.value(key) is None else self.text(key)
 
     def integer(self, key: str, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Returns a whole number from `low` to `high`, both included."""
         value = self.value(key)
         if type(value) is not int:  # bool is an int, and true is not a size
-            self.refuse(key, f"must be a whole number, not {_kind(value)}")
+            self.refuse(key, f"must be a whole number, not {_type_name(value)}")
         if not low <= value <= high:
             self.refuse(key, f"is {str(value)[:40]}; it must be from {low} to {high}")
         return value
 
     def number(self, key: str) -> float:
-        """A finite number."""
+        """Returns a finite number."""
         value = self.value(key)
         if type(value) not in (int, float):
-            self.refuse(key, f"must be a number, not {_kind(value)}")
+            self.refuse(key, f"must be a number, not {_type_name(value)}")
         try:
             number = float(value)
         except OverflowError:
@@ -114,7 +120,7 @@ class Fields:
         return number
 
     def optional_number(self, key: str) -> float | None:
-        """A finite number or null."""
+        """Returns a finite number, or None for null."""
         return None if self.value(key) is None else self.number(key)
 
     def optional_count(self, key: str) -> int | None:
@@ -122,16 +128,16 @@ class Fields:
         return None if self.value(key) is None else self.integer(key, 0, 1 << 53)
 
     def items(self, key: str, most: int) -> list[Any]:
-        """A list of at most `most` items of any type."""
+        """Returns a list of at most `most` items of any type."""
         value = self.value(key)
         if not isinstance(value, list):
-            self.refuse(key, f"must be a list, not {_kind(value)}")
+            self.refuse(key, f"must be a list, not {_type_name(value)}")
         if len(value) > most:
             self.refuse(key, f"has {len(value)} items; at most {most} are allowed")
         return value
 
     def texts(self, key: str, most: int) -> tuple[str, ...]:
-        """A list of strings."""
+        """Returns a list of at most `most` strings of 1 to 1,000 printable characters."""
         found = self.items(key, most)
         for item in found:
             if not isinstance(item, str) or not 0 < len(item) <= 1000 or not item.isprintable():
@@ -139,17 +145,17 @@ class Fields:
         return tuple(found)
 
     def fields(self, key: str, most: int = 100) -> "Fields":
-        """A nested object of at most `most` keys."""
+        """Returns a nested object of at most `most` keys."""
         inner = type(self)(self.value(key), f"{self._where}: {key}")
         if len(inner) > most:
             self.refuse(key, f"has {len(inner)} keys; at most {most} are allowed")
         return inner
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:60] if isinstance(value, str) else _kind(value)
+    return repr(value)[:60] if isinstance(value, str) else _type_name(value)

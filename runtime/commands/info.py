@@ -1,6 +1,7 @@
 """`info`: what a bundle holds and what will run here. Loads no engine."""
 
 import argparse
+import os
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import add_json, new_parser, print_json
 from runtime.commands.table import aligned, kib
 from runtime.errors import BundleError
-from runtime.requirements import verdict
+from runtime.requirements import engine_problem, file_problem, read_facts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,10 +56,15 @@ def _verdicts(bundle: Bundle, row: Variant, versions: dict[str, str | None]) -> 
     if row.format == "saved_model" or not engines:
         return {}
     try:
-        content = bundle.read(row.file)
+        facts = read_facts(bundle.read(row.file), row.format)
     except BundleError as error:
         return dict.fromkeys(engines, str(error))
-    return {name: verdict(content, row.format, name, versions[name], np.__version__) for name in engines}
+    machine = os.uname().machine
+    return {
+        name: engine_problem(name, versions[name], np.__version__)
+        or file_problem(facts, name, versions[name], machine)
+        for name in engines
+    }
 
 
 def _facts(manifest: Manifest) -> list[str]:

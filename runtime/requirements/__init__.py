@@ -1,9 +1,8 @@
-"""Will it run here? What a file needs against what an engine has, before the engine sees a byte of it."""
+"""Will it run here? Compares what a file needs with what an engine has, before the engine sees a byte of the file."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from runtime.errors import BundleError
-from runtime.requirements.limits import (
+from runtime.requirements.engine_limits import (
     CUSTOM_OPS,
     HYBRID_PER_CHANNEL,
     NEWEST,
@@ -11,44 +10,58 @@ from runtime.requirements.limits import (
     ONNX,
     ONNX_DOMAINS,
     TFLITE,
+    WITHOUT_ZERO_POINT,
     Release,
     TfliteLimits,
 )
 from runtime.requirements.tflite_schema import OPS, TYPES
 
 if TYPE_CHECKING:
-    from runtime.requirements.tflite import TfliteFile
+    from runtime.requirements.onnx import OnnxFacts
+    from runtime.requirements.tflite import TfliteFacts
+
+    FileFacts = OnnxFacts | TfliteFacts
 
 _Row = TypeVar("_Row")
 _PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
 
 
-def verdict(
-    file_bytes: bytes, file_format: str, engine: str, engine_version: str | None, numpy_version: str
-) -> str | None:
-    """Why an engine cannot be trusted with a file, and what to do; None where nothing speaks against it.
+def read_facts(file_bytes: bytes, file_format: str) -> "FileFacts":
+    """Reads, once, all that the runtime wants to know of a file.
 
     Args:
-        file_bytes: the whole file. It may come from anywhere: nothing but this answer comes of a broken one.
+        file_bytes: the whole file. It may come from anywhere: a broken one raises an error and does nothing else.
         file_format: "tflite" or "onnx".
-        engine: "litert", "tflite-runtime" or "onnxruntime".
-        engine_version: such as "2.14.0"; None or an unknown word skips what depends on it. A release newer than
-            those of `limits.py` is given the benefit of the doubt: it has its own check, and all it can do is raise.
-        numpy_version: the one beside the engine.
+
+    Raises:
+        BundleError: the file is not sound.
     """
-    problem = engine_problem(engine, engine_version, numpy_version)
-    if problem:
-        return problem
-    try:
-        if file_format == "tflite":
-            return _tflite_problem(file_bytes, engine, engine_version)
-        return _onnx_problem(file_bytes, engine, engine_version)
-    except BundleError as error:
-        return str(error)
+    if file_format == "tflite":
+        from runtime.requirements.tflite import read_tflite
+
+        return read_tflite(file_bytes)
+    from runtime.requirements.onnx import read_onnx
+
+    return read_onnx(file_bytes)
+
+
+def file_problem(facts: "FileFacts", engine: str, engine_version: str | None, machine: str) -> str | None:
+    """Says why an engine cannot be trusted with a file, and what to do; None where it can.
+
+    Args:
+        facts: what `read_facts` found in the file.
+        engine: "litert", "tflite-runtime" or "onnxruntime"; one that reads files of this format.
+        engine_version: such as "2.14.0"; None or an unknown word skips what depends on it. A release newer than
+            those of `engine_limits.py` is trusted: it has its own check, which raises an error at worst.
+        machine: the processor's family as `os.uname` calls it, such as "x86_64" or "aarch64".
+    """
+    if engine == "onnxruntime":
+        return _onnx_problem(cast("OnnxFacts", facts), engine_version, machine)
+    return _tflite_problem(cast("TfliteFacts", facts), engine, engine_version)
 
 
 def engine_problem(engine: str, engine_version: str | None, numpy_version: str) -> str | None:
-    """Why an engine cannot work here, whatever the file; None where nothing speaks against it."""
+    """Says why an engine cannot work here, whatever the file, and what to do; None where it can."""
     release = _release(engine_version)
     first = NUMPY_2[engine]
     if _release(numpy_version) >= (2, 0) and (first is None or _known_older(release, first)):
@@ -66,10 +79,8 @@ def engine_problem(engine: str, engine_version: str | None, numpy_version: str) 
     return None
 
 
-def _tflite_problem(content: bytes, engine: str, engine_version: str | None) -> str | None:
-    from runtime.requirements.tflite import read_tflite
-
-    file, release, name = read_tflite(content), _release(engine_version), _name(engine, engine_version)
+def _tflite_problem(file: "TfliteFacts", engine: str, engine_version: str | None) -> str | None:
+    release, name = _release(engine_version), _name(engine, engine_version)
     # A newer tflite-runtime will not come: its successor is LiteRT.
     fix = "run it with ai-edge-litert" if engine == "tflite-runtime" else _upgrade(engine)
     if file.external:
@@ -93,14 +104,14 @@ def _tflite_problem(content: bytes, engine: str, engine_version: str | None) -> 
         )
     if file.blockwise and engine == "tflite-runtime":
         return f"weights have a scale for each block, which {name} does not know; {fix}"
-    # It is in the versions of TensorFlow, which tflite-runtime shares and LiteRT does not.
+    # The file names a version of TensorFlow; tflite-runtime has the same numbers, LiteRT has not.
     if engine == "tflite-runtime" and _release(file.min_runtime_version) > release:
         return f"the file says it needs TensorFlow Lite {_shown(file.min_runtime_version)}, this is {name}; {fix}"
     return None
 
 
-def _missing(file: "TfliteFile", limits: TfliteLimits) -> tuple[str, str] | None:
-    """What a file needs that an engine does not have, and what it has instead."""
+def _missing(file: "TfliteFacts", limits: TfliteLimits) -> tuple[str, str] | None:
+    """Returns what a file needs that an engine does not have, and what the engine has instead."""
     highest_type, versions = limits
     known = dict(zip(OPS, versions.split(), strict=True))
     for op, version in file.ops.items():
@@ -120,10 +131,9 @@ def _missing(file: "TfliteFile", limits: TfliteLimits) -> tuple[str, str] | None
     return None
 
 
-def _onnx_problem(content: bytes, engine: str, engine_version: str | None) -> str | None:
-    from runtime.requirements.onnx import read_onnx
-
-    file, release, name = read_onnx(content), _release(engine_version), _name(engine, engine_version)
+def _onnx_problem(file: "OnnxFacts", engine_version: str | None, machine: str) -> str | None:
+    engine = "onnxruntime"
+    release, name = _release(engine_version), _name(engine, engine_version)
     if file.external:
         return "the file keeps data in other files, which a bundle must not; export it as one file"
     own = {domain for domain, _ in file.functions}
@@ -133,6 +143,11 @@ def _onnx_problem(content: bytes, engine: str, engine_version: str | None) -> st
                 f"the file needs the custom op {_shown(op)} of the domain {_shown(domain)}, which {name} does not "
                 "have; build the model from ONNX's own ops"
             )
+    if file.without_zero_point and machine == "x86_64" and _known_older(release, WITHOUT_ZERO_POINT):
+        return (
+            f"the int8 weights of {min(file.without_zero_point)} have no zero point: on x86-64 processors {name} ends "
+            f"the process or answers wrongly; {_upgrade(engine)}, or export it again with a zero point of 0"
+        )
     limits = _at_or_below(ONNX, release) if release <= NEWEST[engine] else None
     if limits is None:
         return None
@@ -152,7 +167,7 @@ _UNKNOWN: Release = (0, 0)
 
 
 def _release(version: str | None) -> Release:
-    """Major and minor of a version; (0, 0) where it says nothing."""
+    """Major and minor number of a version; (0, 0) where there are none."""
     parts = (version or "").split(".")
     if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):
         return _UNKNOWN
@@ -164,7 +179,7 @@ def _known_older(release: Release, first: Release) -> bool:
 
 
 def _at_or_below(rows: dict[Release, _Row], release: Release) -> _Row | None:
-    """The row of a release, or of the nearest before it; None for an unknown release."""
+    """Returns the row of a release, or of the nearest one before it; None for an unknown release."""
     return rows[max(key for key in rows if key <= release)] if release != _UNKNOWN else None
 
 

@@ -1,4 +1,4 @@
-"""Reads flatbuffers that may come from anywhere: no offset is followed before it is checked."""
+"""Reads flatbuffers that may come from anywhere: every offset is checked before it is followed."""
 
 from collections.abc import Iterator
 from struct import Struct, unpack_from
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from runtime.errors import BundleError
 
-# Many offsets may point to one table: without a bound, a file of a megabyte could keep a reader busy for hours.
+# Many offsets may point to one table: without a limit, a file of a megabyte could keep a reader busy for hours.
 _MOST_TABLES = 300_000
 
 _INT32, _UINT32, _UINT64 = (Struct(f"<{form}").unpack_from for form in "iIQ")
@@ -19,7 +19,7 @@ class Flatbuffer:
     def __init__(self, content: bytes, identifier: bytes) -> None:
         self.content = content
         self.tables_left = _MOST_TABLES
-        # A vtable is shared by many tables: its slots and the size of its tables, by its place.
+        # Many tables share a vtable: the slots and the size of its tables, by the place of the vtable.
         self.vtables: dict[int, tuple[tuple[int, ...], int]] = {}
         if content[4:8] != identifier:
             broken(f"has no identifier {identifier.decode()}")
@@ -27,12 +27,15 @@ class Flatbuffer:
 
 
 def broken(problem: str) -> NoReturn:
-    """Raises the BundleError for a file that is not sound."""
+    """Raises a BundleError about a file that is not sound."""
     raise BundleError(f"the file {problem}; copy or export it again")
 
 
 class Table:
-    """One table; fields are asked for by their number in the schema, and may be missing."""
+    """One table of a flatbuffer. Fields are read by their number in the schema; a missing field has its default.
+
+    Every method raises BundleError where an offset leads out of the file.
+    """
 
     __slots__ = ("_at", "_content", "_file", "_size", "_slots")
 
@@ -52,11 +55,8 @@ class Table:
         if at + self._size > len(content):
             broken("is truncated or damaged: a table ends outside of it")
 
-    def __len__(self) -> int:
-        return len(self._slots)
-
     def _place(self, field: int, width: int) -> int:
-        """Where a field's `width` bytes stand; 0 where the field is missing."""
+        """Returns the offset of a field of `width` bytes; 0 where the field is missing."""
         slots = self._slots
         offset = slots[field] if field < len(slots) else 0
         if not offset:
@@ -67,28 +67,28 @@ class Table:
         return at
 
     def has(self, field: int, width: int) -> bool:
-        """Whether a scalar field of `width` bytes is there."""
+        """Says whether the table has a scalar field of `width` bytes."""
         return self._place(field, width) != 0
 
     def byte(self, field: int) -> int:
-        """A uint8, 0 where it is missing."""
+        """Returns a uint8, 0 where it is missing."""
         at = self._place(field, 1)
         return self._content[at] if at else 0
 
     def int32(self, field: int, default: int = 0) -> int:
-        """An int32."""
+        """Returns an int32, `default` where it is missing."""
         at = self._place(field, 4)
         value: int = _INT32(self._content, at)[0] if at else default
         return value
 
     def uint32(self, field: int) -> int:
-        """A uint32, 0 where it is missing."""
+        """Returns a uint32, 0 where it is missing."""
         at = self._place(field, 4)
         value: int = _UINT32(self._content, at)[0] if at else 0
         return value
 
     def uint64(self, field: int) -> int:
-        """A uint64, 0 where it is missing."""
+        """Returns a uint64, 0 where it is missing."""
         at = self._place(field, 8)
         value: int = _UINT64(self._content, at)[0] if at else 0
         return value
@@ -98,7 +98,7 @@ class Table:
         return at + int(_UINT32(self._content, at)[0]) if at else 0
 
     def vector(self, field: int, width: int) -> tuple[int, int]:
-        """Where the elements of `width` bytes start, and how many there are; (0, 0) where the vector is missing."""
+        """Returns the offset and number of a vector's elements of `width` bytes; (0, 0) where it is missing."""
         at = self._follow(field)
         if not at:
             return 0, 0
@@ -111,39 +111,27 @@ class Table:
         return start, count
 
     def int32s(self, field: int) -> tuple[int, ...]:
-        """A vector of int32."""
+        """Returns the elements of a vector of int32."""
         start, count = self.vector(field, 4)
         return unpack_from(f"<{count}i", self._content, start) if count else ()
 
     def text(self, field: int) -> str:
-        """A string, empty where it is missing; bytes that are no UTF-8 are shown as such."""
+        """Returns a string, empty where it is missing; bytes that are no UTF-8 are escaped."""
         start, count = self.vector(field, 1)
         if start and self._content[start + count : start + count + 1] != b"\0":
             broken("is damaged: a string has no end")
         return self._content[start : start + count].decode(errors="backslashreplace")
 
     def table(self, field: int) -> "Table | None":
-        """A table."""
+        """Returns a table; None where it is missing."""
         at = self._follow(field)
         return Table(self._file, at) if at else None
 
     def tables(self, field: int) -> Iterator["Table"]:
-        """A vector of tables."""
+        """Yields the elements of a vector of tables."""
         start, count = self.vector(field, 4)
         for place in range(start, start + 4 * count, 4):
             yield Table(self._file, place + _UINT32(self._content, place)[0])
-
-    def check_strings(self, field: int) -> None:
-        """Checks a vector of strings."""
-        start, count = self.vector(field, 4)
-        for place in range(start, start + 4 * count, 4):
-            self._file.tables_left -= 1
-            at = place + _UINT32(self._content, place)[0]
-            if at & 3 or at + 4 > len(self._content) or self._file.tables_left < 0:
-                broken("is truncated or damaged: a string lies outside of it")
-            end = at + 4 + _UINT32(self._content, at)[0]
-            if self._content[end : end + 1] != b"\0":
-                broken("is damaged: a string has no end")
 
 
 def _read_vtable(content: bytes, at: int) -> tuple[tuple[int, ...], int]:

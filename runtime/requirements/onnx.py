@@ -1,17 +1,38 @@
-"""Reads what an .onnx file needs: IR version, opsets, ops by domain, data that lies outside of the file."""
+"""Reads from an .onnx file what it needs: IR version, opsets, ops by domain, data in other files."""
 
-from typing import NamedTuple
-
+from runtime.namedtuples import FastNamedTuple
 from runtime.requirements.flatbuffer import broken
 from runtime.requirements.protobuf import Message
 
-_DEEPEST = 20  # graphs inside the attributes of nodes: a loop in a condition in a loop …
+_MOST_NESTED = 20  # graphs inside the attributes of nodes: a loop in a condition in a loop …
+_INT8 = 3  # TensorProto.DataType
+_MICROSOFT = "com.microsoft"
+
+# These ops find the scale of their activations while they run: one scale for all rows of a call.
+_DYNAMIC = {
+    ("", "DynamicQuantizeLinear"),
+    (_MICROSOFT, "DynamicQuantizeMatMul"),
+    (_MICROSOFT, "DynamicQuantizeLSTM"),
+}
+# Ops that multiply integers, with weights as their second input: which input is the zero point of the weights.
+_WEIGHTS_ZERO_POINT = {
+    ("", "MatMulInteger"): 3,
+    (_MICROSOFT, "DynamicQuantizeMatMul"): 3,
+    (_MICROSOFT, "MatMulIntegerToFloat"): 5,
+}
 
 
-class OnnxFile(NamedTuple):
-    """What an .onnx file needs: `opsets` by domain ("" is ONNX's own), `ops` as pairs of domain and type.
+class OnnxFacts(FastNamedTuple):
+    """What one .onnx file is known to need.
 
-    `functions` are the ops that the file itself defines, `external` says that it wants to read other files.
+    Attributes:
+        ir_version: the version of the file format.
+        opsets: the highest opset by domain; "" is ONNX's own domain.
+        ops: pairs of domain and type of every op, those in nested graphs and functions included.
+        functions: pairs of domain and name of the ops that the file defines itself.
+        external: whether the file wants to read other files.
+        dynamic: whether an op finds one scale for all rows of a call.
+        without_zero_point: types of the ops whose int8 weights have no zero point.
     """
 
     ir_version: int
@@ -19,6 +40,8 @@ class OnnxFile(NamedTuple):
     ops: frozenset[tuple[str, str]]
     functions: frozenset[tuple[str, str]]
     external: bool
+    dynamic: bool
+    without_zero_point: frozenset[str]
 
 
 class _Found:
@@ -27,10 +50,16 @@ class _Found:
     def __init__(self) -> None:
         self.ops: set[tuple[str, str]] = set()
         self.external = False
+        self.int8_constants: set[str] = set()
+        self.without_zero_point: list[tuple[str, str]] = []  # the op's type and the name of its weights
 
 
-def read_onnx(content: bytes) -> OnnxFile:
-    """What the file needs; BundleError where it is not a sound .onnx file."""
+def read_onnx(content: bytes) -> OnnxFacts:
+    """Reads what a file needs.
+
+    Raises:
+        BundleError: the bytes are not a sound .onnx file.
+    """
     found, graphs = _Found(), 0
     ir_version = 0
     opsets: dict[str, int] = {}
@@ -48,7 +77,15 @@ def read_onnx(content: bytes) -> OnnxFile:
             functions.add(_function(value, found))
     if not graphs or not ir_version or not opsets:
         broken("is truncated or damaged: an .onnx file has a version, an opset and a graph")
-    return OnnxFile(ir_version, opsets, frozenset(found.ops), frozenset(functions), found.external)
+    return OnnxFacts(
+        ir_version,
+        opsets,
+        frozenset(found.ops),
+        frozenset(functions),
+        found.external,
+        not found.ops.isdisjoint(_DYNAMIC),
+        frozenset(op for op, weights in found.without_zero_point if weights in found.int8_constants),
+    )
 
 
 def _opset(message: Message) -> tuple[str, int]:
@@ -67,8 +104,8 @@ def _domain(message: Message) -> str:
 
 
 def _graph(message: Message, found: _Found, depth: int) -> None:
-    if depth > _DEEPEST:
-        broken(f"has graphs inside of graphs, more than {_DEEPEST} deep")
+    if depth > _MOST_NESTED:
+        broken(f"has graphs inside of graphs, more than {_MOST_NESTED} deep")
     for number, value in message.fields():
         if isinstance(value, Message):
             if number == 1:
@@ -81,15 +118,21 @@ def _graph(message: Message, found: _Found, depth: int) -> None:
 
 def _node(message: Message, found: _Found, depth: int) -> None:
     op, domain = "", ""
+    inputs: list[Message] = []
     for number, value in message.fields():
         if isinstance(value, Message):
-            if number == 4:
+            if number == 1:
+                inputs.append(value)
+            elif number == 4:
                 op = value.text()
             elif number == 7:
                 domain = _domain(value)
             elif number == 5:
                 _attribute(value, found, depth)
     found.ops.add((domain, op))
+    place = _WEIGHTS_ZERO_POINT.get((domain, op))
+    if place and len(inputs) > 1 and (len(inputs) <= place or not inputs[place].text()):
+        found.without_zero_point.append((op, inputs[1].text()))
 
 
 def _attribute(message: Message, found: _Found, depth: int) -> None:
@@ -104,9 +147,16 @@ def _attribute(message: Message, found: _Found, depth: int) -> None:
 
 
 def _tensor(message: Message, found: _Found) -> None:
+    name, dtype = None, 0
     for number, value in message.fields():
         if number == 13 or (number == 14 and value == 1):
             found.external = True
+        elif number == 2 and isinstance(value, int):
+            dtype = value
+        elif number == 8 and isinstance(value, Message):
+            name = value
+    if name and dtype == _INT8:
+        found.int8_constants.add(name.text())
 
 
 def _sparse_tensor(message: Message, found: _Found) -> None:

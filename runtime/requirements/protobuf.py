@@ -1,16 +1,16 @@
-"""Reads the wire format of protobuf from bytes that may come from anywhere: what is asked for, within bounds."""
+"""Reads the wire format of protobuf from bytes that may come from anywhere: nothing outside of a message is read."""
 
 from collections.abc import Iterator
 
 from runtime.requirements.flatbuffer import broken
 
-# Nothing that edgeproof exports comes near; without a bound, a small file could keep a reader busy for hours.
+# Files of edgeproof have far fewer. Without a limit, a small file could keep a reader busy for hours.
 _MOST_FIELDS = 2_000_000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class Message:
-    """One message in a file: `content` from `start` to `end`. All messages of a file share one budget of fields."""
+    """One message in a file: `content` from `start` to `end`. All messages of a file share one limit of fields."""
 
     __slots__ = ("_budget", "_content", "_end", "_start")
 
@@ -22,7 +22,11 @@ class Message:
         self._budget = [_MOST_FIELDS] if budget is None else budget
 
     def fields(self) -> Iterator[tuple[int, "int | Message"]]:
-        """The number and value of each field: a whole number, or its bytes as another message."""
+        """Yields the number and the value of each field: a whole number, or the field's bytes as another message.
+
+        Raises:
+            BundleError: the bytes are no protobuf, or a field ends outside of the message.
+        """
         content, at, end, budget = self._content, self._start, self._end, self._budget
         while at < end:
             budget[0] -= 1
@@ -51,13 +55,13 @@ class Message:
                 broken("is damaged: it is no protobuf")
 
     def text(self) -> str:
-        """The bytes as a string of at most 200 characters; what is no UTF-8 is shown as such."""
+        """Returns the first 200 bytes as a string; bytes that are no UTF-8 are escaped."""
         end = min(self._end, self._start + 200)
         return self._content[self._start : end].decode(errors="backslashreplace")
 
 
 def _varint(content: bytes, at: int, end: int) -> tuple[int, int]:
-    """A number, and where the next byte stands."""
+    """Returns a number, and the offset behind it."""
     value = shift = 0
     while at < end and shift < 70:
         byte = content[at]

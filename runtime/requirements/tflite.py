@@ -1,5 +1,6 @@
-"""Reads what a .tflite file needs, and refuses one that is not sound: tflite-runtime checks next to nothing."""
+"""Reads from a .tflite file what it needs, and refuses one that is not sound: tflite-runtime checks next to nothing."""
 
+from runtime.namedtuples import FastNamedTuple
 from runtime.requirements.flatbuffer import Flatbuffer, Table, broken
 from runtime.requirements.tflite_schema import OPS, OPTIONS, OPTIONS_2
 
@@ -12,75 +13,93 @@ _SPARSE_INDICES = {1: 4, 2: 2, 3: 1}  # the width of an element by the type of t
 _BLOCKWISE = 2
 
 
-class TfliteFile:
-    """What a .tflite file needs.
+class TfliteFacts(FastNamedTuple):
+    """What one .tflite file is known to need, and how it computes.
 
     Attributes:
         ops: the highest version of each builtin op, by name.
-        custom_ops: names of the others.
-        types: codes of the tensors' types.
+        custom_ops: the names of the other ops.
+        types: the codes of the tensors' types.
         min_runtime_version: the TensorFlow Lite that the converter asks for; empty where it does not say.
         external: whether weights lie outside of the file.
         blockwise: whether weights have a scale for each block.
-        hybrid_per_channel: whether a dense layer takes floats and has int8 weights with a scale for each channel.
+        hybrid: whether an op takes floats beside int8 weights; TensorFlow Lite calls such kernels hybrid.
+        hybrid_per_channel: whether such an op is a dense layer with a scale for each channel.
+        int8_activations: whether tensors that are no constants are int8.
     """
 
-    def __init__(self) -> None:
-        self.ops: dict[str, int] = {}
-        self.custom_ops: list[str] = []
-        self.types: set[int] = set()
-        self.min_runtime_version = ""
-        self.external = self.blockwise = self.hybrid_per_channel = False
+    ops: dict[str, int]
+    custom_ops: tuple[str, ...]
+    types: frozenset[int]
+    min_runtime_version: str
+    external: bool
+    blockwise: bool
+    hybrid: bool
+    hybrid_per_channel: bool
+    int8_activations: bool
 
 
-# Its type's code, how many scales it has, whether they are for blocks, whether it lies outside of the file.
-_Tensor = tuple[int, int, bool, bool]
+# The code of its type, how many scales it has, and whether its bytes are a constant of the file, it has scales for
+# blocks, it lies outside of the file. A plain tuple: a file has many, and a cold start counts them.
+_Tensor = tuple[int, int, bool, bool, bool]
+_OpCode = tuple[str, int, bool]  # name, version, whether the op is custom
 
 
-def read_tflite(content: bytes) -> TfliteFile:
-    """What the file needs; BundleError where an offset or index of it leads nowhere."""
+def read_tflite(content: bytes) -> TfliteFacts:
+    """Reads what a file needs.
+
+    Raises:
+        BundleError: an offset or index of the file leads nowhere.
+    """
     if len(content) < 16:
         broken("is truncated or damaged: nothing of a .tflite file is in it")
     model = Flatbuffer(content, b"TFL3").root
     if model.uint32(0) != _SCHEMA_VERSION:
         broken(f"has the schema version {model.uint32(0)}, known is {_SCHEMA_VERSION}")
-    sizes = _buffers(model, len(content))
+    buffers = _buffers(model, len(content))
     codes = [_op_code(table) for table in model.tables(1)]
-    file = TfliteFile()
-    file.external = model.vector(9, 4)[1] > 0
+    tensors: list[_Tensor] = []
     tensor_counts: list[int] = []
+    hybrid = per_channel = False
     for subgraph in model.tables(2):
-        tensors = [_tensor(table, len(sizes)) for table in subgraph.tables(0)]
-        tensor_counts.append(len(tensors))
+        own = [_tensor(table, buffers) for table in subgraph.tables(0)]
+        tensor_counts.append(len(own))
         for field in (1, 2):
-            _check_indices(subgraph.int32s(field), len(tensors), 0)
+            _check_indices(subgraph.int32s(field), len(own), 0)
         subgraph.text(4)
         for operator in subgraph.tables(3):
-            file.hybrid_per_channel |= _operator(operator, codes, tensors)
-        for kind, _, blockwise, external in tensors:
-            file.types.add(kind)
-            file.blockwise |= blockwise
-            file.external |= external
+            op, inputs = _operator(operator, codes, own)
+            hybrid |= _is_hybrid(inputs)
+            per_channel |= op == OPS[_FULLY_CONNECTED] and _is_hybrid(inputs[:2]) and inputs[1][1] > 1
+        tensors += own
     if not tensor_counts:
         broken("holds no graph")
-    _signatures(model, tensor_counts)
+    _check_signatures(model, tensor_counts)
+    ops: dict[str, int] = {}
     for name, version, custom in codes:
-        if custom:
-            file.custom_ops.append(name)
-        else:
-            file.ops[name] = max(version, file.ops.get(name, 0))
-    file.min_runtime_version = _min_runtime_version(content, model, sizes)
-    return file
+        if not custom:
+            ops[name] = max(version, ops.get(name, 0))
+    return TfliteFacts(
+        ops,
+        tuple(name for name, _, custom in codes if custom),
+        frozenset(kind for kind, *_ in tensors),
+        _min_runtime_version(content, model, buffers),
+        model.vector(9, 4)[1] > 0 or any(external for *_, external in tensors),
+        any(blockwise for *_, blockwise, _ in tensors),
+        hybrid,
+        per_channel,
+        any(kind == _INT8 and not constant for kind, _, constant, *_ in tensors),
+    )
 
 
 def _buffers(model: Table, length: int) -> list[tuple[int, int]]:
-    """Start and size of each buffer's bytes in the file of `length` bytes."""
+    """Returns offset and size of each buffer's bytes in a file of `length` bytes."""
     model.text(3)
     model.int32s(5)
     places = []
     for buffer in model.tables(4):
-        # 0 and 1 are placeholders of the writer; a real offset leads behind the flatbuffer, still in the same file:
-        # the quantizer writes the weights of larger models there.
+        # 0 and 1 are placeholders. A larger offset leads behind the flatbuffer in the same file, where the quantizer
+        # writes the weights of larger models.
         start, size = buffer.uint64(1), buffer.uint64(2)
         if start > 1 and start + size > length:
             broken("is truncated or damaged: weights lie behind its end")
@@ -88,8 +107,7 @@ def _buffers(model: Table, length: int) -> list[tuple[int, int]]:
     return places
 
 
-def _op_code(table: Table) -> tuple[str, int, bool]:
-    """Name, version, and whether the op is custom."""
+def _op_code(table: Table) -> _OpCode:
     old = table.byte(0)
     code = max(table.int32(3), old - 256 if old > 127 else old)
     custom, version = table.text(1), table.int32(2, 1)
@@ -100,13 +118,14 @@ def _op_code(table: Table) -> tuple[str, int, bool]:
     return OPS[code] if code < len(OPS) else f"op {code}", version, False
 
 
-def _tensor(table: Table, buffers: int) -> _Tensor:
+def _tensor(table: Table, buffers: list[tuple[int, int]]) -> _Tensor:
     table.int32s(0)
     table.int32s(7)
     table.text(3)
     table.byte(5)
     table.byte(8)
-    if table.uint32(2) >= max(buffers, 1):
+    buffer = table.uint32(2)
+    if buffer >= max(len(buffers), 1):
         broken("is damaged: a tensor's buffer does not exist")
     scales, blockwise = 0, False
     quantization = table.table(4)
@@ -120,15 +139,16 @@ def _tensor(table: Table, buffers: int) -> _Tensor:
             blockwise = quantization.byte(4) >= _BLOCKWISE
             if not blockwise:
                 details.vector(0, 1)
-    _sparsity(table.table(6))
+    _check_sparsity(table.table(6))
     for variant in table.tables(9):
         variant.int32s(0)
         variant.byte(1)
         variant.byte(2)
-    return table.byte(1), scales, blockwise, table.uint32(10) != 0
+    constant = bool(buffers and buffers[buffer][1])
+    return table.byte(1), scales, constant, blockwise, table.uint32(10) != 0
 
 
-def _sparsity(table: Table | None) -> None:
+def _check_sparsity(table: Table | None) -> None:
     if table is None:
         return
     table.int32s(0)
@@ -143,8 +163,8 @@ def _sparsity(table: Table | None) -> None:
                 indices.vector(0, width)
 
 
-def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: list[_Tensor]) -> bool:
-    """Checks an operator; says whether it is a dense layer on floats with a scale for each channel."""
+def _operator(table: Table, codes: list[_OpCode], tensors: list[_Tensor]) -> tuple[str, list[_Tensor]]:
+    """Checks an operator; returns its name and the inputs that it is given."""
     index = table.uint32(0)
     if index >= len(codes):
         broken("is damaged: an operator's code does not exist")
@@ -157,16 +177,18 @@ def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: list[_T
     if table.vector(7, 1)[1] > len(inputs):
         broken("is damaged: an operator changes more inputs than it has")
     for kind, field, known in ((3, 4, OPTIONS), (11, 12, OPTIONS_2)):
-        _options(table.table(field), known, table.byte(kind))
+        _check_options(table.table(field), known, table.byte(kind))
     if table.uint64(9) > 1 or table.uint64(10) > 1:
         broken("keeps a custom op's options behind its end")
-    if codes[index][0] != OPS[_FULLY_CONNECTED] or len(inputs) < 2 or min(inputs[:2]) < 0:
-        return False
-    weights, scales, _, _ = tensors[inputs[1]]
-    return tensors[inputs[0]][0] == _FLOAT32 and weights in (_INT8, _INT4) and scales > 1
+    return codes[index][0], [tensors[place] for place in inputs if place >= 0]
 
 
-def _options(table: Table | None, known: list[str], kind: int) -> None:
+def _is_hybrid(inputs: list[_Tensor]) -> bool:
+    types = {kind for kind, *_ in inputs}
+    return _FLOAT32 in types and (_INT8 in types or _INT4 in types)
+
+
+def _check_options(table: Table | None, known: list[str], kind: int) -> None:
     if table is None:
         return
     for field, letter in enumerate(known[kind] if 0 < kind < len(known) else ""):
@@ -183,7 +205,7 @@ def _check_indices(indices: tuple[int, ...], count: int, least: int) -> None:
         broken("is damaged: it names a tensor that does not exist")
 
 
-def _signatures(model: Table, tensor_counts: list[int]) -> None:
+def _check_signatures(model: Table, tensor_counts: list[int]) -> None:
     for signature in model.tables(7):
         signature.text(2)
         subgraph = signature.uint32(4)

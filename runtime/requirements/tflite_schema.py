@@ -1,6 +1,7 @@
-"""What the .tflite schema says of an op's options, by the type's number: the kind of every field, a letter each.
+"""The schema of .tflite files, as far as the runtime needs it: names of ops and types, fields of ops' options.
 
-1, 2, 4, 8: a number of so many bytes; s: a string; b, i, l: a list of numbers of 1, 4, 8 bytes; x: no longer used.
+Options are listed by the number of their type, with a letter for each field: 1, 2, 4, 8 for a number of so many bytes;
+s for a string; b, i, l for a list of numbers of 1, 4, 8 bytes; x for a field that is no longer used.
 Source: the schema of LiteRT 2.3.0 (`ai_edge_litert.schema_py_generated`).
 """
 
@@ -15,7 +16,7 @@ OPTIONS_2 = (  # noqa: SIM905
     "- 8 l lll llllb88l88l88l88i s1s4ib l4 1llll14 44 l lll 8 lllli lllll4 814 44 lllll1 l - 1 4 s4b14 - i"
 ).split()
 
-# Builtin ops by their code.
+# The names of builtin ops by their code.
 OPS = (  # noqa: SIM905
     "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR "
     "FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC "
@@ -46,7 +47,7 @@ OPS = (  # noqa: SIM905
     "STABLEHLO_CASE "
 ).split()
 
-# Types of tensors by their code.
+# The names of tensors' types by their code.
 TYPES = (  # noqa: SIM905
     "float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64 resource "
     "variant uint32 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2 "

@@ -1,1 +1,1 @@
-"""Does a loaded model still answer as it did at export? Golden inputs, probes, and how far answers may differ."""
+"""Checks that a loaded model still answers as it did at export: golden inputs, probes, how far answers may differ."""

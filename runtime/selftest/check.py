@@ -1,4 +1,4 @@
-"""The self-test: does a loaded model answer the golden inputs as it did at export, on this device?"""
+"""The self-test: checks that a loaded model answers the golden inputs here as it did at export."""
 
 import numpy as np
 
@@ -13,19 +13,22 @@ _ADVICE = "do not use it here; `python -m runtime verify` tries the others"
 
 
 def self_test(model: Model, golden: Golden) -> None:
-    """Sends golden inputs and probes through `predict`, one by one; ParityError where the answers are not known ones.
+    """Sends golden inputs and probes through `predict`, one by one, and compares the answers with the known ones.
 
-    Those to the golden inputs must be within the variant's tolerance of the original's; all must be within the much
-    smaller limits that the manifest sets of what the variant itself answered at export, on one of its engines.
+    The answers to the golden inputs must be within the variant's tolerance of the original's. All answers must be
+    within much smaller limits, which the manifest sets, of those that the variant gave at export on one of its engines.
+
+    Raises:
+        ParityError: an answer is further away than that, or the engine gave none.
     """
     variant = model.manifest.variants[model.variant]
     try:
         outputs = singles(model, golden.inputs)
         parity.check(outputs, golden.outputs, variant.tolerance)
         check_drift(outputs, golden.recordings(variant.name), variant)
-        if golden.probings(variant.name):
+        if golden.probe_recordings(variant.name):
             answers = singles(model, probe_inputs(golden.inputs, model.manifest.input))
-            check_drift(answers, golden.probings(variant.name), variant)
+            check_drift(answers, golden.probe_recordings(variant.name), variant)
     except (ParityError, EngineError) as error:
         raise ParityError(
             f"{model.variant} fails its self-test on {model.engine}: {error}; {_ADVICE}"
@@ -33,7 +36,7 @@ def self_test(model: Model, golden: Golden) -> None:
 
 
 def singles(model: Model, inputs: np.ndarray) -> np.ndarray:
-    """The answers for single rows, as one array; ParityError where they do not even make one."""
+    """Returns the answers to single rows as one array; raises ParityError where they do not make one."""
     try:
         return np.concatenate([model.predict(inputs[row : row + 1]) for row in range(len(inputs))])
     except (
@@ -45,6 +48,10 @@ def singles(model: Model, inputs: np.ndarray) -> np.ndarray:
 
 
 def check_drift(outputs: np.ndarray, recordings: list[np.ndarray], variant: Variant) -> None:
-    """ParityError where a variant's outputs are not those recorded at export; nothing where none were."""
+    """Compares a variant's outputs with those recorded at export; does nothing where none were recorded.
+
+    Raises:
+        ParityError: the outputs are further from all recordings than the manifest allows.
+    """
     if variant.recorded is not None:
         parity.check_drift(outputs, recordings, variant.recorded)

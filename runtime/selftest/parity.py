@@ -1,4 +1,4 @@
-"""Parity: does one array of outputs agree with another? One strict measure, one check that raises."""
+"""Parity: measures how well one array of outputs agrees with another, and checks it against a tolerance."""
 
 import math
 from collections.abc import Sequence
@@ -17,8 +17,11 @@ _RARE = 8  # one row in so many; of 32 rows, Raspberry Pi boards move up to 2 (d
 class Parity(FastNamedTuple):
     """How well outputs agree with the expected ones.
 
-    max_abs_error and mean_abs_error are in output units; sqnr_db is the ratio of signal to error power in dB
-    (inf when equal); top1_agreement is the fraction of rows with the same arg max, None for a single output.
+    Attributes:
+        max_abs_error: the largest error, in output units.
+        mean_abs_error: the mean error, in output units.
+        sqnr_db: the power of the expected outputs over that of the error, in dB; inf where they are equal.
+        top1_agreement: the fraction of rows with the same arg max; None for a single output.
     """
 
     max_abs_error: float
@@ -28,9 +31,10 @@ class Parity(FastNamedTuple):
 
 
 def measure(actual: Any, expected: Any) -> Parity:
-    """How well `actual` agrees with `expected`, both float32 [n, k] with n, k ≥ 1.
+    """Measures how well `actual` agrees with `expected`, both float32 [n, k] with n, k ≥ 1.
 
-    Raises ParityError where they cannot be compared: not arrays, other dtypes or shapes, no rows, NaN or Inf.
+    Raises:
+        ParityError: they cannot be compared: no arrays, other dtypes or shapes, no rows, NaN or Inf.
     """
     for name, array in (("actual", actual), ("expected", expected)):
         if not isinstance(array, np.ndarray):
@@ -45,7 +49,7 @@ def measure(actual: Any, expected: Any) -> Parity:
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
         if bad:
             raise ParityError(f"{bad} of {array.size} {name} outputs are NaN or infinite")
-    # float64 from here: the error of a good float32 variant is about as small as float32 can say.
+    # In float64 from here on: the error of a good float32 variant is close to what float32 can resolve.
     wanted = expected.astype(np.float64)
     error = np.abs(actual - wanted)
     noise = float(np.sum(error * error))
@@ -58,7 +62,11 @@ def measure(actual: Any, expected: Any) -> Parity:
 
 
 def check(actual: Any, expected: Any, tolerance: Tolerance) -> Parity:
-    """Measures, and raises ParityError where the largest error is above the tolerance."""
+    """Measures how well `actual` agrees with `expected`, as `measure` does.
+
+    Raises:
+        ParityError: the largest error is above the tolerance, or they cannot be compared.
+    """
     found = measure(actual, expected)
     check_measured(found, tolerance)
     return found
@@ -75,10 +83,13 @@ def check_measured(found: Parity, tolerance: Tolerance) -> None:
 
 
 def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimits) -> None:
-    """Raises ParityError where `actual` agrees with none of the recorded outputs, all float32 [n, k].
+    """Checks that `actual` agrees with one of the recorded outputs; all are float32 [n, k].
 
-    There is one recording for each engine the file was verified on: their kernels round differently, and a later
-    version of one may have taken over the kernels of another.
+    There is one recording for each engine that the file was verified on: their kernels round differently, and a later
+    version of one engine may have taken over the kernels of another.
+
+    Raises:
+        ParityError: `actual` is beyond the limits of every recording.
     """
     nearest: tuple[float, float] | None = None
     for recorded in recordings:

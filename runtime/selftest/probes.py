@@ -1,4 +1,4 @@
-"""Probes: unusual inputs made of the golden ones, which reach weights that usual inputs leave silent."""
+"""Makes probes of the golden inputs: unusual inputs, which reach weights that usual inputs leave silent."""
 
 import numpy as np
 
@@ -6,21 +6,22 @@ from runtime.bundle.manifest import InputRecord
 
 
 def probe_inputs(inputs: np.ndarray, record: InputRecord) -> np.ndarray:
-    """As many raw inputs as there are golden ones, made of them by exact arithmetic: the same on every machine.
+    """Returns the probes: as many raw inputs as there are golden ones, of the same shape and dtype.
 
-    Only a variant's own answers to them are known, not the original's. docs/bundle.md says how they are made.
+    They are made by exact arithmetic, so that they are the same on every machine; docs/bundle.md specifies it. Only a
+    variant's own answers to them are known, not the original's.
     """
     return _images(inputs, record) if record.kind == "image" else _rows(inputs)
 
 
 def _images(images: np.ndarray, record: InputRecord) -> np.ndarray:
-    """Image i: turned upside down or not, mirrored or not, moved by half its size, two of four as negatives."""
+    """Each image is turned upside down, mirrored, moved by half its size and made a negative, as its number says."""
     low, high = int(record.low or 0), int(255 if record.high is None else record.high)
     height, width, _ = record.shape
     index = np.arange(len(images))
     negative, upside_down, mirrored, down, right = ((index >> bit & 1).astype(bool) for bit in range(5))
     probes = images.copy()
-    # All of a kind at once: 0.1 ms at a cold start, where image by image takes 0.4.
+    # All images of a kind are changed at once: this takes 0.1 ms at a cold start, image by image 0.4.
     probes[down] = np.roll(probes[down], height // 2, axis=1)
     probes[right] = np.roll(probes[right], width // 2, axis=2)
     probes[upside_down] = probes[upside_down, ::-1]
@@ -30,7 +31,7 @@ def _images(images: np.ndarray, record: InputRecord) -> np.ndarray:
 
 
 def _rows(rows: np.ndarray) -> np.ndarray:
-    """Row i holds in column j the value of another row there; every second row is twice as far from the middle."""
+    """Each value is that of another row in the same column; every second row is moved twice as far from the middle."""
     count, columns = rows.shape
     ordered = np.sort(rows, axis=0)
     middle = ordered[count // 2]

@@ -31,6 +31,8 @@ GUEST = Path(__file__).with_name("guest.py")
 LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "requirements/test_requirements.py": "builds files with the package onnx",
+    "backends/test_x64_precision.py": "builds files with the package onnx, and is about x86-64",
+    "backends/test_private_parts.py": "starts processes; that the calls fit is seen in every other test",
     "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
     "backends/test_telemetry.py": "starts processes",
     "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",

@@ -4,7 +4,7 @@ import pytest
 
 from bench.limits import onnx_limits, tflite_limits
 from runtime.backends import engine_version
-from runtime.requirements.limits import NEWEST, ONNX, TFLITE
+from runtime.requirements.engine_limits import NEWEST, ONNX, TFLITE
 
 
 def release(engine):

@@ -10,6 +10,7 @@ from bench.tiny_files import tflite_with_op
 from runtime import backends
 from runtime.backends.batching import in_chunks
 from runtime.errors import BundleError, EngineError, InputError, UsageError
+from runtime.requirements import read_facts
 from tests.bundles import MODELS
 
 FILES = [
@@ -221,8 +222,9 @@ def test_bytes_that_are_no_model_are_refused(engine, form):
 @pytest.mark.parametrize(("engine", "form"), ENGINE_FILES)
 def test_what_an_engine_refuses_is_an_engine_error(engine, form):
     module = import_module(backends.ENGINES[engine].backend)
+    facts = read_facts((MODELS / f"image-float32.{form}").read_bytes(), form)
     with pytest.raises(EngineError, match=f"{engine} refuses the file: ."):
-        module.open_model(b"not a model", 1)
+        module.open_model(b"not a model", 1, facts)
 
 
 @pytest.mark.tflite_runtime

@@ -29,7 +29,7 @@ def test_the_samples_are_those_that_were_written(image_bundle, golden):
             "onnx-dynamic", "onnx-float32", "tflite-dynamic", *SECOND["tflite-dynamic"], "tflite-float32",
             *SECOND["tflite-float32"], "tflite-int8", *SECOND["tflite-int8"],
         ]  # fmt: skip
-    assert len(found.recordings("tflite-int8")) == len(found.probings("tflite-int8"))
+    assert len(found.recordings("tflite-int8")) == len(found.probe_recordings("tflite-int8"))
     assert len(found.recordings("tflite-int8")) == 1 + len(SECOND["tflite-int8"])
     assert len(found.recordings("onnx-float32")) == 1 and found.recordings("tflite-int") == []
 

@@ -48,6 +48,15 @@ def test_unknown_keys_are_room_for_additions(values, image_bundle):
     assert from_json(with_checksum(values)) == read_manifest(image_bundle)
 
 
+def test_the_quantization_of_a_tensor_is_checked_and_not_kept(values, image_bundle):
+    """Version 1 has keys for it, which nobody uses: they are written as null, and read by the same rules as ever."""
+    tensor = values["variants"]["tflite-int8"]["inputs"]["image"]
+    assert list(tensor) == ["dtype", "shape", "scale", "zero_point"]
+    assert tensor["scale"] is None and tensor["zero_point"] is None
+    tensor |= {"scale": 0.5, "zero_point": -128}
+    assert from_json(with_checksum(values)) == read_manifest(image_bundle)
+
+
 EVERY_KEY = [
     "manifest_version", "producer", "model", "task", "labels", "unit", "parameters", "input", "output", "original",
     "golden", "files", "variants", "input/kind", "input/name", "input/shape", "input/dtype", "input/low", "input/high",

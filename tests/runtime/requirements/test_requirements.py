@@ -1,4 +1,4 @@
-"""Will it run here: verdicts on files that do and do not, and readers that nothing gets past."""
+"""Will it run here: problems found in files that do not, none in files that do; readers that nothing gets past."""
 
 import struct
 import subprocess
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.tiny_files import flatbuffer, onnx_identity, tflite_with_op, tflite_with_type
 from runtime.errors import BundleError
-from runtime.requirements import engine_problem, verdict
+from runtime.requirements import engine_problem, file_problem, read_facts
 from runtime.requirements.onnx import read_onnx
 from runtime.requirements.tflite import read_tflite
 from tests.bundles import MODELS
@@ -22,21 +22,26 @@ ONNX_FILES = sorted(MODELS.glob("*.onnx"))
 NEWEST = {"litert": "2.3.0", "tflite-runtime": "2.14.0", "onnxruntime": "1.31.1"}
 
 
-def judged(content, engine, version=None, numpy="1.26.4"):
+def problem_of(content, engine, version="newest", machine="x86_64"):
+    """What `runtime.load` would say of a file; None where it would let an engine open it."""
     form = "onnx" if engine == "onnxruntime" else "tflite"
-    return verdict(content, form, engine, version or NEWEST[engine], numpy)
+    try:
+        facts = read_facts(content, form)
+    except BundleError as error:
+        return str(error)
+    return file_problem(facts, engine, NEWEST[engine] if version == "newest" else version, machine)
 
 
 @pytest.mark.parametrize("path", TFLITE_FILES, ids=lambda path: path.name)
 @pytest.mark.parametrize("engine", ["litert", "tflite-runtime"])
 def test_nothing_speaks_against_what_runs(path, engine):
-    assert judged(path.read_bytes(), engine) is None
+    assert problem_of(path.read_bytes(), engine) is None
 
 
 @pytest.mark.parametrize("path", ONNX_FILES, ids=lambda path: path.name)
 @pytest.mark.parametrize("version", ["1.16.3", "1.20.1", "1.31.1", "99.0", None, "unknown"])
 def test_nothing_speaks_against_an_onnx_file_that_runs(path, version):
-    assert verdict(path.read_bytes(), "onnx", "onnxruntime", version, "1.26.4") is None
+    assert problem_of(path.read_bytes(), "onnxruntime", version) is None
 
 
 @pytest.mark.parametrize(
@@ -64,14 +69,14 @@ def test_nothing_speaks_against_an_onnx_file_that_runs(path, version):
 def test_what_speaks_against_a_file_is_said_with_the_fix(content, engine, version, words):
     import re
 
-    assert re.search(words, judged(content, engine, version) or "runs")
+    assert re.search(words, problem_of(content, engine, version) or "runs")
 
 
 def test_an_unknown_or_newer_release_is_trusted_to_refuse_by_itself():
     content = tflite_with_op(9, 30)
-    assert judged(content, "litert") and judged(content, "litert", "2.0.2")
+    assert problem_of(content, "litert") and problem_of(content, "litert", "2.0.2")
     for version in ("9.1.0", "unknown", "nightly"):
-        assert judged(content, "litert", version) is None
+        assert problem_of(content, "litert", version) is None
 
 
 @pytest.mark.parametrize(
@@ -125,36 +130,36 @@ def dense(weight_scales=1, input_type=0, weight_type=9, min_version=None, buffer
 
 def test_a_dense_layer_that_would_answer_garbage_is_found_by_its_tensors():
     content = dense(weight_scales=4)
-    assert "scale for each channel" in judged(content, "tflite-runtime")
-    assert "garbage" in judged(content, "tflite-runtime", "unknown")
-    assert judged(content, "litert") is None and judged(content, "litert", "1.0.1") is None
-    assert judged(dense(weight_scales=1), "tflite-runtime") is None
+    assert "scale for each channel" in problem_of(content, "tflite-runtime")
+    assert "garbage" in problem_of(content, "tflite-runtime", "unknown")
+    assert problem_of(content, "litert") is None and problem_of(content, "litert", "1.0.1") is None
+    assert problem_of(dense(weight_scales=1), "tflite-runtime") is None
     assert (
-        judged(dense(weight_scales=4, input_type=9), "tflite-runtime") is None
+        problem_of(dense(weight_scales=4, input_type=9), "tflite-runtime") is None
     )  # static int8 is right there
 
 
 def test_the_version_that_a_converter_asks_for_is_kept():
-    assert "needs TensorFlow Lite '2.17.0'" in judged(dense(min_version="2.17.0"), "tflite-runtime")
-    assert judged(dense(min_version="2.14.0"), "tflite-runtime") is None
-    assert judged(dense(min_version="2.17.0"), "litert") is None
+    assert "needs TensorFlow Lite '2.17.0'" in problem_of(dense(min_version="2.17.0"), "tflite-runtime")
+    assert problem_of(dense(min_version="2.14.0"), "tflite-runtime") is None
+    assert problem_of(dense(min_version="2.17.0"), "litert") is None
     assert read_tflite(dense(min_version="1.5.0\0\0")).min_runtime_version == "1.5.0"
 
 
 def test_weights_outside_of_the_file_are_refused():
-    assert "weights lie behind its end" in judged(dense(buffer={1: ("Q", 4096), 2: ("Q", 64)}), "litert")
+    assert "weights lie behind its end" in problem_of(dense(buffer={1: ("Q", 4096), 2: ("Q", 64)}), "litert")
     elsewhere = {0: ("I", 3), 2: [{0: [{10: ("I", 1)}]}], 4: [{}]}
-    assert "outside of itself" in judged(flatbuffer(elsewhere, b"TFL3"), "litert")
+    assert "outside of itself" in problem_of(flatbuffer(elsewhere, b"TFL3"), "litert")
 
 
 def test_weights_behind_the_flatbuffer_in_the_same_file_are_taken():
     content = dense(buffer={1: ("Q", 256), 2: ("Q", 64)})
-    assert judged(content + bytes(1024 - len(content)), "litert") is None
+    assert problem_of(content + bytes(1024 - len(content)), "litert") is None
 
 
 def test_blockwise_scales_are_refused_where_nobody_reads_them():
-    assert "scale for each block" in judged(dense(details=2), "tflite-runtime")
-    assert judged(dense(details=2), "litert") is None
+    assert "scale for each block" in problem_of(dense(details=2), "tflite-runtime")
+    assert problem_of(dense(details=2), "litert") is None
 
 
 @pytest.mark.parametrize(
@@ -194,7 +199,7 @@ def test_many_offsets_to_one_table_end_soon():
         read_tflite(bytes(content))
 
 
-# --- nothing but a verdict comes of any bytes
+# --- no bytes do anything but get an answer
 
 
 @pytest.mark.parametrize("path", TFLITE_FILES, ids=lambda path: path.name)
@@ -202,7 +207,7 @@ def test_no_truncated_tflite_file_is_let_through(path):
     sound = path.read_bytes()
     # The last bytes may be padding that nothing refers to.
     for size in (*range(0, 200), *range(200, len(sound) - 16, 97)):
-        assert judged(sound[:size], "tflite-runtime"), size
+        assert problem_of(sound[:size], "tflite-runtime"), size
 
 
 @pytest.mark.tflite_runtime
@@ -231,9 +236,9 @@ def test_tflite_runtime_survives_every_damaged_file_that_is_let_through():
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=600), st.sampled_from(["litert", "tflite-runtime", "onnxruntime"]))
-def test_any_bytes_get_a_verdict(content, engine):
-    assert judged(content, engine) is None or isinstance(judged(content, engine), str)
-    judged(b"\x10\0\0\0TFL3" + content, engine)
+def test_any_bytes_get_an_answer(content, engine):
+    assert problem_of(content, engine) is None or isinstance(problem_of(content, engine), str)
+    problem_of(b"\x10\0\0\0TFL3" + content, engine)
 
 
 CHANGES = st.lists(
@@ -243,15 +248,61 @@ CHANGES = st.lists(
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from([*TFLITE_FILES, *ONNX_FILES]), CHANGES, st.integers(0, 1 << 20))
-def test_a_changed_file_gets_a_verdict(path, changes, cut):
+def test_a_changed_file_gets_an_answer(path, changes, cut):
     content = bytearray(path.read_bytes())
     for at, new in changes:
         at %= len(content)
         content[at : at + len(new)] = new
     content = bytes(content[: cut % len(content)] if cut % 3 else content)
     engine = "onnxruntime" if path.suffix == ".onnx" else "tflite-runtime"
-    found = judged(content, engine)
+    found = problem_of(content, engine)
     assert found is None or found.isprintable()
+
+
+# --- how a file computes, which decides about batches
+
+
+@pytest.mark.parametrize(
+    ("name", "hybrid", "int8"),
+    [("image-float32", False, False), ("image-dynamic", True, False), ("image-int8", False, True)],
+)
+def test_the_kind_of_a_tflite_file_is_read_from_its_tensors(name, hybrid, int8):
+    facts = read_tflite((MODELS / f"{name}.tflite").read_bytes())
+    assert (facts.hybrid, facts.int8_activations) == (hybrid, int8)
+
+
+def test_a_file_that_computes_in_both_ways_is_both():
+    """As a mixed file does: one int8 layer, and one of floats with int8 weights."""
+    weights = {0: ("i", [4, 4]), 1: ("b", 9), 2: ("I", 1), 4: {2: ("f", [0.5])}}
+    tensors = [{0: ("i", [1, 4]), 1: ("b", 0)}, weights, {0: ("i", [1, 4]), 1: ("b", 9)}]
+    operators = [
+        {0: ("I", 0), 1: ("i", [0, 1]), 2: ("i", [0])},
+        {0: ("I", 0), 1: ("i", [2, 1]), 2: ("i", [2])},
+    ]
+    for used, found in ((operators, (True, True)), (operators[1:], (False, True))):
+        graph = {0: tensors, 1: ("i", [0]), 2: ("i", [0]), 3: used}
+        model = {0: ("I", 3), 1: [{0: ("b", 9)}], 2: [graph], 4: [{}, {0: ("B", [1] * 16)}]}
+        facts = read_tflite(flatbuffer(model, b"TFL3"))
+        assert (facts.hybrid, facts.int8_activations) == found
+    assert read_tflite(dense(weight_type=0)).hybrid is False
+
+
+@pytest.mark.parametrize(
+    ("op", "domain", "dynamic"),
+    [
+        ("DynamicQuantizeLinear", "", True), ("DynamicQuantizeMatMul", "com.microsoft", True),
+        ("DynamicQuantizeLSTM", "com.microsoft", True), ("DynamicQuantizeLinear", "far", False),
+        ("QuantizeLinear", "", False),
+    ],
+)  # fmt: skip
+def test_an_onnx_file_is_dynamic_by_its_ops(op, domain, dynamic):
+    assert read_onnx(onnx_identity(8, {"": 13, "far": 1}, op, domain)).dynamic is dynamic
+
+
+def test_a_word_in_a_name_makes_no_file_dynamic():
+    model = onnx.load(MODELS / "image-float32.onnx")
+    model.graph.node[0].name = "DynamicQuantizeLinear"
+    assert read_onnx(model.SerializeToString()).dynamic is False
 
 
 # --- .onnx
@@ -278,7 +329,7 @@ def test_onnx_data_outside_of_the_file_is_refused():
             node = onnx.helper.make_node("Constant", [], ["y"], value=weights)
         graph = onnx.helper.make_graph([node], "g", [], [], initializers)
         content = onnx.helper.make_model(graph).SerializeToString()
-        assert "data in other files" in judged(content, "onnxruntime")
+        assert "data in other files" in problem_of(content, "onnxruntime")
 
 
 def test_ops_in_nested_graphs_and_functions_are_seen():
@@ -286,13 +337,13 @@ def test_ops_in_nested_graphs_and_functions_are_seen():
     branch = onnx.helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
     model = onnx.helper.make_model(onnx.helper.make_graph([branch], "g", [], []), ir_version=8)
     assert read_onnx(model.SerializeToString()).ops == {("", "If"), ("far", "Magic")}
-    assert "domain 'far'" in judged(model.SerializeToString(), "onnxruntime")
+    assert "domain 'far'" in problem_of(model.SerializeToString(), "onnxruntime")
     node = onnx.helper.make_node("Relu", ["a"], ["b"])
     own = onnx.helper.make_function("far", "Magic", ["a"], ["b"], [node], [onnx.helper.make_opsetid("", 13)])
     model.functions.append(own)
     del model.opset_import[:]
     model.opset_import.extend([onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("far", 1)])
-    assert judged(model.SerializeToString(), "onnxruntime", "1.31.1") is None
+    assert problem_of(model.SerializeToString(), "onnxruntime", "1.31.1") is None
 
 
 def test_graphs_in_graphs_end_somewhere():
@@ -301,3 +352,36 @@ def test_graphs_in_graphs_end_somewhere():
         graph = onnx.helper.make_graph([onnx.helper.make_node("If", [], [], then_branch=graph)], "g", [], [])
     with pytest.raises(BundleError, match="graphs inside of graphs"):
         read_onnx(onnx.helper.make_model(graph).SerializeToString())
+
+
+def integer_product(op, domain, zero_point, dtype=np.int8):
+    """A file with one product of integers; `zero_point` is the name of the weights' zero point, None for no input."""
+    before = {"MatMulInteger": ["x", "w", "x_zero"], "DynamicQuantizeMatMul": ["x", "w", "w_scale"],
+              "MatMulIntegerToFloat": ["x", "w", "x_scale", "w_scale", "x_zero"]}[op]  # fmt: skip
+    inputs = before if zero_point is None else [*before, zero_point]
+    node = onnx.helper.make_node(op, inputs, ["y"], domain=domain)
+    weights = onnx.numpy_helper.from_array(np.full((4, 4), 100, dtype), "w")
+    opsets = [onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("com.microsoft", 1)]
+    graph = onnx.helper.make_graph([node], "g", [], [], [weights])
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("op", "domain"),
+    [
+        ("MatMulInteger", ""),
+        ("DynamicQuantizeMatMul", "com.microsoft"),
+        ("MatMulIntegerToFloat", "com.microsoft"),
+    ],
+)
+def test_int8_weights_without_a_zero_point_are_refused_where_they_end_the_process(op, domain):
+    for missing in (None, ""):
+        content = integer_product(op, domain, missing)
+        assert problem_of(content, "onnxruntime", "1.29.0") == (
+            f"the int8 weights of {op} have no zero point: on x86-64 processors onnxruntime 1.29.0 ends the process or "
+            "answers wrongly; run: pip install -U onnxruntime, or export it again with a zero point of 0"
+        )
+        assert problem_of(content, "onnxruntime", "1.30.0") is None
+        assert problem_of(content, "onnxruntime", "1.29.0", machine="aarch64") is None
+    assert problem_of(integer_product(op, domain, "w_zero"), "onnxruntime", "1.29.0") is None
+    assert problem_of(integer_product(op, domain, None, np.uint8), "onnxruntime", "1.29.0") is None

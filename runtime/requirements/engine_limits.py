@@ -1,4 +1,4 @@
-"""What each release of each engine can run: the data behind a verdict.
+"""What each release of each engine can run: the data behind `file_problem` and `engine_problem`.
 
 Source: the engines themselves. `python -m bench limits` asks an installed engine to open the smallest file for every
 op in every version, every tensor type, IR version and opset, and prints such a row; tests do it again for the engines
@@ -127,3 +127,7 @@ NUMPY_2: dict[str, Release | None] = {"tflite-runtime": None, "litert": (1, 1), 
 # The first release that computes a dense layer on floats with a scale for each channel of its int8 weights. Before,
 # it takes the first scale for all: the file loads, and the answers are garbage.
 HYBRID_PER_CHANNEL: dict[str, Release | None] = {"tflite-runtime": None, "litert": (1, 0)}
+
+# The first release of ONNX Runtime whose exact kernels take int8 weights without a zero point. Before, on x86-64
+# processors without VNNI, it ends the process (signal 6) when it opens the file, or overflows.
+WITHOUT_ZERO_POINT: Release = (1, 30)
