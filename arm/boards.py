@@ -36,9 +36,9 @@ BOARDS: Mapping[str, Board] = {
     "pi3": Board(_PI3, "bookworm", "arm64", "current", "cortex-a53", "0", "d03", 4, _ARMV8_A),
     "pi4": Board(_PI4, "bookworm", "arm64", "current", "cortex-a72", "0", "d08", 3, _ARMV8_A),
     "pi5": Board(_PI5, "bookworm", "arm64", "current", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
-    "pi5-trixie": Board(_PI5, "trixie", "arm64", "current-3.13", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
     # QEMU's 32-bit build knows no 64-bit core: this is the newest ARMv7 one, which has what armhf programs may use.
     "pi4-32": Board(_PI4, "bookworm", "armhf", "tflite-32", "cortex-a15", "0", "d08", 3, _ARMV7),
+    "pi5-trixie": Board(_PI5, "trixie", "arm64", "current-3.13", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
 }
 
 

@@ -30,7 +30,7 @@ ENGINES: Mapping[str, Engines] = {
     "current": Engines(("ai-edge-litert", "onnxruntime", "numpy==2.4.6", "pillow")),
     "current-3.13": Engines(("ai-edge-litert", "onnxruntime", "numpy", "pillow"), "trixie"),
     # What `apt install` gives on Trixie: ONNX Runtime 1.21 with numpy 2.2.
-    "debian": Engines((), "trixie", debian=("python3-onnxruntime", "python3-pil")),
+    "debian": Engines((), "trixie", debian=("python3-onnxruntime",)),
     # All three engines, with the numpy that all three can use.
     "all": Engines(("ai-edge-litert", "onnxruntime", "tflite-runtime", "numpy", "pillow")),
     # numpy has no wheels for armv7l; on 32-bit Raspberry Pi OS it is Debian's package.

@@ -12,6 +12,8 @@ from export.targets import TARGETS, Tolerance
 from export.trained.original import find
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.conversion
+
 
 @pytest.fixture
 def model(tmp_path):
