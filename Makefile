@@ -1,5 +1,5 @@
-# make export: every trained model to verified bundles.   make test: lint, types, tests.
-# Both make .venv in this checkout, or reuse it, and leave nothing outside but caches.
+# make export: every trained model to verified bundles.   make test: lint, types, tests.   make check: the quick ones.
+# All make .venv in this checkout, or reuse it, and leave nothing outside but caches.
 VENV := .venv
 RUN := $(VENV)/bin/python
 
@@ -11,15 +11,27 @@ PINS := constraints/py$(VERSION).txt
 INSTALLED := $(VENV)/.installed-py$(VERSION)
 PIP := $(RUN) -m pip install --disable-pip-version-check -q
 
-.PHONY: export test lint wheel pins clean
+.PHONY: export check test test-boards test-here lint wheel pins clean
 
 export: $(INSTALLED)
 	$(RUN) -m export all
 
-# Two processes: training imports TensorFlow, and beside it tflite-runtime cannot load a model.
+# What needs neither a conversion nor a board: for the hundredth run of the day.
+check: lint
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not conversion and not boards"
+
+# The boards are emulated beside everything else, on what the others leave of the processors.  The output of each part
+# is printed when the part ends.
 test: lint
-	$(RUN) -m pytest
-	$(RUN) -m pytest tests/train
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-boards test-here
+
+test-boards: $(INSTALLED)
+	nice -n 19 $(RUN) -m pytest tests/arm
+
+# Two processes: where TensorFlow is imported, tflite-runtime cannot load a model.
+test-here: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist loadfile --ignore=tests/arm
+	$(RUN) -m pytest -n 2 --dist loadfile -o python_files='tensorflow_test_*.py'
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

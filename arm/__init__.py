@@ -1,1 +1,1 @@
-"""Raspberry Pi boards under emulation: QEMU, a Debian 12 userland for Arm and the engines' own Arm wheels."""
+"""Raspberry Pi boards under emulation: QEMU, a Debian userland for Arm and the engines' own Arm wheels."""

@@ -28,11 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="what follows `python` there; none: only set up"
     )
-    made.add_argument("--engines", choices=ENGINES, help="default: current; on the 32-bit board tflite-32")
+    made.add_argument("--engines", choices=ENGINES, help="default: those of the board's row")
     args = made.parse_args(argv)
-    engines = args.engines or ("tflite-32" if BOARDS[args.board].architecture == "armhf" else "current")
     with tempfile.TemporaryDirectory() as folder:
-        device = make_device(Path(folder) / args.board, args.board, engines)
+        device = make_device(
+            Path(folder) / args.board, args.board, args.engines or BOARDS[args.board].engines
+        )
         if not args.arguments:
             print(f"{args.board} is set up in {cache_folder()}")
             return 0

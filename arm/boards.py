@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from arm.errors import ArmError
 
+_PI3 = "Raspberry Pi 3 Model B Plus Rev 1.3"
+_PI4 = "Raspberry Pi 4 Model B Rev 1.5"
+_PI5 = "Raspberry Pi 5 Model B Rev 1.0"
 _ARMV8_A = "fp asimd evtstrm crc32 cpuid"
 _ARMV8_2_A = (
     "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
@@ -17,7 +20,9 @@ class Board(NamedTuple):
     """A board: `core` is QEMU's name; variant, part and revision are the core's identification register, in hex."""
 
     title: str
+    release: str  # of arm/debian.py
     architecture: str  # Debian's word: arm64 or armhf
+    engines: str  # what it has unless told otherwise, of arm/wheels.py
     core: str
     variant: str
     part: str
@@ -28,11 +33,12 @@ class Board(NamedTuple):
 # The core is always named. QEMU's default, `max`, has SVE and SME, which no Raspberry Pi has, and with them
 # ai-edge-litert 2.3.0 answers int8 models wrongly, without an error.
 BOARDS: Mapping[str, Board] = {
-    "pi3": Board("Raspberry Pi 3 Model B Plus Rev 1.3", "arm64", "cortex-a53", "0", "d03", 4, _ARMV8_A),
-    "pi4": Board("Raspberry Pi 4 Model B Rev 1.5", "arm64", "cortex-a72", "0", "d08", 3, _ARMV8_A),
-    "pi5": Board("Raspberry Pi 5 Model B Rev 1.0", "arm64", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
+    "pi3": Board(_PI3, "bookworm", "arm64", "current", "cortex-a53", "0", "d03", 4, _ARMV8_A),
+    "pi4": Board(_PI4, "bookworm", "arm64", "current", "cortex-a72", "0", "d08", 3, _ARMV8_A),
+    "pi5": Board(_PI5, "bookworm", "arm64", "current", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
     # QEMU's 32-bit build knows no 64-bit core: this is the newest ARMv7 one, which has what armhf programs may use.
-    "pi4-32": Board("Raspberry Pi 4 Model B Rev 1.5", "armhf", "cortex-a15", "0", "d08", 3, _ARMV7),
+    "pi4-32": Board(_PI4, "bookworm", "armhf", "tflite-32", "cortex-a15", "0", "d08", 3, _ARMV7),
+    "pi5-trixie": Board(_PI5, "trixie", "arm64", "current-3.13", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
 }
 
 

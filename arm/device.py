@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arm.boards import board
-from arm.debian import run
+from arm.debian import RELEASES, run
 from arm.setup import Emulation, set_up
-
-_SITE = Path("lib", "python3.11", "site-packages")
 
 
 class Device(NamedTuple):
@@ -19,6 +17,11 @@ class Device(NamedTuple):
     board: str
     python: Path
 
+    @property
+    def site(self) -> Path:
+        """Its site-packages."""
+        return self.python.parent.parent / "lib" / f"python{_version(self.board)}" / "site-packages"
+
     def run(self, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Runs Python there, in `folder` or the current one; the host's files are the device's."""
         command = [str(self.python), *arguments]
@@ -26,26 +29,29 @@ class Device(NamedTuple):
 
     def install(self, wheel: Path) -> None:
         """Installs a pure wheel, without what it depends on."""
-        site = self.python.parent.parent / _SITE
         run(
             sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--no-compile", f"--target={site}", str(wheel),
+            "--no-compile", f"--target={self.site}", str(wheel),
         )  # fmt: skip
 
 
 def make_device(folder: Path, board_name: str, *engines: str) -> Device:
     """A device in `folder`, with sets of engines (see arm/wheels.py); sets up the emulation where it is not yet."""
     parts = set_up(board_name, *engines)
-    python = folder / "bin" / "python"
-    (folder / _SITE).mkdir(parents=True)
-    python.parent.mkdir()
+    device = Device(board_name, folder / "bin" / "python")
+    device.site.mkdir(parents=True)
+    device.python.parent.mkdir()
     (folder / "pyvenv.cfg").write_text(
-        f"home = {parts.userland}/usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n"
+        f"home = {parts.userland}/usr/bin\ninclude-system-site-packages = false\nversion = {_version(board_name)}\n"
     )
-    (folder / _SITE / "engines.pth").write_text("".join(f"{path}\n" for path in parts.packages))
-    python.write_text(_launcher(parts, python))
-    python.chmod(0o755)
-    return Device(board_name, python)
+    (device.site / "engines.pth").write_text("".join(f"{path}\n" for path in parts.packages))
+    device.python.write_text(_launcher(parts, device.python))
+    device.python.chmod(0o755)
+    return device
+
+
+def _version(board_name: str) -> str:
+    return RELEASES[board(board_name).release].python
 
 
 def _launcher(parts: Emulation, python: Path) -> str:
@@ -67,16 +73,16 @@ def _launcher(parts: Emulation, python: Path) -> str:
         *("-L", str(parts.machine)),
         *("-0", str(python)),
     ]
-    if not wide:  # Debian's numpy finds BLAS and LAPACK through a link that its installation would make
-        arm = parts.userland / "usr" / "lib" / "arm-linux-gnueabihf"
-        command += ["-E", f"LD_LIBRARY_PATH={arm}/blas:{arm}/lapack"]
+    # Debian's numpy finds BLAS and LAPACK through links that its installation would make.
+    arm = parts.userland / "usr" / "lib" / ("aarch64-linux-gnu" if wide else "arm-linux-gnueabihf")
+    command += ["-E", f"LD_LIBRARY_PATH={arm}/blas:{arm}/lapack"]
     return "\n".join(
         [
             "#!/bin/sh",
             f"# Python on a {row.title}, emulated. QEMU reads more options in the environment.",
             "unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV QEMU_CPU",
             "export PYTHONNOUSERSITE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
-            f'exec {shlex.join(command)} {shlex.quote(f"{parts.userland}/usr/bin/python3.11")} "$@"',
+            f'exec {shlex.join(command)} {shlex.quote(f"{parts.userland}/usr/bin/python{_version(parts.board)}")} "$@"',
             "",
         ]
     )

@@ -6,17 +6,20 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from arm import boards, debian, wheels
-from arm.errors import ArmError
+from arm.boards import Board
+from arm.errors import ArmError, CommandError
 
-_PYTHON = ("python3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1", "libgomp1")
-_USERLANDS = {"arm64": _PYTHON, "armhf": (*_PYTHON, "python3-numpy")}
+_QEMU_RELEASE = "bookworm"  # one QEMU for all boards, so that they differ in nothing else
+_PAUSES = (2.0, 10.0)  # seconds before a download that failed is tried again
+Make = Callable[[Path], None]
 
 
 class Emulation(NamedTuple):
@@ -39,22 +42,25 @@ def cache_folder() -> Path:
 def set_up(board: str, *engines: str) -> Emulation:
     """The emulation of a board with sets of engines (see arm/wheels.py), set up where it is not yet.
 
-    Raises ArmError where this host cannot: no x86-64, no apt, no network.
+    Raises ArmError where this host cannot: no x86-64, no apt, no network, no space. What was set up before stays.
     """
     row = boards.board(board)
-    unknown = [name for name in engines if name not in wheels.ENGINES]
-    if unknown:
-        raise ArmError(f"unknown engines {unknown[0]!r}; known: {', '.join(wheels.ENGINES)}")
+    for name in engines:
+        _check(board, row, name)
     if platform.machine() != "x86_64":
         raise ArmError(
             f"the boards are emulated on x86-64, this is {platform.machine()}: run the tests natively"
         )
+    debian_packages = tuple(each for name in engines for each in wheels.ENGINES[name].debian)
+    python = debian.RELEASES[row.release].packages
     cache = cache_folder()
     with _alone(cache):
         with ThreadPoolExecutor() as pool:  # they wait for the network most of the time
-            qemu = pool.submit(_debian, cache, "amd64", ("qemu-user",))
-            userland = pool.submit(_debian, cache, row.architecture, _USERLANDS[row.architecture])
-            packages = [pool.submit(_wheels, cache, name) for name in engines]
+            qemu = pool.submit(_debian, cache, _QEMU_RELEASE, "amd64", ("qemu-user",))
+            userland = pool.submit(_debian, cache, row.release, row.architecture, (*python, *debian_packages))
+            packages = [
+                pool.submit(_wheels, cache, name) for name in engines if wheels.ENGINES[name].packages
+            ]
         machine = _once(
             cache,
             f"board-{board}",
@@ -62,61 +68,97 @@ def set_up(board: str, *engines: str) -> Emulation:
             lambda folder: boards.write_machine(row, userland.result(), folder),
         )
     folders = [each.result() for each in packages]
-    if row.architecture == "armhf":
+    if debian_packages:
         folders.append(userland.result() / "usr" / "lib" / "python3" / "dist-packages")
     return Emulation(board, qemu.result(), userland.result(), machine, tuple(folders))
 
 
-def cached(name: str, key: object, make: Callable[[Path], None]) -> Path:
+def cached(name: str, key: object, make: Make) -> Path:
     """A folder of the cache beside the boards, made where there is none for this key."""
     cache = cache_folder()
     with _alone(cache):
         return _once(cache, name, key, make)
 
 
-def _debian(cache: Path, architecture: str, packages: tuple[str, ...]) -> Path:
+def _check(board: str, row: Board, engines: str) -> None:
+    fit = [
+        name
+        for name, each in wheels.ENGINES.items()
+        if (each.release, each.architecture) == (row.release, row.architecture)
+    ]
+    if engines not in fit:
+        raise ArmError(f"unknown engines {engines!r} for {board}; it can have: {', '.join(fit)}")
+
+
+def _debian(cache: Path, release: str, architecture: str, packages: tuple[str, ...]) -> Path:
     def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            debian.unpack(packages, architecture, folder, Path(work))
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".apt-") as work:
+            debian.unpack(packages, release, architecture, folder, Path(work))
         for program in folder.glob("usr/bin/qemu-*"):  # there are thirty machines, of 4 MB each
             if program.name not in ("qemu-aarch64", "qemu-arm"):
                 program.unlink()
 
-    return _once(cache, f"debian-{architecture}", (debian.RELEASE, packages), make)
+    return _once(cache, f"debian-{architecture}", (release, packages), make, downloads=True)
 
 
 def _wheels(cache: Path, name: str) -> Path:
     row = wheels.ENGINES[name]
     key = (row, wheels.requirements(row))
-    return _once(cache, f"wheels-{name}", key, lambda folder: wheels.install(row, folder))
+    return _once(cache, f"wheels-{name}", key, lambda folder: wheels.install(row, folder), downloads=True)
 
 
-def _once(cache: Path, name: str, key: object, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, made where there is none for this key; it appears whole or not at all."""
+def _once(cache: Path, name: str, key: object, make: Make, downloads: bool = False) -> Path:
+    """The folder `name` of the cache, made where there is none for this key; it appears whole or not at all.
+
+    What downloads is tried again from the start, in an empty folder.
+    """
     digest = hashlib.sha256(repr(key).encode()).hexdigest()[:12]
     place = cache / f"{name}-{digest}"
     if not place.exists():
-        part = Path(tempfile.mkdtemp(dir=cache, prefix=f".{name}-"))
-        try:
-            make(part)
-            part.chmod(0o755)  # mkdtemp makes it private
-            part.rename(place)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+        _retried(lambda: _whole(place, make), _PAUSES if downloads else ())
     return place
+
+
+def _retried(do: Callable[[], None], pauses: Sequence[float]) -> None:
+    """Does it, and again after each of the pauses while a command fails; ArmError where the last time failed too."""
+    for pause in pauses:
+        try:
+            return do()
+        except CommandError:
+            time.sleep(pause)
+    try:
+        do()
+    except CommandError as error:
+        tries = f"; tried {len(pauses) + 1} times" if pauses else ""
+        raise ArmError(f"{error}{tries}") from None
+
+
+def _whole(place: Path, make: Make) -> None:
+    """Lets `make` fill a folder, and gives it its name only then."""
+    try:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as work:
+            part = Path(work) / "part"
+            part.mkdir()
+            make(part)
+            part.rename(place)
+    except OSError as error:
+        raise ArmError(
+            f"{place}: cannot be written ({error.strerror}); name another folder in EDGEPROOF_ARM_CACHE"
+        ) from None
 
 
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
-    """Lets one process at a time set up."""
+    """Lets one process at a time set up, and removes what one that was killed left half done."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
     except OSError as error:
         raise ArmError(
-            f"{cache}: cannot be written ({error.strerror}); name another in EDGEPROOF_ARM_CACHE"
+            f"{cache}: cannot be written ({error.strerror}); name another folder in EDGEPROOF_ARM_CACHE"
         ) from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in cache.glob(".*-*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield

@@ -97,7 +97,8 @@ def measure(bundles: list[Bundle], boards: list[str], variant: str | None = None
 
 def engine_set(name: str) -> str:
     """The set of packages with every engine that a board can have."""
-    return "all" if board(name).architecture == "arm64" else "tflite-32"
+    row = board(name)
+    return "all" if row.engines == "current" else row.engines
 
 
 def pairs(bundle: Bundle, variant: str | None) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """What all tests share: the four models exported once, through the command line, as a user would."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +22,38 @@ DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with sc
 NO_TFLITE_RUNTIME = no_wheel("tflite-runtime")
 ENGINES_HERE = ("tensorflow", *(name for name in ENGINES if no_wheel(name) is None))
 _SKIPPED = pytest.StashKey[int]()
+# Exports that outlive a run: what was made from the same code, packages and models is not made again.
+EXPORTS = ROOT / "build" / "test-exports"
+# The environment of an export that finds no downloaded dataset and tries no download.
+WITHOUT_DATA = {
+    "EDGEPROOF_DATA": "",
+    "EDGEPROOF_UNREACHABLE": "storage.googleapis.com ndownloader.figshare.com",
+    "XDG_CACHE_HOME": str(EXPORTS / "no-cache"),
+}
+TENSORFLOW = "tensorflow_test_"  # how files begin whose tests import TensorFlow
+
+
+def _with_tensorflow(path: Path) -> bool:
+    return path.name.startswith(TENSORFLOW)
+
+
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Set up Keras as `python -m train` does, before a test imports it."""
+    if _with_tensorflow(module_path):
+        from train import device
+
+        device.prepare()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs tflite-runtime where it has no wheel: tests marked so, and rows of a table that name it."""
+    """Mark the tests of conversions, and skip what needs tflite-runtime where it has no wheel.
+
+    Tests that use the shared exports are tests of conversions, without saying so. tflite-runtime is needed by tests
+    marked so, and by rows of a table that name it.
+    """
+    for item in items:
+        if "exported" in getattr(item, "fixturenames", ()):
+            item.add_marker("conversion")
     needing = [item for item in items if item.get_closest_marker("tflite_runtime") or _names_it(item)]
     if NO_TFLITE_RUNTIME:
         for item in needing:
@@ -51,10 +81,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse the mixture that would crash: tflite-runtime and TensorFlow in one process."""
-    train = [item for item in session.items if "tests/train/" in item.path.as_posix()]
-    if train and len(train) < len(session.items):
+    if len({_with_tensorflow(item.path) for item in session.items}) == 2:
         raise pytest.UsageError(
-            "run tests/train in a process of its own, as `make test` does: it imports TensorFlow"
+            f"the files {TENSORFLOW}*.py need a process of their own, in which tflite-runtime loads no model: "
+            f"python -m pytest -o python_files='{TENSORFLOW}*.py'"
+        )
+
+
+@pytest.fixture(autouse=True)
+def _tensorflow_stays_where_it_may_be(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "tensorflow" in sys.modules and not _with_tensorflow(request.path):
+        pytest.fail(
+            f"TensorFlow is imported in this process, in which tflite-runtime then loads no model; a file whose "
+            f"tests import it is named {TENSORFLOW}*.py"
         )
 
 
@@ -94,8 +134,16 @@ def run_export(*arguments: str, out: Path, **environment: str) -> Export:
     return Export(out, rows, done.stdout + done.stderr, done.returncode, seconds, has_data)
 
 
+def shared_export(name: str, *models: str, **environment: str) -> Export:
+    """One export for all test processes, and for later runs while nothing changes that it is made from."""
+    out = EXPORTS / name
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run_export(*models, out=out, **environment)
+
+
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
+def exported() -> Export:
     """The four models of the table, with data where EDGEPROOF_DATA names it."""
-    out = tmp_path_factory.mktemp("artifacts")
-    return run_export(*MODELS, out=out)
+    return shared_export("four", *MODELS)

@@ -20,6 +20,8 @@ model.save("my.keras")
 """
 DECOY = """
 import pathlib
+
+pytestmark = pytest.mark.conversion
 pathlib.Path(__file__).with_suffix(".imported").touch()
 raise SystemExit("the user's file")
 """

@@ -23,6 +23,7 @@ def build(folder: Path, *, runtime_alone: bool = False) -> Path:
         )
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
+         "--no-build-isolation",  # with the setuptools of this environment: nothing is downloaded
          "--wheel-dir", str(folder), str(source / "runtime" if runtime_alone else source)],
         check=True,
     )  # fmt: skip

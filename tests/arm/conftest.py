@@ -1,30 +1,33 @@
 """The devices, with the project's wheel installed, and everything that is run on them, two at a time."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from arm.device import Device, make_device
 from arm.errors import ArmError
+from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, table
-from tests.conftest import MODELS, ROOT, Export, run_export
+from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
-# device: board and sets of engines. `new` is what `pip install` gives today, the others have all that runs there.
+# device: board and sets of engines. `new` and those of Trixie are what `pip install` and `apt install` give today, the
+# others have all that runs there. Each core meets numpy 1 and numpy 2, and both Pythons are there.
 DEVICES = {
     "pi4": ("pi4", "all", "tests"),
     "pi5": ("pi5", "all", "tests"),
     "pi4-new": ("pi4", "current"),
-    "pi5-new": ("pi5", "current"),
     "pi4-32": ("pi4-32", "tflite-32"),
+    "pi5-trixie": ("pi5-trixie", "current-3.13"),
+    "pi5-trixie-debian": ("pi5-trixie", "debian"),
 }
 GUEST = Path(__file__).with_name("guest.py")
 # Of the runtime's own tests, those that say nothing about a device or cannot be there.
@@ -47,6 +50,23 @@ LEFT_OUT = {
     "backends/test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
     "backends/test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
 }
+
+
+class Asked(NamedTuple):
+    """What `predict` is asked for on a device, and how many rows of `verify` have an engine there, or have none."""
+
+    variant: str
+    engine: str
+    ok: int
+    skipped: int
+
+
+# Devices with today's packages, on which the commands are run.
+NEW = {
+    "pi4-new": Asked("tflite-int8", "litert", 9, 5),  # five of LiteRT, four of ONNX Runtime
+    "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
+    "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
+}
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
 
@@ -54,7 +74,8 @@ _ANSWERS = pytest.StashKey[Answers]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything runs within the first test: emulation on a busy machine takes more than a test may."""
     for item in items:
-        if item.path.parent == GUEST.parent:
+        if "devices" in getattr(item, "fixturenames", ()):
+            item.add_marker("boards")
             item.add_marker(pytest.mark.timeout(3600))
 
 
@@ -71,6 +92,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line("docs/arm.md says what they need; EDGEPROOF_ARM=required makes this a failure.")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where the boards are required, that they could not be set up is a failure."""
+    if _REASON in session.config.stash and os.environ.get("EDGEPROOF_ARM") == "required":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Device]:
     """Every device of the table, by name."""
@@ -78,41 +106,24 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     try:
         made = {name: make_device(folder / name, *parts) for name, parts in DEVICES.items()}
     except ArmError as error:
-        if os.environ.get("EDGEPROOF_ARM") == "required":
-            raise
         request.config.stash[_REASON] = str(error)
         pytest.skip(f"no Arm: {error}")
-    wheel = _wheel(tmp_path_factory.mktemp("wheel"))
+    wheel = wheels.build(tmp_path_factory.mktemp("wheel"), runtime_alone=True)
     for device in made.values():
         device.install(wheel)
     return made
 
 
-def _wheel(folder: Path) -> Path:
-    """The project's wheel, built from a copy: a build leaves files in the tree, and old ones would be packed too."""
-    source = folder / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("runtime", "data", "export", "train"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
-         "--wheel-dir", str(folder), str(source)],
-        check=True,
-    )  # fmt: skip
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
 @pytest.fixture(scope="session")
-def bundles(devices, exported: Export, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(devices) -> dict[str, Path]:
     """The bundle of every committed model, by its name."""
     committed = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
     others = sorted(committed - set(MODELS))
-    more = run_export(*others, out=tmp_path_factory.mktemp("others"))
-    assert (exported.code, more.code) == (0, 0), exported.stdout + more.stdout
-    return {path.parent.name: path for out in (exported.out, more.out) for path in out.glob("*/bundle")}
+    # Without data: what a board answers does not depend on it, and 10,000 test images on every engine take minutes.
+    more = shared_export("others", *others, **WITHOUT_DATA)
+    four = shared_export("four", *MODELS)  # the second: by now the other tests may have made it
+    assert (four.code, more.code) == (0, 0), four.stdout + more.stdout
+    return {path.parent.name: path for out in (four.out, more.out) for path in out.glob("*/bundle")}
 
 
 @pytest.fixture(scope="session")
@@ -148,10 +159,10 @@ def runs(devices, bundles, cuts, work) -> Runs:
         left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
         command = ["-m", "pytest", "tests/runtime", "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
         jobs[f"{name} tests"] = devices[name], command, ROOT
-    for name in ("pi4-new", "pi5-new", "pi4-32"):
+    for name in ("pi4-32", *NEW):
         jobs[f"{name} verify"] = devices[name], ["-m", "runtime", "verify", cnn], work
-    for name in ("pi4-new", "pi5-new"):
-        command = ["-m", "runtime", "predict", cnn, "digits.npy", "--variant", "tflite-int8", "--json"]
+    for name, asked in NEW.items():
+        command = ["-m", "runtime", "predict", cnn, "digits.npy", "--variant", asked.variant, "--json"]
         jobs[f"{name} predict"] = devices[name], command, work
         command = ["-m", "runtime", "compare", cnn, "--calls", "10", "--json"]
         jobs[f"{name} compare"] = devices[name], command, work

@@ -6,7 +6,7 @@ import numpy as np
 
 from runtime.commands.table import aligned
 
-BOARDS = ("pi4", "pi5", "pi4-32")
+BOARDS = ("pi4", "pi5", "pi4-32", "pi5-trixie", "pi5-trixie-debian")
 Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by key (see guest.py)
 SAME = 1e-5
 

@@ -5,17 +5,16 @@ import re
 
 import pytest
 
-from tests.arm.conftest import LEFT_OUT
+from tests.arm.conftest import LEFT_OUT, NEW
 from tests.conftest import ROOT
-
-NEW = ("pi4-new", "pi5-new")
 
 
 @pytest.mark.parametrize("device", NEW)
 def test_verify(runs, device):
     done = runs[f"{device} verify"]
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(" ok ", done.stdout)) == 9  # five of LiteRT, four of ONNX Runtime
+    assert len(re.findall(" ok ", done.stdout)) == NEW[device].ok
+    assert len(re.findall(r" skipped .* not installed", done.stdout)) == NEW[device].skipped
     assert len(re.findall(r"tflite-runtime +skipped .* not installed", done.stdout)) == 5
 
 
@@ -30,8 +29,9 @@ def test_predict(runs, answers, device):
     done = runs[f"{device} predict"]
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert (found["variant"], found["engine"]) == ("tflite-int8", "litert")
-    expected = answers["x86"]["mnist-cnn tflite-int8 litert batch"][:4]
+    variant, engine = NEW[device].variant, NEW[device].engine
+    assert (found["variant"], found["engine"]) == (variant, engine)
+    expected = answers["x86"][f"mnist-cnn {variant} {engine} batch"][:4]
     for said, row in zip(found["predictions"], expected, strict=True):
         best = said["labels"][0]
         assert best["label"] == str(row.argmax())
@@ -43,7 +43,7 @@ def test_compare(runs, device):
     done = runs[f"{device} compare"]
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
-    assert sum(row["status"] == "ok" and row["latency_us_p50"] > 0 for row in found["rows"]) == 9
+    assert sum(row["status"] == "ok" and row["latency_us_p50"] > 0 for row in found["rows"]) == NEW[device].ok
     assert found["ship"]["file"]
 
 

@@ -23,6 +23,7 @@ def test_memory_is_that_of_all_descendants():
     assert cost.held(process) == 0  # it has ended
 
 
+@pytest.mark.conversion
 def test_a_row_for_each_model_the_smallest_first(capfd):
     assert main(["cost", "digits-cnn", "diabetes-mlp"]) == 0
     header, _, *rows, _, _ = capfd.readouterr().out.splitlines()

@@ -176,6 +176,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
     assert "file/below" in one_line(done)
 
 
+@pytest.mark.conversion
 def test_a_failed_row_makes_the_exit_code_1(copied):
     """A model whose reference belongs to other weights: every variant disagrees with it."""
     import hashlib
@@ -198,6 +199,7 @@ def test_a_failed_row_makes_the_exit_code_1(copied):
     assert not (folder / "bundle").exists()
 
 
+@pytest.mark.conversion
 @pytest.mark.parametrize("seconds", [1, 2.5, 5])
 def test_ctrl_c_is_one_word_and_leaves_nothing_half_written(tmp_path, seconds):
     process = subprocess.Popen(

@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from export.targets import TARGETS
 from tests.conftest import DOWNLOADED, MODELS, run_export
+
+pytestmark = pytest.mark.conversion
 
 # The deep one holds tensors that are no floats, and so have no recorded range.
 EXPORTED = (*MODELS, "fashion-deep-selu")

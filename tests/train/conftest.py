@@ -5,9 +5,6 @@ from dataclasses import replace
 import pytest
 
 import data
-from train import device
-
-device.prepare()
 
 
 def _first(split: data.Split, count: int) -> data.Split:

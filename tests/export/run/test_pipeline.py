@@ -17,6 +17,8 @@ from runtime.measure.row import MeasuredRow
 from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT
 from tests.export.run import crash
 
+pytestmark = pytest.mark.conversion
+
 
 @pytest.fixture
 def model(tmp_path):

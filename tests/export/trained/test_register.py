@@ -20,6 +20,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
+pytestmark = pytest.mark.conversion
+
 folder = Path(sys.argv[1])
 keras.utils.set_random_seed(1)
 stacks = {

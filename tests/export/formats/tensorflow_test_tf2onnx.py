@@ -1,4 +1,4 @@
-"""tf2onnx as export.formats.tf2onnx drives it: little memory, the same file. Here, because it needs TensorFlow."""
+"""tf2onnx as export.formats.tf2onnx drives it: little memory, the same file."""
 
 from contextlib import nullcontext
 

@@ -1,4 +1,4 @@
-"""Equalization: other weights, the same answers, and eight bits that suffice. Here, because it needs TensorFlow."""
+"""Equalization: other weights, the same answers, and eight bits that suffice."""
 
 import keras
 import numpy as np
