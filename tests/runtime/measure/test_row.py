@@ -4,6 +4,8 @@ import json
 import math
 import pickle
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -207,3 +209,14 @@ def test_the_specification_has_every_key_with_its_type():
     assert list(specified) == list(MeasuredRow._fields)
     may_be_missing = re.search(r"MAY be missing, which is `null`: (.*?)\.\n", section, flags=re.DOTALL)
     assert set(re.findall(r"`(\w+)`", may_be_missing[1])) == module._ADDED_LATER
+
+
+def test_loading_a_model_imports_nothing_that_measures_or_chooses(image_bundle):
+    """A cold start pays for what it uses; only the commands need rows."""
+    program = "import runtime, sys; runtime.load(sys.argv[1]); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(image_bundle)], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "runtime.selftest.check" in loaded
+    assert not {name for name in loaded if name.startswith(("runtime.measure", "runtime.choose"))}
