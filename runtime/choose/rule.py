@@ -1,4 +1,4 @@
-"""The one rule which variant to ship, from measured rows and limits; and its answer in one sentence."""
+"""The one rule which variant to ship, from measured rows and limits; and its answer in one line."""
 
 import math
 from collections import Counter
@@ -193,17 +193,16 @@ def in_words(row: MeasuredRow, threads: bool = False) -> str:
 
 
 def ship_line(choice: Choice) -> str:
-    """The sentence that says which file to ship, and why."""
+    """One line that says which file to ship, why, and what it takes."""
     row = choice.row
     if row is None:
         return f"Ship nothing: {choice.why}."
-    figures = [f"{_latency(row):.1f} µs"]
+    takes = f"{_latency(row):.1f} µs"
     if row.size_bytes is not None:
-        figures.append(f"{row.size_bytes / 1024:,.1f} KiB")
+        takes += f" and {row.size_bytes / 1024:,.1f} KiB"
+    score = f"{row.metric_name} not measured"
     if row.metric is not None:
-        figures.append(f"{row.metric_name} {metric_text(row.metric_name, row.metric)}")
-    else:
-        figures.append(f"{row.metric_name} not measured")
-        if row.max_abs_error is not None:
-            figures.append(f"largest error {row.max_abs_error:.2g}")
-    return f"Ship {row.file or row.variant} with {row.engine}: {choice.why} ({', '.join(figures)})."
+        score = f"{row.metric_name} {metric_text(row.metric_name, row.metric)}"
+    elif row.max_abs_error is not None:
+        score += f", largest error {row.max_abs_error:.2g}"
+    return f"Ship {row.file or row.variant} with {row.engine}: {choice.why}. It takes {takes}; {score}."
