@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             print(refusals.model_table(files[form].read_bytes(), form, engines, args.damaged))
             print()
             if form == "tflite":
-                print(refusals.part_table(files[form].read_bytes(), engines))
+                print(refusals.part_table(files[form].read_bytes(), engines, 4 * args.damaged))
                 print()
     versions = ", ".join(f"{engine} {engine_version(engine)}" for engine in ENGINES if installed(engine))
     print(f"{bundle.manifest.model} {args.scheme}; {versions}, {cpu_name()}")

@@ -1,6 +1,7 @@
 """The smallest .tflite and .onnx files that ask an engine for one thing: an op's version, a type, an opset."""
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -74,9 +75,38 @@ def tflite_with_type(tensor_type: int) -> bytes:
     return _tflite([], [{0: ("i", [1]), 1: ("b", tensor_type), 2: ("I", 0), 3: b"t"}])
 
 
-def _tflite(op_codes: list[Any], tensors: list[Any]) -> bytes:
-    subgraph = {0: tensors, 1: ("i", []), 2: ("i", []), 3: []}
-    return flatbuffer({0: ("I", 3), 1: op_codes, 2: [subgraph], 4: [{}]}, b"TFL3")
+def _tflite(
+    op_codes: list[Any], tensors: list[Any], operators: Sequence[Any] = (), outputs: Sequence[int] = (),
+    buffers: Sequence[Any] = ({},),
+) -> bytes:  # fmt: skip
+    given = [0] if operators else []
+    subgraph = {0: tensors, 1: ("i", given), 2: ("i", list(outputs)), 3: list(operators)}
+    return flatbuffer({0: ("I", 3), 1: op_codes, 2: [subgraph], 4: list(buffers)}, b"TFL3")
+
+
+def tflite_with_options() -> bytes:
+    """A model of one RESHAPE from x [1, 4] to y [2, 2], whose shape is a list in the op's options."""
+    tensors = [_float_tensor(b"x", [1, 4]), _float_tensor(b"y", [2, 2])]
+    op = {0: ("I", 0), 1: ("i", [0]), 2: ("i", [1]), 3: ("B", 17), 4: {0: ("i", [2, 2])}}
+    return _tflite([{0: ("b", 22), 2: ("i", 1), 3: ("i", 22)}], tensors, [op], [1])
+
+
+def tflite_with_sparse_weights() -> bytes:
+    """A model of one dense layer from x [1, 4] to y [1, 4] with a diagonal of weights, kept as a sparse matrix."""
+    dense = {0: ("B", 0), 1: ("I", 4)}
+    compressed = {
+        0: ("B", 1), 2: ("B", 1), 3: {0: ("i", [0, 1, 2, 3, 4])}, 4: ("B", 1), 5: {0: ("i", [0, 1, 2, 3])},
+    }  # fmt: skip
+    sparsity = {0: ("i", [0, 1]), 2: [dense, compressed]}
+    weights = _float_tensor(b"w", [4, 4]) | {2: ("I", 1), 6: sparsity}
+    tensors = [_float_tensor(b"x", [1, 4]), weights, _float_tensor(b"y", [1, 4])]
+    op = {0: ("I", 0), 1: ("i", [0, 1, -1]), 2: ("i", [2]), 3: ("B", 8), 4: {0: ("b", 0)}}
+    values = {0: ("B", list(struct.pack("<4f", 1, 2, 3, 4)))}
+    return _tflite([{0: ("b", 9), 2: ("i", 8), 3: ("i", 9)}], tensors, [op], [2], [{}, values])
+
+
+def _float_tensor(name: bytes, shape: list[int]) -> dict[int, Any]:
+    return {0: ("i", shape), 1: ("b", 0), 2: ("I", 0), 3: name}
 
 
 def onnx_identity(ir_version: int, opsets: dict[str, int], op: str = "Identity", domain: str = "") -> bytes:
