@@ -5,7 +5,7 @@ import time
 import pytest
 
 from export.targets import TARGETS
-from tests.conftest import DOWNLOADED, MODELS, run_export
+from tests.conftest import DOWNLOADED, ENGINES_HERE, MODELS, run_export
 
 pytestmark = pytest.mark.conversion
 
@@ -21,7 +21,11 @@ def test_all_variants_without_data_or_network(tmp_path):
     assert time.monotonic() - began < 180
     found = {(row["model"], row["variant"], row["engine"]) for row in done.rows if row["status"] == "ok"}
     assert found == {
-        (m, name, engine) for m in EXPORTED for name, t in TARGETS.items() for engine in t.engines
+        (model, name, engine)
+        for model in EXPORTED
+        for name, target in TARGETS.items()
+        for engine in target.engines
+        if engine in ENGINES_HERE
     }
     for row in done.rows:
         if row["model"] in (*DOWNLOADED, "fashion-deep-selu"):
