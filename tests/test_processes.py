@@ -6,8 +6,8 @@ import sys
 
 from tests.conftest import ROOT, TENSORFLOW
 
-BESIDE = "tests/test_layers.py"
-APART = f"tests/train/{TENSORFLOW}choices.py"
+BESIDE = "tests/export/quantization/test_saturation.py"
+APART = f"tests/export/quantization/{TENSORFLOW}equalize.py"
 
 
 def pytest_run(*arguments, **environment):
@@ -25,10 +25,11 @@ def test_the_mixture_is_refused():
 
 
 def test_the_two_kinds_are_told_apart_by_their_names():
-    usual = pytest_run("--collect-only", "tests/train").stdout
-    apart = pytest_run("--collect-only", "tests/train", "-o", f"python_files={TENSORFLOW}*.py").stdout
-    assert "tests/train/test_table.py" in usual and TENSORFLOW not in usual
-    assert APART in apart and "tests/train/test_table.py" not in apart
+    folder = "tests/export/quantization"
+    usual = pytest_run("--collect-only", folder).stdout
+    apart = pytest_run("--collect-only", folder, "-o", f"python_files={TENSORFLOW}*.py").stdout
+    assert BESIDE in usual and TENSORFLOW not in usual
+    assert APART in apart and BESIDE not in apart
 
 
 def test_an_import_in_the_wrong_file_is_seen(tmp_path):

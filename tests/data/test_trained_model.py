@@ -96,7 +96,7 @@ def test_the_metric_is_that_of_the_task():
     assert (REGRESSOR.metric_name, REGRESSOR.metric_value) == ("rmse", None)
 
 
-MISSING = object()
+MISSING = ...  # has the same name in every process, as the names of tests must
 WRONG = [
     ("model", 3, "it: 'model' must be a string, not a number"),
     ("model", MISSING, "it: the key 'model' is missing; expected what python -m train writes"),

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from export import report
-from export.report import Row
+from runtime.measure.row import MeasuredRow as Row
 
 WHEEL = "tflite-runtime has no wheel for Python 3.13; it needs Python 3.9 to 3.11"
 
@@ -15,7 +15,7 @@ def rows(*models, reason=WHEEL, status="skipped"):
         row
         for model in models
         for row in (
-            Row(model, "tflite-float32", "litert"),
+            Row(model, "tflite-float32", "litert", "ok"),
             Row(model, "tflite-float32", "tflite-runtime", status=status, reason=reason),
             Row(model, "tflite-int8", "tflite-runtime", status=status, reason=reason),
         )
@@ -50,7 +50,7 @@ def test_a_reason_of_one_model_is_said_with_it():
 
 def test_a_reason_of_some_rows_names_them():
     found = rows("a")
-    found[1].reason = None
+    found[1] = found[1]._replace(reason=None)
     assert report.notes(found) == [f"tflite-int8 on tflite-runtime: {WHEEL}"]
-    found[1].reason = found[0].reason = WHEEL
+    found = [row._replace(reason=WHEEL) for row in found]
     assert report.notes(found) == [f"all rows: {WHEEL}"]
