@@ -21,7 +21,6 @@ DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with sc
 
 NO_TFLITE_RUNTIME = no_wheel("tflite-runtime")
 ENGINES_HERE = ("tensorflow", *(name for name in ENGINES if no_wheel(name) is None))
-_SKIPPED = pytest.StashKey[int]()
 # Exports that outlive a run: what was made from the same code, packages and models is not made again.
 EXPORTS = ROOT / "build" / "test-exports"
 # The environment of an export that finds no downloaded dataset and tries no download.
@@ -45,7 +44,7 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
         device.prepare()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of conversions, and skip what needs tflite-runtime where it has no wheel.
 
     Tests that use the shared exports are tests of conversions, without saying so. tflite-runtime is needed by tests
@@ -58,7 +57,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if NO_TFLITE_RUNTIME:
         for item in needing:
             item.add_marker(pytest.mark.skip(reason=NO_TFLITE_RUNTIME))
-        config.stash[_SKIPPED] = len(needing)
 
 
 def _names_it(item: pytest.Item) -> bool:
@@ -71,12 +69,13 @@ def _names_it(item: pytest.Item) -> bool:
     )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A skipped test is a letter in a line of dots: say once what was not tested, and why."""
-    skipped = config.stash.get(_SKIPPED, 0)
-    if skipped:
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    needing = sum(str(NO_TFLITE_RUNTIME) in reason for reason in skipped)
+    if needing:
         terminalreporter.section("tests of tflite-runtime did not run", yellow=True)
-        terminalreporter.line(f"{skipped} tests: {NO_TFLITE_RUNTIME}")
+        terminalreporter.line(f"{needing} tests: {NO_TFLITE_RUNTIME}")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

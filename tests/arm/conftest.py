@@ -92,13 +92,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line("docs/arm.md says what they need; EDGEPROOF_ARM=required makes this a failure.")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where the boards are required, that they could not be set up is a failure."""
-    if _REASON in session.config.stash and os.environ.get("EDGEPROOF_ARM") == "required":
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
 @pytest.fixture(scope="session")
 def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Device]:
     """Every device of the table, by name."""
@@ -106,6 +99,8 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     try:
         made = {name: make_device(folder / name, *parts) for name, parts in DEVICES.items()}
     except ArmError as error:
+        if os.environ.get("EDGEPROOF_ARM") == "required":
+            pytest.fail(f"EDGEPROOF_ARM=required, and no Arm: {error}", pytrace=False)
         request.config.stash[_REASON] = str(error)
         pytest.skip(f"no Arm: {error}")
     wheel = wheels.build(tmp_path_factory.mktemp("wheel"), runtime_alone=True)

@@ -11,6 +11,7 @@ import pytest
 
 from train import device
 
+pytestmark = pytest.mark.conversion
 ROOT = Path(__file__).parents[2]
 BACKENDS = [name for name in ("tensorflow", "jax", "torch") if find_spec(name)]
 

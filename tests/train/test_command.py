@@ -15,6 +15,8 @@ from runtime.command import run_command
 from train.__main__ import main
 from train.recipes import APPLICATIONS, RECIPES
 
+pytestmark = pytest.mark.conversion
+
 ROOT = Path(__file__).parents[2]
 
 
