@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 
 from bench.layers.jobs import serve
+from bench.layers.page import MISSING
 from bench.layers.row import Row
 
 
 def step(job: dict[str, str]) -> str | None:
     """What Keras or the converter says against the row; None where it made what it should."""
+    import keras
+
     from bench.layers.rows import ROWS
 
     row = next(row for row in ROWS if row.name == job["row"])
+    if not hasattr(keras.layers, row.layer):
+        return f"{MISSING} {keras.__version__}"
     try:
         return STEPS[job["step"]](row, Path(job["folder"]))
     except Exception as error:  # whatever a converter comes up with is the answer
@@ -81,7 +86,7 @@ def _save(model: Any, folder: Path) -> None:
 
 def _tflite(row: Row, folder: Path) -> str | None:
     from export.formats import tflite
-    from export.formats.conversion import Conversion
+    from export.formats.format import Conversion
 
     refused = (folder / "refused.tflite").read_text()
     if refused:
@@ -93,19 +98,14 @@ def _tflite(row: Row, folder: Path) -> str | None:
 
 
 def _onnx(row: Row, folder: Path) -> str | None:
-    import onnx as package
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    from export.formats import onnx
+    from export.formats import onnx, onnx_graph, onnxruntime
     from export.formats.tf2onnx import from_saved_model
 
     refused = (folder / "refused.onnx").read_text()
     if refused:
         return refused
-    package.save(from_saved_model(folder / "saved_model"), folder / "raw.onnx")
-    quant_pre_process(folder / "raw.onnx", folder / "simple.onnx", skip_symbolic_shape=True)
-    model = package.load(folder / "simple.onnx")
-    onnx._name_by_position(model)
+    model = onnxruntime.simplified(from_saved_model(folder / "saved_model"))
+    onnx_graph.name_by_position(model)
     onnx._save(model, folder / "model.onnx")
     onnx.prove(folder / "model.onnx", "float32")
     return None

@@ -14,6 +14,7 @@ from runtime.backends import ENGINES
 LIMIT = 1e-5  # of the largest answer, at least of 1: float32 adds up in another order
 _LONGEST = 300  # characters of what a converter or an engine says
 _REFUSAL = "the layer "  # how the sentences of export/formats/unsupported.py begin
+MISSING = "no such layer in Keras"
 _HEAD = f"""\
 # Layers
 
@@ -38,13 +39,14 @@ class Cell:
     @property
     def wrong(self) -> bool:
         """Whether the answers are off, or something fails that no rule names."""
-        return not self.refused if self.difference is None else not self.difference <= LIMIT
+        expected = self.refused or self.reason.startswith(MISSING)
+        return not expected if self.difference is None else not self.difference <= LIMIT
 
     @property
     def mark(self) -> str:
         """Such as "ok, 1e-7": rounded up to a power of ten, which is the same on every machine."""
         if self.difference is None:
-            return "refused" if self.refused else "**fails**"
+            return "**fails**" if self.wrong else "refused" if self.refused else "not there"
         if self.wrong:
             return f"**wrong, {self.difference:.1g}**"
         if self.difference == 0:

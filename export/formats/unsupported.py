@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import EngineError
+from runtime.errors import ConversionError
 
 _BOTH = ("tflite", "onnx")
 
@@ -92,11 +92,11 @@ def refusals(model: Any, format: str) -> list[str]:
 
 
 def check(model: Any, format: str) -> None:
-    """EngineError, with the first of the refusals and the number of the others, where there is any."""
+    """ConversionError, with the first of the refusals and the number of the others, where there is any."""
     found = refusals(model, format)
     if found:
         more = f" (and {len(found) - 1} more such layers)" if len(found) > 1 else ""
-        raise EngineError(f"{_NAMES[format]} cannot run the model: {found[0]}{more}")
+        raise ConversionError(f"{_NAMES[format]} cannot run the model: {found[0]}{more}")
 
 
 _NAMES = {"tflite": "TFLite", "onnx": "ONNX"}

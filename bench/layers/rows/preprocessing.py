@@ -68,7 +68,12 @@ ROWS = (
     layer("CenterCrop", PHOTO, height=16, width=9),
     layer("RandomCrop", PHOTO, height=8, width=9),
     layer("AutoContrast", SMALL),
-    layer("Equalization", SMALL),
+    graph(
+        "Equalization",
+        "before Rescaling(1 / 255)",
+        SMALL,
+        outputs=lambda keras, x: keras.layers.Rescaling(1 / 255)(keras.layers.Equalization()(x)),
+    ),
     layer("ContrastLimitedAdaptiveHistogramEqualization", SMALL),
     layer("Solarization", SMALL, addition_factor=0.1),
     *(layer(name, SMALL, **settings) for name, settings in _RANDOM.items()),

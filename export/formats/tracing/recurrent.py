@@ -31,50 +31,47 @@ def _rnn(original: Callable[..., Any]) -> Callable[..., Any]:
         return_all_outputs: bool = True,
     ) -> tuple[Any, Any, Any]:
         """`keras.src.backend.tensorflow.rnn.rnn`: the same arguments, the same answers."""
-        if unroll:
+        if unroll or time_major:  # no layer has the time in front
             unrolled: tuple[Any, Any, Any] = original(
                 step_function, inputs, initial_states, go_backwards=go_backwards, mask=mask,
                 constants=constants, unroll=unroll, input_length=input_length, time_major=time_major,
                 zero_output_for_mask=zero_output_for_mask, return_all_outputs=return_all_outputs,
             )  # fmt: skip
             return unrolled
-        return _Loop(
-            step_function, inputs, initial_states, mask, tuple(constants or ()),
-            0 if time_major else 1, go_backwards, zero_output_for_mask, return_all_outputs,
-        ).run()  # fmt: skip
+        loop = _Loop(
+            step_function, inputs, tuple(initial_states), tuple(constants or ()), mask,
+            go_backwards, zero_output_for_mask, return_all_outputs,
+        )  # fmt: skip
+        return loop.run()
 
     return rnn
 
 
 class _Loop:
-    """One pass over a sequence; `axis` is the one of time."""
+    """One pass over the sequences [batch, time, …]; the first arguments are those of Keras' function."""
 
     def __init__(
         self,
         step: Callable[..., Any],
         inputs: Any,
-        initial: Any,
-        mask: Any,
+        initial: tuple[Any, ...],
         constants: tuple[Any, ...],
-        axis: int,
+        mask: Any,
         backwards: bool,
         zeros_where_masked: bool,
         every_output: bool,
     ) -> None:
         import tensorflow as tf
 
-        self._step, self._inputs, self._initial = step, inputs, tuple(initial)
-        self._constants, self._axis = constants, axis
-        self._zeros_where_masked, self._every_output = zeros_where_masked, every_output
+        self._step, self._inputs, self._initial, self._constants = step, inputs, initial, constants
+        self._backwards, self._zeros_where_masked = backwards, zeros_where_masked
+        self._every_output = every_output
         first = tf.nest.flatten(inputs)[0]
-        self._static_steps = first.shape[axis]
-        self._steps = tf.shape(first)[axis] if self._static_steps is None else self._static_steps
-        self._backwards = backwards
+        self._static_steps = first.shape[1]
+        self._batch, self._steps = sizes(first)[:2]
+        self._mask = mask
         if mask is not None:
-            mask = tf.cast(mask, tf.bool)
-            self._mask = tf.reshape(mask, tf.shape(mask)[:2]) if len(mask.shape) > 2 else mask
-        else:
-            self._mask = None
+            self._mask = tf.reshape(tf.cast(mask, tf.bool), sizes(mask)[:2])
 
     def run(self) -> tuple[Any, Any, Any]:
         """The last output, all outputs (or the last alone, with a time axis of 1), the last states."""
@@ -100,7 +97,7 @@ class _Loop:
         if self._every_output:
             everything = [self._in_order(*pair) for pair in zip(kept, outputs, strict=True)]
         else:
-            everything = [tf.expand_dims(value, self._axis) for value in outputs]
+            everything = [tf.expand_dims(value, 1) for value in outputs]
         return (
             last,
             tf.nest.pack_sequence_as(example, everything),
@@ -127,14 +124,13 @@ class _Loop:
         """The values of one step."""
         import tensorflow as tf
 
-        return tf.nest.map_structure(lambda value: tf.gather(value, place, axis=self._axis), values)
+        return tf.nest.map_structure(lambda value: tf.gather(value, place, axis=1), values)
 
     def _zeros(self, value: Any) -> Any:
         """Zeros of a step's shape, without a use of the value where its shape is known but for the batch."""
         import tensorflow as tf
 
-        first = tf.nest.flatten(self._inputs)[0]
-        zeros = tf.zeros([sizes(first)[1 - self._axis], *sizes(value)[1:]], value.dtype)
+        zeros = tf.zeros([self._batch, *sizes(value)[1:]], value.dtype)
         zeros.set_shape(value.shape)
         return zeros
 
@@ -159,7 +155,7 @@ class _Loop:
         """All outputs in the shape that Keras gives them."""
         import tensorflow as tf
 
-        everything = kept if self._axis == 0 else tf.transpose(kept, [1, 0, 2])
+        everything = tf.transpose(kept, [1, 0, 2])
         if len(output.shape) == 2:
             return everything
         return tf.reshape(everything, [*sizes(everything)[:2], *sizes(output)[1:]])
@@ -184,7 +180,10 @@ def _where(mask: Any, new: Any, old: Any) -> Any:
 
 
 def _no_cudnn(original: Callable[..., Any]) -> Callable[..., Any]:
-    def cudnn_ok(*args: Any, **kwargs: Any) -> bool:
+    def cudnn_ok(
+        activation: Any, recurrent_activation: Any, unroll: bool, use_bias: bool, reset_after: Any = None
+    ) -> bool:
+        """`keras.src.backend.tensorflow.rnn.cudnn_ok`: no."""
         return False
 
     return cudnn_ok

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from runtime.errors import EngineError
+from runtime.errors import ConversionError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Rewrite:
         """The module or class that holds the function.
 
         Raises:
-            EngineError: this release of Keras has no such function.
+            ConversionError: this release of Keras has no such function.
         """
         place, *inner = [import_module(self.module), *self.name.split(".")]
         try:
@@ -47,7 +47,7 @@ class Rewrite:
         except AttributeError:
             import keras
 
-            raise EngineError(
+            raise ConversionError(
                 f"Keras {keras.__version__} has no {self.module}.{self.name}, which edgeproof replaces while it "
                 "exports a model; install a release of Keras from 3.12 to 3.15"
             ) from None
