@@ -21,16 +21,14 @@ def done(module: str, jobs: Sequence[dict[str, str]]) -> Iterator[Any]:
     while left:
         batch = left[:_MOST]
         answers, end = _process(module, batch)
-        if end is not None and len(answers) < len(batch):
+        if len(answers) < len(batch):
             answers.append(f"the process ends: {end}")
-        if not answers:
-            raise RuntimeError(f"{module} answers nothing")
         yield from answers
         left = left[len(answers) :]
 
 
-def _process(module: str, jobs: Sequence[dict[str, str]]) -> tuple[list[Any], str | None]:
-    """The answers of one process, and how it ended where it did not end well."""
+def _process(module: str, jobs: Sequence[dict[str, str]]) -> tuple[list[Any], str]:
+    """The answers of one process, and how it ended."""
     child = subprocess.run(
         [sys.executable, "-m", module],
         input="".join(json.dumps(job) + "\n" for job in jobs),
@@ -38,12 +36,10 @@ def _process(module: str, jobs: Sequence[dict[str, str]]) -> tuple[list[Any], st
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     answers = [json.loads(line) for line in child.stdout.splitlines()]
-    if child.returncode == 0:
-        return answers, None
     if child.returncode < 0:
         return answers, signal.Signals(-child.returncode).name
-    lines = child.stderr.strip().splitlines()
-    return answers, lines[-1] if lines else f"exit code {child.returncode}"
+    said = child.stderr.strip().splitlines()[-1:]
+    return answers, ": ".join([f"exit code {child.returncode}", *said])
 
 
 def serve(work: Callable[[dict[str, str]], Any]) -> None:

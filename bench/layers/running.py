@@ -2,71 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.layers.jobs import serve
 from runtime.backends import ENGINES
 
-
-def difference(engine: str, file: Path, answers: Path) -> float:
-    """The largest difference to Keras over all calls and outputs, relative where answers are beyond 1."""
-    run = _onnx(file) if engine == "onnxruntime" else _tflite(engine, file)
-    with np.load(answers) as arrays:
-        calls: dict[str, dict[str, np.ndarray]] = {}
-        for name in arrays.files:
-            number, _, tensor = name.partition(" ")
-            calls.setdefault(number, {})[tensor] = arrays[name]
-    worst = 0.0
-    for number in sorted(calls):
-        feed = {name: value for name, value in calls[number].items() if name.startswith("input")}
-        wanted = {name: value for name, value in calls[number].items() if name.startswith("output")}
-        got = run(feed)
-        if set(got) != set(wanted):
-            raise ValueError(f"the outputs are {sorted(got)}, expected {sorted(wanted)}")
-        for name, value in wanted.items():
-            if got[name].shape != value.shape:
-                raise ValueError(f"{name} has the shape {got[name].shape}, expected {value.shape}")
-            if np.isnan(got[name]).any() != np.isnan(value).any():
-                raise ValueError(f"{name} has NaN")
-            scale = max(1.0, float(np.abs(value).max(initial=0)))
-            gap = np.abs(got[name].astype(np.float64) - value.astype(np.float64))
-            worst = max(worst, float(gap.max(initial=0)) / scale)
-    return worst
-
-
-def _tflite(engine: str, file: Path) -> Any:
-    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
-        model_content=file.read_bytes(), num_threads=1
-    )
-    interpreter.allocate_tensors()
-    runner = interpreter.get_signature_runner("serving_default")
-    return lambda feed: runner(**{name: feed[name] for name in runner.get_input_details()})
-
-
-def _onnx(file: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_outputs()]
-    taken = [value.name for value in session.get_inputs()]
-    return lambda feed: dict(
-        zip(names, session.run(names, {name: feed[name] for name in taken}), strict=True)
-    )
+_Arrays = Mapping[str, np.ndarray]
+_Run = Callable[[_Arrays], _Arrays]
 
 
 def answer(job: dict[str, str]) -> float | str:
     """The largest difference, or what the engine says against the file."""
     try:
-        return difference(job["engine"], Path(job["file"]), Path(job["answers"]))
+        content = Path(job["file"]).read_bytes()
+        run = _onnx(content) if job["engine"] == "onnxruntime" else _tflite(job["engine"], content)
+        with np.load(job["answers"]) as arrays:
+            return difference(run, arrays)
     except Exception as error:  # whatever an engine comes up with is the answer
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def difference(run: _Run, arrays: _Arrays) -> float:
+    """The largest difference to what Keras answered, in the order of its calls; arrays are "<call> <name>".
+
+    It is a fraction of the largest answer where that is beyond 1.  NaN, where only one of the two has it.
+    """
+    calls: dict[str, dict[str, np.ndarray]] = {}
+    for key in arrays:
+        call, _, name = key.partition(" ")
+        calls.setdefault(call, {})[name] = arrays[key]
+    gaps = []
+    for call in sorted(calls):
+        feed = {name: value for name, value in calls[call].items() if name.startswith("input")}
+        wanted = {name: value for name, value in calls[call].items() if name.startswith("output")}
+        found = run(feed)
+        if set(found) != set(wanted):
+            raise ValueError(f"the outputs are {sorted(found)}, expected {sorted(wanted)}")
+        gaps += [_gap(name, found[name], wanted[name]) for name in wanted]
+    return float(np.max(gaps))
+
+
+def _gap(name: str, found: np.ndarray, wanted: np.ndarray) -> float:
+    if found.shape != wanted.shape:
+        raise ValueError(f"{name} has the shape {found.shape}, expected {wanted.shape}")
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))  # infinities too
+    gaps = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    largest = max(1.0, float(np.abs(wanted).max(initial=0)))
+    return float(np.where(same, 0.0, gaps).max(initial=0)) / largest
+
+
+def _tflite(engine: str, content: bytes) -> _Run:
+    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
+        model_content=content, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner("serving_default")
+    names = runner.get_input_details()
+
+    def run(feed: _Arrays) -> _Arrays:
+        answers: _Arrays = runner(**{name: feed[name] for name in names})
+        return answers
+
+    return run
+
+
+def _onnx(content: bytes) -> _Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    given = [value.name for value in session.get_inputs()]
+    made = [value.name for value in session.get_outputs()]
+
+    def run(feed: _Arrays) -> _Arrays:
+        return dict(zip(made, session.run(made, {name: feed[name] for name in given}), strict=True))
+
+    return run
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What no rewrite helps: layers and operations that a format cannot express, refused by the user's names for them."""
+"""What no rewrite helps: layers and operations that a format cannot express, refused by the user's names for them.
+
+Keras does not document how to list inner layers.  Read in keras 3.12 and 3.15.
+"""
 
 from __future__ import annotations
 
@@ -83,12 +86,7 @@ _QUANTIZED = (
 )
 
 
-def refusals(model: Any, format: str) -> list[str]:
-    """Why a Keras model has no form in a format ("tflite" or "onnx"): one sentence a layer; empty where it has one."""
-    return [
-        f"the layer {name!r} ({kind}) {text}" if kind else f"the layer {name!r} {text}"
-        for name, kind, text in _found(model, format)
-    ]
+_NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
 
 
 def check(model: Any, format: str) -> None:
@@ -99,27 +97,39 @@ def check(model: Any, format: str) -> None:
         raise ConversionError(f"{_NAMES[format]} cannot run the model: {found[0]}{more}")
 
 
-_NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
+def refusals(model: Any, format: str) -> list[str]:
+    """Why a Keras model has no form in a format ("tflite" or "onnx"): one sentence a layer; empty where it has one.
 
-
-def _found(model: Any, format: str) -> Iterator[tuple[str, str, str]]:
-    """Name, class and sentence of each part that a rule is about, in the order of the model."""
+    Of a layer in a layer, as the table inside a TextVectorization, the outer one is named, which the user knows.
+    """
+    found = []
+    told: set[int] = set()
     for part in _parts(model):
-        kind = type(part).__name__
-        mode = getattr(part, "quantization_mode", None)
-        if mode is not None:
-            yield part.name, kind, _QUANTIZED.format(mode=mode)
-        for rule in RULES:
-            if kind in rule.classes and format in rule.formats and rule.applies(part):
-                yield part.name, kind, f"{rule.reason}; {rule.remedy}"
+        reason = _reason(part, format)
+        if reason and id(part) not in told:
+            found.append(f"the layer {part.name!r} ({type(part).__name__}) {reason}")
+            told |= {id(part), *(id(inner) for inner in _inner(part))}
+    return found
+
+
+def _reason(part: Any, format: str) -> str | None:
+    mode = getattr(part, "quantization_mode", None)
+    if mode is not None:
+        return _QUANTIZED.format(mode=mode)
+    for rule in RULES:
+        if type(part).__name__ in rule.classes and format in rule.formats and rule.applies(part):
+            return f"{rule.reason}; {rule.remedy}"
+    return None
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """Every layer, inner ones too, and every operation of a functional model, each once."""
-    seen: set[int] = set()
-    layers = list(model._flatten_layers(include_self=False))
-    graphs = [part for part in (model, *layers) if hasattr(part, "operations")]
-    for part in (*layers, *(operation for graph in graphs for operation in graph.operations)):
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield part
+    """Every layer, outer ones first, and every operation of a functional model."""
+    layers = _inner(model)
+    yield from layers
+    for graph in (model, *layers):
+        yield from getattr(graph, "operations", ())
+
+
+def _inner(part: Any) -> list[Any]:
+    flatten = getattr(part, "_flatten_layers", None)
+    return [] if flatten is None else list(flatten(include_self=False))

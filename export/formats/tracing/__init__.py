@@ -1,4 +1,8 @@
-"""Rewrites that are in force while a Keras model is traced, so that TFLite's builtin and ONNX's standard ops do."""
+"""Rewrites that are in force while a Keras model is traced, so that TFLite's builtin and ONNX's standard ops do.
+
+Keras has no documented way to trace a layer into other ops; a layer of one's own class for each would miss those that
+other layers make inside.  So the functions that the layers call are replaced.  Read in keras 3.12 and 3.15.
+"""
 
 from __future__ import annotations
 
