@@ -183,6 +183,7 @@ def test_an_unknown_pattern_is_refused():
     assert str(error.value) == f"no row has NoSuchLayer; rows are named like {ROWS[0].name}"
 
 
+@pytest.mark.conversion
 def test_layers_from_keras_to_the_engines(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     masked = row("LSTM(units=5, return_sequences=True, after Embedding(mask_zero=True)) of int32 7")

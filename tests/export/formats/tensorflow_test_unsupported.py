@@ -1,4 +1,4 @@
-"""Models that a format cannot express are refused by the names of their layers. Here: building one needs Keras."""
+"""Models that a format cannot express are refused by the names of their layers."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""The rewrites that are in force while a model is traced: each computes what Keras does. Here: they need TensorFlow."""
+"""The rewrites that are in force while a model is traced: each computes what Keras does."""
 
 import inspect
 from importlib import import_module
