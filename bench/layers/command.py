@@ -50,7 +50,7 @@ def measured(rows: Sequence[Row], work: Path) -> dict[tuple[Row, str], Cell]:
     built, refused = _built(rows, folders)
     cells: dict[tuple[Row, str], Cell] = {}
     for engine in filter(installed, ENGINES):
-        (form,) = ENGINES[engine].formats
+        form = ENGINES[engine].format
         for row in rows:
             if (row, form) not in built:
                 cells[row, engine] = Cell(reason=refused[row, form])
