@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from export.formats.format import Conversion, Format
 from export.formats.older_keras import readable
+from export.formats.tracing import exportable
 from export.quantization.equalize import equalized
 from runtime.errors import ModelError
 
@@ -32,52 +32,22 @@ def load_keras(path: Path) -> Any:
         ) from error
 
 
-def with_static_reshapes(model: Any) -> Any:
-    """The model with every Flatten and Reshape, at any depth, replaced by one that leaves only the batch open (-1).
-
-    Keras 3 reads the batch size from the tensor's shape at run time; in the exported graph this is a chain of
-    four TFLite or six ONNX ops, and the tensors after it have no static shape, which costs the delegates.
-    """
-    import keras
-    from keras import layers, ops
-
-    class Flatten(layers.Flatten):
-        def call(self, inputs: Any) -> Any:
-            known = inputs.shape[1:]
-            if any(size is None for size in known) or self.data_format == "channels_first":
-                return super().call(inputs)
-            return ops.reshape(inputs, (-1, math.prod(known)))
-
-    class Reshape(layers.Reshape):
-        def call(self, inputs: Any) -> Any:
-            if any(size is None for size in inputs.shape[1:]):
-                return super().call(inputs)
-            return ops.reshape(inputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
-
-    static: dict[type, Any] = {layers.Flatten: Flatten, layers.Reshape: Reshape}
-
-    def replaced(layer: Any) -> Any:
-        other = static.get(type(layer))
-        return layer if other is None else other.from_config(layer.get_config())
-
-    return keras.models.clone_model(model, clone_function=replaced, recursive=True)
-
-
 def float32(conversion: Conversion) -> None:
     """Write the model as a SavedModel folder with one signature, `serving_default`, and a symbolic batch."""
     import keras
     import tensorflow as tf
 
-    model = with_static_reshapes(equalized(load_keras(conversion.source)))
+    model = equalized(load_keras(conversion.source))
     spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
 
     def serve(values: Any) -> dict[str, Any]:
         return {conversion.output_name: model(values, training=False)}
 
+    # It tracks the variables that the endpoint uses; `track` would add lookup tables, which no converter takes.
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serving_default", serve, input_signature=[spec])
-    archive.write_out(str(conversion.destination), verbose=False)
+    with exportable():
+        archive.add_endpoint("serving_default", serve, input_signature=[spec])
+        archive.write_out(str(conversion.destination), verbose=False)
 
 
 class SavedModelBackend:

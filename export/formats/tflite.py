@@ -236,7 +236,8 @@ def prove(path: Path, scheme: Scheme) -> None:
             )
         halves += sum(type_name(tensor) == "FLOAT16" for tensor in inputs)
         if name in _WEIGHTED:
-            weighted.append((name, type_name(inputs[0]), type_name(inputs[1]), type_name(outputs[0])))
+            given = inputs[2 if name == "TRANSPOSE_CONV" else 0]  # its first input is the output's shape
+            weighted.append((name, type_name(given), type_name(inputs[1]), type_name(outputs[0])))
     accepts: dict[Scheme, Callable[[str, str, str], bool]] = {
         "float32": lambda x, w, y: (x, w, y) == ("FLOAT32",) * 3 and not halves,
         "float16": lambda x, w, y: x == y == "FLOAT32" and halves > 0,

@@ -23,6 +23,8 @@ PLACES = {
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),
+    ("export/formats/tracing/__init__.py", "keras"),
+    ("export/formats/unsupported.py", "keras"),
     ("export/run/workers.py", "pebble"),
 }
 # What may be imported in one place only.

@@ -1,5 +1,7 @@
 """The SavedModel that all other variants are converted from. Here, because it needs TensorFlow."""
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
@@ -71,7 +73,7 @@ def test_flatten_and_reshape_leave_only_the_batch_open_at_any_depth(build, tmp_p
 
 
 def test_without_the_replacement_the_batch_is_read_at_run_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_model, "with_static_reshapes", lambda model: model)
+    monkeypatch.setattr(saved_model, "exportable", nullcontext)
     assert {"Shape", "Pack"} <= ops(convert(plain(), tmp_path))
 
 
@@ -81,11 +83,3 @@ def test_a_channels_first_flatten_still_moves_its_channels(tmp_path):
     images = np.random.default_rng(1).uniform(0, 1, (2, 8, 8, 1)).astype(np.float32)
     found = convert(model, tmp_path)(image=tf.constant(images))["values"]
     assert np.allclose(found, model.predict(images, verbose=0), atol=1e-5)
-
-
-def test_the_model_itself_keeps_its_layers():
-    model = nested()
-    before = [type(layer) for layer in model._flatten_layers()]
-    saved_model.with_static_reshapes(model)
-    assert [type(layer) for layer in model._flatten_layers()] == before
-    assert layers.Flatten in before

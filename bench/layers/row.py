@@ -1,0 +1,127 @@
+"""One row of the table of layers: a small model around one layer, and the values that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Values:
+    """An input: its shape without the batch, its dtype, and the range that its values are drawn from.
+
+    Floats are drawn from a normal distribution around the middle of the range and cut at its ends; whole numbers
+    evenly from `low` up to `high`, without it.  A size None in the shape is `length` in the values.  `batch` fixes
+    the number of rows, as a layer with a state between calls demands.
+    """
+
+    shape: Shape
+    dtype: str = "float32"
+    low: float = -3.0
+    high: float = 3.0
+    length: int = 6
+    batch: int | None = None
+
+    @property
+    def described(self) -> str:
+        """Such as "9×10×4", "int32 7", "one value", "bool 5×7, 2 at a time"."""
+        sizes = "×".join("?" if size is None else str(size) for size in self.shape) or "one value"
+        kind = "" if self.dtype == "float32" else f"{self.dtype} "
+        return f"{kind}{sizes}" + (f", {self.batch} rows at a time" if self.batch else "")
+
+    def drawn(self, rows: int, seed: int) -> np.ndarray:
+        """Values [rows, …] of this input's dtype, the same for the same seed."""
+        generator = np.random.default_rng(seed)
+        shape = (rows, *(self.length if size is None else size for size in self.shape))
+        if self.dtype == "bool":
+            return generator.random(shape) < 0.7
+        if self.dtype == "string":
+            return generator.choice(["a", "b", "c"], shape)
+        if np.issubdtype(self.dtype, np.integer):
+            return generator.integers(int(self.low), int(self.high), shape).astype(self.dtype)
+        middle, spread = (self.low + self.high) / 2, (self.high - self.low) / 6
+        return np.clip(generator.normal(middle, spread, shape), self.low, self.high).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer of `keras.layers`, its settings as they are printed, and how a model is built around it.
+
+    `outputs` makes the model's outputs of `keras` and its symbolic inputs.
+    """
+
+    layer: str
+    settings: str
+    inputs: tuple[Values, ...]
+    outputs: Callable[..., Any]
+    only_rewritten: bool = (
+        False  # Keras itself runs it on a GPU only; its answers are those of the rewritten layer
+    )
+
+    @property
+    def name(self) -> str:
+        """Such as "Conv2D(filters=4, kernel_size=3) of 9×10×4"; no two rows have the same."""
+        return f"{self.layer}({self.settings}) of {self.given}"
+
+    @property
+    def given(self) -> str:
+        """The inputs without the batch, such as "9×10×4" or "int32 7, 5×4"; a size that is open is "?"."""
+        return ", ".join(values.described for values in self.inputs)
+
+    def model(self) -> Any:
+        """The Keras model, with weights that are the same each time and none of which is 0 or 1."""
+        import keras
+
+        keras.utils.set_random_seed(1)
+        symbols = [
+            keras.Input(batch_shape=(values.batch, *values.shape), dtype=values.dtype, name=f"input_{number}")
+            for number, values in enumerate(self.inputs, 1)
+        ]
+        model = keras.Model(symbols, self.outputs(keras, *symbols))
+        generator = np.random.default_rng(2)
+        for weight in model.trainable_variables + model.non_trainable_variables:
+            if keras.backend.is_float_dtype(weight.dtype):  # the state of a random generator is whole numbers
+                weight.assign(weight.numpy() + generator.uniform(0.02, 0.2, weight.shape))
+        self.reset(model)
+        return model
+
+    @staticmethod
+    def reset(model: Any) -> None:
+        """Forgets what layers keep between calls."""
+        for part in model.layers:
+            if getattr(part, "stateful", False):
+                part.reset_state()
+
+    def calls(self) -> list[dict[str, np.ndarray]]:
+        """The inputs by name for calls in this order: one row, three, and the same three again.
+
+        The second time tells whether a file keeps something between calls that the layer does not, or the reverse.
+        """
+        fixed = self.inputs[0].batch
+        one, three = (self._feed(rows) for rows in ((fixed, fixed) if fixed else (1, 3)))
+        return [one, three, three]
+
+    def _feed(self, rows: int) -> dict[str, np.ndarray]:
+        return {
+            f"input_{number}": values.drawn(rows, seed=number) for number, values in enumerate(self.inputs, 1)
+        }
+
+
+def layer(name: str, *inputs: Values, only_rewritten: bool = False, **settings: Any) -> Row:
+    """The row of a layer that is called with its inputs: alone, or as a list where it merges several."""
+
+    def outputs(keras: Any, *symbols: Any) -> Any:
+        return getattr(keras.layers, name)(**settings)(symbols[0] if len(symbols) == 1 else list(symbols))
+
+    code = ", ".join(f"{setting}={value!r}" for setting, value in settings.items())
+    return Row(name, code, inputs, outputs, only_rewritten)
+
+
+def graph(name: str, settings: str, *inputs: Values, outputs: Callable[..., Any]) -> Row:
+    """The row of a layer that is not simply called with its inputs."""
+    return Row(name, settings, inputs, outputs)

@@ -1,0 +1,90 @@
+"""Run in a child process: runs exported files on an engine and compares their answers with those of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from bench.layers.jobs import serve
+from runtime.backends import ENGINES
+
+_Arrays = Mapping[str, np.ndarray]
+_Run = Callable[[_Arrays], _Arrays]
+
+
+def answer(job: dict[str, str]) -> float | str:
+    """The largest difference, or what the engine says against the file."""
+    try:
+        content = Path(job["file"]).read_bytes()
+        run = _onnx(content) if job["engine"] == "onnxruntime" else _tflite(job["engine"], content)
+        with np.load(job["answers"]) as arrays:
+            return difference(run, arrays)
+    except Exception as error:  # whatever an engine comes up with is the answer
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def difference(run: _Run, arrays: _Arrays) -> float:
+    """The largest difference to what Keras answered, in the order of its calls; arrays are "<call> <name>".
+
+    It is a fraction of the largest answer where that is beyond 1.  NaN, where only one of the two has it.
+    """
+    calls: dict[str, dict[str, np.ndarray]] = {}
+    for key in arrays:
+        call, _, name = key.partition(" ")
+        calls.setdefault(call, {})[name] = arrays[key]
+    gaps = []
+    for call in sorted(calls):
+        feed = {name: value for name, value in calls[call].items() if name.startswith("input")}
+        wanted = {name: value for name, value in calls[call].items() if name.startswith("output")}
+        found = run(feed)
+        if set(found) != set(wanted):
+            raise ValueError(f"the outputs are {sorted(found)}, expected {sorted(wanted)}")
+        gaps += [_gap(name, found[name], wanted[name]) for name in wanted]
+    return float(np.max(gaps))
+
+
+def _gap(name: str, found: np.ndarray, wanted: np.ndarray) -> float:
+    if found.shape != wanted.shape:
+        raise ValueError(f"{name} has the shape {found.shape}, expected {wanted.shape}")
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))  # infinities too
+    gaps = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    largest = max(1.0, float(np.abs(wanted).max(initial=0)))
+    return float(np.where(same, 0.0, gaps).max(initial=0)) / largest
+
+
+def _tflite(engine: str, content: bytes) -> _Run:
+    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
+        model_content=content, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner("serving_default")
+    names = runner.get_input_details()
+
+    def run(feed: _Arrays) -> _Arrays:
+        answers: _Arrays = runner(**{name: feed[name] for name in names})
+        return answers
+
+    return run
+
+
+def _onnx(content: bytes) -> _Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    given = [value.name for value in session.get_inputs()]
+    made = [value.name for value in session.get_outputs()]
+
+    def run(feed: _Arrays) -> _Arrays:
+        return dict(zip(made, session.run(made, {name: feed[name] for name in given}), strict=True))
+
+    return run
+
+
+if __name__ == "__main__":
+    serve(answer)

@@ -1,0 +1,197 @@
+"""The table of layers has every layer; the harness sees wrong answers, and outlives what kills its processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bench import layers
+from bench.layers import command, jobs, page, running
+from bench.layers.page import Cell
+from bench.layers.row import Values
+from bench.layers.rows import NO_LAYERS, NOT_BUILT, ROWS
+from runtime.errors import UsageError
+from tests.conftest import ROOT
+
+# Of each class the names that keras.layers has for it: in a process of its own, as all that needs TensorFlow.
+_CLASSES = """
+import json, keras
+names = {}
+for name in dir(keras.layers):
+    if isinstance(getattr(keras.layers, name), type):
+        names.setdefault(getattr(keras.layers, name), []).append(name)
+print(json.dumps(list(names.values())))
+"""
+
+
+def row(name):
+    (found,) = (row for row in ROWS if row.name == name)
+    return found
+
+
+def test_every_class_of_keras_layers_is_in_the_table():
+    done = subprocess.run([sys.executable, "-c", _CLASSES], capture_output=True, text=True, check=True)
+    known = {*(row.layer for row in ROWS), *NOT_BUILT, *NO_LAYERS}
+    missing = [names for names in json.loads(done.stdout.splitlines()[-1]) if not known & set(names)]
+    assert missing == [], "bench/layers/rows has no row for these classes of keras.layers"
+
+
+def test_no_two_rows_have_the_same_name():
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+def test_values_are_what_they_say_and_the_same_each_time():
+    drawn = Values((None, 4), "int32", 2, 5, length=9).drawn(3, seed=1)
+    assert drawn.shape == (3, 9, 4) and drawn.dtype == np.int32 and set(np.unique(drawn)) == {2, 3, 4}
+    assert np.array_equal(drawn, Values((None, 4), "int32", 2, 5, length=9).drawn(3, seed=1))
+    floats = Values((1000,), low=0.0, high=255.0).drawn(1, seed=1)
+    assert floats.dtype == np.float32 and floats.min() >= 0 and floats.max() <= 255 and floats.std() > 30
+
+
+def test_rows_answer_once_for_one_and_twice_for_three():
+    one, three, again = row("Dense(units=5) of 6").calls()
+    assert one["input_1"].shape == (1, 6) and three["input_1"].shape == (3, 6) and again is three
+    fixed = row("LSTM(units=5, stateful=True) of 7×4, 2 rows at a time").calls()
+    assert [call["input_1"].shape for call in fixed] == [(2, 7, 4)] * 3
+
+
+CALLS = {
+    f"{call} {name}": np.full((rows, 2), value, np.float32)
+    for call, rows in enumerate((1, 3, 3))
+    for name, value in (("input_1", 4.0), ("output_1", 8.0))
+}
+
+
+def twice(feed):
+    return {"output_1": 2 * feed["input_1"]}
+
+
+def counting():
+    """An engine that keeps a state between calls."""
+    state = iter((0.0, 0.0, 0.8))
+    return lambda feed: {"output_1": 2 * feed["input_1"] + next(state)}
+
+
+def one_row_off(feed):
+    answers = twice(feed)["output_1"]
+    answers[-1] += 0.8 * (len(answers) > 1)
+    return {"output_1": answers}
+
+
+@pytest.mark.parametrize(("run", "found"), [(twice, 0.0), (one_row_off, 0.1), (counting(), 0.1)])
+def test_the_largest_difference_of_all_calls(run, found):
+    assert running.difference(run, CALLS) == pytest.approx(found)
+
+
+def test_nan_is_the_same_as_nan_only():
+    answers = {**CALLS, "1 output_1": np.full((3, 2), np.nan, np.float32)}
+    assert np.isnan(running.difference(twice, answers))
+    assert (
+        running.difference(lambda feed: {"output_1": answers["1 output_1"]}, dict([*answers.items()][2:4]))
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (lambda feed: {"output_2": 0}, "the outputs are ['output_2'], expected ['output_1']"),
+        (lambda feed: {"output_1": feed["input_1"][:, :1]}, "output_1 has the shape (1, 1), expected (1, 2)"),
+    ],
+)
+def test_other_outputs_are_no_answer(run, message):
+    with pytest.raises(ValueError) as error:
+        running.difference(run, CALLS)
+    assert str(error.value) == message
+
+
+def dying(folder, text):
+    """A module that answers jobs, one of which ends the process."""
+    module = folder / "dying.py"
+    module.write_text(
+        "import os\nfrom bench.layers.jobs import serve\n"
+        f"def work(job):\n    print('a converter prints')\n    if job['name'] == 'b':\n        {text}\n"
+        "    return job['name']\nserve(work)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (f"os.kill(os.getpid(), {int(signal.SIGABRT)})", "SIGABRT"),
+        ("raise SystemExit(3)", "exit code 3: a converter prints"),
+        ("raise ValueError('no')", "exit code 1: ValueError: no"),
+    ],
+)
+def test_a_job_that_ends_its_process_has_given_its_answer(tmp_path, monkeypatch, text, end):
+    dying(tmp_path, text)
+    monkeypatch.setattr(jobs, "ROOT", os.pathsep.join((str(tmp_path), str(ROOT))))
+    found = list(jobs.done("dying", [{"name": name} for name in "abca"]))
+    assert found == ["a", f"the process ends: {end}", "c", "a"]
+
+
+def test_a_module_that_does_not_start_says_so():
+    (answer,) = jobs.done("no_such_module", [{"name": "a"}])
+    assert answer == f"the process ends: exit code 1: {sys.executable}: No module named no_such_module"
+
+
+DENSE, HASHING = row("Dense(units=5) of 6"), row("Hashing(num_bins=5) of int32 5")
+CELLS = {
+    (DENSE, "litert"): Cell(difference=1.2e-7),
+    (DENSE, "onnxruntime"): Cell(difference=0.0),
+    (HASHING, "litert"): Cell(reason="the layer 'hashing' (Hashing) hashes"),
+    (HASHING, "onnxruntime"): Cell(reason="the layer 'hashing' (Hashing) hashes"),
+}
+
+
+def test_the_page():
+    text = page.text([DENSE, HASHING], CELLS)
+    assert text.startswith("# Layers\n")
+    assert "| Dense | `units=5` | 6 | ok, 1e-6 | ok, equal |" in text
+    assert "| Hashing | `num_bins=5` | int32 5 | refused | refused |" in text
+    assert (
+        "- `Hashing(num_bins=5) of int32 5` on litert, onnxruntime: the layer 'hashing' (Hashing) hashes\n"
+        in text
+    )
+    assert "- JaxLayer: refused: it runs code of JAX; build the model from layers of Keras\n" in text
+    assert "## Recurrent layers" not in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "mark", "wrong"),
+    [
+        (Cell(difference=9e-6), "ok, 1e-5", False),
+        (Cell(difference=2e-5), "**wrong, 2e-05**", True),
+        (Cell(difference=float("nan")), "**wrong, nan**", True),
+        (Cell(reason="RuntimeError: no"), "**fails**", True),
+        (Cell(reason="the process ends: SIGABRT"), "**fails**", True),
+        (Cell(reason="the layer 'x' (Hashing) hashes"), "refused", False),
+        (Cell(reason="no such layer in Keras 3.12.4"), "not there", False),
+    ],
+)
+def test_what_counts_as_wrong(cell, mark, wrong):
+    assert (cell.mark, cell.wrong) == (mark, wrong)
+
+
+def test_an_unknown_pattern_is_refused():
+    with pytest.raises(UsageError) as error:
+        layers.run(layers.parser().parse_args(["NoSuchLayer"]))
+    assert str(error.value) == f"no row has NoSuchLayer; rows are named like {ROWS[0].name}"
+
+
+@pytest.mark.conversion
+def test_layers_from_keras_to_the_engines(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    masked = row("LSTM(units=5, return_sequences=True, after Embedding(mask_zero=True)) of int32 7")
+    memory = row("GRU(units=5, stateful=True) of 7×4, 2 rows at a time")
+    cells = command.measured([DENSE, HASHING, masked, memory], tmp_path)
+    marks = {key[0].layer + " " + key[1]: cell.mark for key, cell in cells.items()}
+    assert {key for key, mark in marks.items() if mark == "refused"} == {
+        *(key for key in marks if key.startswith("Hashing")),
+        "GRU onnxruntime",
+    }
+    assert all(mark.startswith("ok") for mark in marks.values() if mark != "refused")
