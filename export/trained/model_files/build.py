@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from export.trained.model_files import h5, keras2, keras_zip
+from export.trained.model_files import h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
 from runtime.errors import BundleError as ModelError
 from runtime.errors import EdgeProofError, UsageError
@@ -63,7 +63,6 @@ def from_h5(path: Path, config: Config, objects: dict[str, Any]) -> Any:
 
 def _quietly(path: Path, build: Any) -> Any:
     """What Keras builds; its errors in one line, and its warnings of lost weights as errors."""
-    keras2.register()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

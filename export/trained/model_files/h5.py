@@ -81,11 +81,17 @@ def load_weights(model: Any, path: Path) -> None:
                     f"{path.name} is damaged: it holds weights of the layer {saved!r}, which the model has not"
                 )
             left.remove(name)
-            _assign(
-                layers[name], [(weight, np.asarray(group[saved][weight])) for weight in weights], path.name
-            )
+            _assign(layers[name], [(weight, _numbers(group[saved][weight])) for weight in weights], path.name)
     if left:
         raise ModelError(f"{path.name} is damaged: it has no weights for the layer {sorted(left)[0]!r}")
+
+
+def _numbers(dataset: Any) -> np.ndarray:
+    """A dataset's numbers; HDF5 knows no bfloat16, which is the upper half of a float32, and keeps it as two bytes."""
+    values = np.asarray(dataset)
+    if values.dtype.kind != "V" or values.dtype.itemsize != 2:
+        return values
+    return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 def _variables(layer: Any) -> list[Any]:

@@ -50,15 +50,19 @@ def load(
 
 def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> LoadedModel:
     """The model in a Keras file, whatever the file is called."""
+    import keras
+
     if zipfile.is_zipfile(path):
         read, built = keras_zip.read, build.from_zip
     elif _starts_with(path, _HDF5):
         read, built = h5.read, build.from_h5
     else:
         raise ModelError(f"{path.name} is not a Keras model, or is damaged; {_EXPECTED}")
+    keras2.register()
     objects = imported(custom_objects)
     entry, recorded = read(path)
-    config.refuse_foreign_code(entry, path.name, {*objects, keras2.HARD_SIGMOID})
+    # What the user's module registers with Keras while it is imported is the user's code too.
+    config.refuse_foreign_code(entry, path.name, {*objects, *keras.saving.get_custom_objects()})
     config.refuse_quantized(entry, path.name)
     note = config.to_float32(entry)
     build.declare_input(entry, shapes, path.name)
