@@ -293,10 +293,31 @@ def test_what_is_no_model_gets_one_line(tmp_path):
     assert refusal(path) == f"model.keras is not a Keras model, or is damaged; {expected}"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("other.txt", "")
-    assert refusal(path).startswith("model.keras is not a Keras model, or is damaged (")
+    assert refusal(path) == (
+        "model.keras is not a Keras model, or is damaged (KeyError: \"There is no item named 'config.json' in the "
+        f'archive"); {expected}'
+    )
     assert refusal(path, signature="serve", error=UsageError) == (
         f"--signature serve is for SavedModel folders; {path} is a file"
     )
+
+
+def test_a_damaged_file_gets_one_line(tmp_path, suffix):
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.save(path := tmp_path / f"model.{suffix}")
+    whole = path.read_bytes()
+    for end in (4, 100, len(whole) // 2, len(whole) - 30):
+        path.write_bytes(whole[:end])
+        assert "damaged" in refusal(path) or "cannot be loaded" in refusal(path)
+    random, refused = np.random.default_rng(1), 0
+    for place in random.integers(0, len(whole), 40):
+        path.write_bytes(whole[:place] + bytes(random.integers(0, 256, 8, np.uint8)) + whole[place + 8 :])
+        try:
+            load(path)
+        except BundleError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused
 
 
 def test_weights_are_matched_by_name_and_a_lack_is_seen(tmp_path):

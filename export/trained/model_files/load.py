@@ -12,7 +12,7 @@ from export.trained.model_files.custom_objects import imported
 from export.trained.model_files.loaded import LoadedModel, Tensor
 from export.trained.model_files.losses import by_output
 from runtime.errors import BundleError as ModelError
-from runtime.errors import UsageError
+from runtime.errors import EdgeProofError, UsageError, first_line
 
 _EXPECTED = "expected a .keras or .h5 file, or a SavedModel folder"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -45,7 +45,15 @@ def load(
         return saved_model.load(path, signature, shapes or {})
     if signature is not None:
         raise UsageError(f"--signature {signature} is for SavedModel folders; {path} is a file")
-    return _keras(path, custom_objects, shapes or {})
+    try:
+        return _keras(path, custom_objects, shapes or {})
+    except EdgeProofError:
+        raise
+    except Exception as error:  # zipfile, json, h5py and Keras each raise their own about a damaged file
+        raise ModelError(
+            f"{path.name} is not a Keras model, or is damaged ({type(error).__name__}: {first_line(error)}); "
+            f"{_EXPECTED}"
+        ) from error
 
 
 def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> LoadedModel:
