@@ -14,8 +14,7 @@ import numpy as np
 
 from export.trained.model_files import h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
-from runtime.errors import BundleError as ModelError
-from runtime.errors import EdgeProofError, UsageError
+from runtime.errors import EdgeProofError, ModelError, UsageError
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 # Keras only warns when it leaves a layer with random weights.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from runtime.errors import BundleError as ModelError
+from runtime.errors import ModelError
 
 Config = dict[str, Any]
 REDUCED = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")

@@ -16,7 +16,7 @@ from export.trained.model_files import keras2
 from export.trained.model_files.config import Config
 from export.trained.model_files.keras2_graph import safe
 from export.trained.model_files.losses import Recorded
-from runtime.errors import BundleError as ModelError
+from runtime.errors import ModelError
 
 
 def read(path: Path) -> tuple[Config, Recorded]:

@@ -12,7 +12,7 @@ from typing import Any
 from export.trained.model_files import keras2_graph
 from export.trained.model_files.config import MODELS, Config
 from export.trained.model_files.keras2_graph import safe
-from runtime.errors import BundleError as ModelError
+from runtime.errors import ModelError
 
 # Keras 2's hard_sigmoid is clip(0.2 x + 0.5), Keras 3's is relu6(x + 3) / 6: the old one is registered here.
 HARD_SIGMOID = "edgeproof>hard_sigmoid_of_keras_2"

@@ -11,8 +11,7 @@ from export.trained.model_files import build, config, h5, keras2, keras_zip, sav
 from export.trained.model_files.custom_objects import imported
 from export.trained.model_files.loaded import LoadedModel, Tensor
 from export.trained.model_files.losses import by_output
-from runtime.errors import BundleError as ModelError
-from runtime.errors import EdgeProofError, UsageError, first_line
+from runtime.errors import EdgeProofError, ModelError, UsageError, first_line
 
 _EXPECTED = "expected a .keras or .h5 file, or a SavedModel folder"
 _HDF5 = b"\x89HDF\r\n\x1a\n"

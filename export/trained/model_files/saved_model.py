@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from export.trained.model_files.loaded import LoadedModel, Tensor
-from runtime.errors import BundleError as ModelError
-from runtime.errors import UsageError, first_line
+from runtime.errors import ModelError, UsageError, first_line
 
 DEFAULT = "serving_default"
 _FILE = "saved_model.pb"

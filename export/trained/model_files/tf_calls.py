@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime.errors import BundleError as ModelError
+from runtime.errors import ModelError
 
 
 @dataclass(frozen=True)

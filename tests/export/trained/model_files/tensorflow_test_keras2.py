@@ -15,7 +15,7 @@ import pytest
 from export.trained.model_files import tf_calls
 from export.trained.model_files.load import load
 from export.trained.model_files.loaded import Loss
-from runtime.errors import BundleError
+from runtime.errors import ModelError
 
 MODELS = Path(__file__).parent / "keras2" / "models.zip"
 # Largest differences to Keras 2: rounding; half a unit of float16 at 1 for the model that was trained in it.
@@ -166,7 +166,7 @@ def model_of(*layers):
 
 
 def refusal(path, *arguments):
-    with pytest.raises(BundleError) as caught:
+    with pytest.raises(ModelError) as caught:
         load(path, *arguments)
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from export.trained.model_files.guess_task import guess_task
 from export.trained.model_files.load import load
 from export.trained.model_files.loaded import Tensor
-from runtime.errors import BundleError, UsageError
+from runtime.errors import ModelError, UsageError
 
 
 class Affine(tf.Module):
@@ -43,7 +43,7 @@ def affine(tmp_path_factory):
     return folder
 
 
-def refusal(*arguments, error=BundleError, **options):
+def refusal(*arguments, error=ModelError, **options):
     with pytest.raises(error) as caught:
         load(*arguments, **options)
     assert "\n" not in str(caught.value)

@@ -13,14 +13,14 @@ from keras import layers
 
 from export.trained.model_files.load import load
 from export.trained.model_files.loaded import Loss, Tensor
-from runtime.errors import BundleError, InputError, UsageError
+from runtime.errors import InputError, ModelError, UsageError
 
 
 def rows(*shape, seed=3):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def refusal(*arguments, error=BundleError, **options):
+def refusal(*arguments, error=ModelError, **options):
     with pytest.raises(error) as caught:
         load(*arguments, **options)
     assert "\n" not in str(caught.value)
@@ -314,7 +314,7 @@ def test_a_damaged_file_gets_one_line(tmp_path, suffix):
         path.write_bytes(whole[:place] + bytes(random.integers(0, 256, 8, np.uint8)) + whole[place + 8 :])
         try:
             load(path)
-        except BundleError as error:
+        except ModelError as error:
             refused += 1
             assert "\n" not in str(error)
     assert refused
