@@ -16,7 +16,7 @@ from runtime.measure.metric import metric_name
 
 RECORD = "training.json"
 MODEL, REFERENCE, GOLDEN, SAMPLES = "model.keras", "reference.npz", "golden.npz", "samples.npz"
-_OPTIONAL = ("weights", "seed", "backend", "history")  # not written where there is none
+_OPTIONAL = ("weights", "seed", "backend", "history", "custom_objects")  # not written where there is none
 _MOST = 1 << 50  # samples, weights
 
 
@@ -61,6 +61,7 @@ class TrainedModel:
         backend: of Keras.
         history: the figures of every epoch by name; NaN where a figure was no finite number.
         metric: the original's own; None where there were no labelled samples.
+        custom_objects: where the user's own layers are found, as `--custom-objects` takes it: MODULE:NAME.
         sha256: of the files beside the record, by name.
     """
 
@@ -80,6 +81,7 @@ class TrainedModel:
     backend: str | None = None
     history: Mapping[str, tuple[float, ...]] | None = None
     metric: MetricRecord | None = None
+    custom_objects: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -133,6 +135,7 @@ def to_json(record: TrainedModel) -> str:
         "history": record.history and _without_nan(record.history),
         "metric": record.metric and asdict(record.metric),
         "parameters": record.parameters,
+        "custom_objects": record.custom_objects or None,
         "sha256": record.sha256,
     }
     values = {key: value for key, value in values.items() if value is not None or key not in _OPTIONAL}
@@ -169,6 +172,7 @@ def from_json(text: str | bytes, where: str) -> TrainedModel:
         backend=top.text("backend") if "backend" in top else None,
         history=_history(top.fields("history")) if "history" in top else None,
         metric=None if top.value("metric") is None else _metric(top.fields("metric")),
+        custom_objects=top.texts("custom_objects", 1000) if "custom_objects" in top else (),
         sha256=_digests(top.fields("sha256"), MODEL, GOLDEN),
     )
 

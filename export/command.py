@@ -36,7 +36,7 @@ Export trained Keras models to SavedModel, TFLite and ONNX, verify every file
 against the original on the engine it will run on, and pack what passed into
 artifacts/<model>/bundle."""
 MODELS = {
-    "MODEL": "a trained model by its name, or a model of your own by the path of its .keras file",
+    "MODEL": "a trained model by its name, or a model of your own by the path of its .keras, .h5 or .hdf5 file",
     "all": "every trained model",
     "list": "print the trained models and the targets; builds nothing",
 }
@@ -88,6 +88,12 @@ def parser() -> argparse.ArgumentParser:
         "--pixels",
         choices=("0-255", "0-1"),
         help="for an image model of your own: the pixels it was trained on",
+    )
+    arguments.add_argument(
+        "--custom-objects",
+        action="append",
+        metavar="MODULE:NAME",
+        help="for a model of your own: a layer or function of your own code that it uses; may be given several times",
     )
     arguments.add_argument("--force", action="store_true", help="rebuild even if nothing changed")
     return arguments
@@ -165,10 +171,14 @@ def _originals(models: list[str], roots: list[Path]) -> list[Original]:
 def _registered(workers: Workers, options: argparse.Namespace) -> list[str]:
     """The names of the models asked for; those given as a path are registered first, under the file's name."""
     paths = {Path(model): Path(model).stem for model in options.models if Path(model).suffix in SUFFIXES}
-    given = [name for name in ("samples", "labels", "unit", "pixels") if getattr(options, name) is not None]
+    given = [
+        name
+        for name in ("samples", "labels", "unit", "pixels", "custom_objects")
+        if getattr(options, name) is not None
+    ]
     if given and len(paths) != 1:
         raise UsageError(
-            f"--{given[0]} is for one model given by its path, not for {', '.join(options.models)}"
+            f"--{given[0].replace('_', '-')} is for one model given by its path, not for {', '.join(options.models)}"
         )
     labels = tuple(label.strip() for label in options.labels.split(",")) if options.labels else None
     wanted: list[steps.Step] = []
@@ -180,7 +190,14 @@ def _registered(workers: Workers, options: argparse.Namespace) -> list[str]:
                 "to two folders (--out)"
             )
         _check_free(path, options.out / name)
-        user_model = UserModel(path.resolve(), options.samples, labels, options.unit, options.pixels)
+        user_model = UserModel(
+            path.resolve(),
+            options.samples,
+            labels,
+            options.unit,
+            options.pixels,
+            tuple(options.custom_objects or ()),
+        )
         wanted.append(
             steps.Step((name, "register"), "keras", register, steps.given(user_model, options.out / name))
         )

@@ -22,7 +22,8 @@ class Conversion:
     """One conversion: read `source`, write `destination`, under these public names.
 
     `input_shape` is without the batch dimension.  `ranges` holds the lowest and highest value of every float tensor
-    over the calibration set, for static schemes only.
+    over the calibration set, for static schemes only.  `custom_objects` says where the user's own layers are found, as
+    `--custom-objects` does: a Keras model with such layers cannot be loaded without.
     """
 
     source: Path
@@ -31,6 +32,7 @@ class Conversion:
     input_shape: tuple[int, ...]
     output_name: str
     ranges: Ranges | None = None
+    custom_objects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,25 @@ from export.formats.format import Conversion, Format
 from export.formats.older_keras import readable
 from export.formats.tracing import exportable
 from export.quantization.equalize import equalized
+from export.trained.model_files import keras2
+from export.trained.model_files.custom_objects import imported
 from runtime.errors import ModelError
 
 
-def load_keras(path: Path) -> Any:
-    """The trained model in a `.keras` or `.h5` file; code inside it (Lambda layers) is refused.
+def load_keras(path: Path, custom_objects: tuple[str, ...] = ()) -> Any:
+    """The trained model in the `.keras` file of a trained model's folder; code inside it (Lambda layers) is refused.
 
     Raises:
         ModelError: the file cannot be read as a Keras model.
+        UsageError: one of the custom objects cannot be imported.
     """
     import keras
 
+    keras2.register()
+    objects = imported(custom_objects)
     try:
         with readable(path) as file:
-            return keras.saving.load_model(file, compile=False, safe_mode=True)
+            return keras.saving.load_model(file, objects, compile=False, safe_mode=True)
     except Exception as error:
         raise ModelError(
             f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:300]}; "
@@ -37,7 +42,7 @@ def float32(conversion: Conversion) -> None:
     import keras
     import tensorflow as tf
 
-    model = equalized(load_keras(conversion.source))
+    model = equalized(load_keras(conversion.source, conversion.custom_objects))
     spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
 
     def serve(values: Any) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class Plan:
                 input_shape=self.original.record.input.shape,
                 output_name=self.original.record.output.name,
                 ranges=activations,
+                custom_objects=self.original.record.custom_objects,
             )
             return FORMATS[target.format], target.scheme, conversion
 

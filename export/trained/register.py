@@ -16,13 +16,14 @@ from data.dataset import image_input, table_input
 from data.original import Original, keras_bytes, write_original
 from data.trained_model import MetricRecord, TrainedModel
 from export.chunks import chunks
-from export.formats.saved_model import load_keras
+from export.formats import unsupported
+from export.trained.model_files.load import load
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import DataError, InputError, UsageError
 from runtime.measure.machine import cpu_name
 from runtime.measure.metric import metric, metric_name
 
-SUFFIXES = (".keras", ".h5")
+SUFFIXES = (".keras", ".h5", ".hdf5")
 SEED = 7
 POOL, POOL_ELEMENTS = 512, 1 << 23  # golden inputs are chosen among so many, fewer where one is large
 
@@ -32,12 +33,13 @@ class UserModel:
     """A model of the user's own: its file, and what the user said of it.
 
     Attributes:
-        path: the `.keras` or `.h5` file.
+        path: the `.keras`, `.h5` or `.hdf5` file, of Keras 2 or 3.
         samples: an `.npz` file with the raw arrays calibration, inputs and targets.
         labels: the classes of a classifier, in the order of its outputs.
         unit: the unit of a regressor's value.
         pixels: what the model takes, "0-255" or "0-1"; None for a table. For 0-1 the scaling becomes part of the
             exported model, so that it cannot be forgotten on the device.
+        custom_objects: where the user's own layers are found: MODULE:NAME, or LAYER=MODULE:NAME.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class UserModel:
     labels: tuple[str, ...] | None = None
     unit: str | None = None
     pixels: str | None = None
+    custom_objects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,16 @@ def register(user: UserModel, folder: Path) -> Original:
     """Write a user's model to `folder`, in the files that training writes; runs in a worker with TensorFlow.
 
     Raises:
-        ModelError: the file is no Keras model.
+        ModelError: the file is no Keras model, or cannot be loaded; the layer that prevents it is named.
+        ConversionError: neither format can express one of its layers.
         UsageError: the model, the options and the labels do not fit together, or edgeproof cannot export it.
         DataError: the samples cannot be read, or do not fit the model.
         EdgeProofError: the folder cannot be written.
     """
-    model, takes = _with_raw_input(load_keras(user.path), user)
+    loaded = load(user.path, user.custom_objects).keras
+    for format_ in ("tflite", "onnx"):
+        unsupported.check(loaded, format_)
+    model, takes = _with_raw_input(loaded, user)
     gives, task = _output(model, user)
     samples = None if user.samples is None else read_samples(user.samples, takes)
     inputs = golden.synthesise(takes, SEED, _pool(takes)) if samples is None else samples.test_data.inputs
@@ -83,6 +90,7 @@ def register(user: UserModel, folder: Path) -> Original:
         device=cpu_name(),
         parameters=model.count_params(),
         metric=None if samples is None else _metric(task, outputs, samples),
+        custom_objects=user.custom_objects,
     )
     content = keras_bytes(model), (chosen, _predict(model, chosen))
     if samples is None:
