@@ -89,8 +89,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True)
 def _tensorflow_stays_where_it_may_be(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = "tensorflow" in sys.modules
     yield
-    if "tensorflow" in sys.modules and not _with_tensorflow(request.path):
+    if "tensorflow" in sys.modules and not before and not _with_tensorflow(request.path):
         pytest.fail(
             f"TensorFlow is imported in this process, in which tflite-runtime then loads no model; a file whose "
             f"tests import it is named {TENSORFLOW}*.py"

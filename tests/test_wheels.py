@@ -12,6 +12,7 @@ from runtime.version import __version__
 from tests.bundles import table_bundle
 from tests.wheels import PACKAGES, build
 
+pytestmark = pytest.mark.conversion
 MAKE = """
 import keras
 keras.utils.set_random_seed(1)
@@ -20,8 +21,6 @@ model.save("my.keras")
 """
 DECOY = """
 import pathlib
-
-pytestmark = pytest.mark.conversion
 pathlib.Path(__file__).with_suffix(".imported").touch()
 raise SystemExit("the user's file")
 """

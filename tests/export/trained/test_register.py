@@ -14,13 +14,12 @@ from export.trained.register import read_samples
 from runtime.errors import DataError
 from tests.conftest import ENGINES_HERE, ROOT, run_export
 
+pytestmark = pytest.mark.conversion
 MAKE = """
 import sys
 from pathlib import Path
 import keras
 from keras import layers
-
-pytestmark = pytest.mark.conversion
 
 folder = Path(sys.argv[1])
 keras.utils.set_random_seed(1)
