@@ -23,12 +23,21 @@ BATCH = 500
 Run = Callable[[np.ndarray], np.ndarray]
 
 
+# Outputs that hardly differ are still rounded like their size: a float32 near 0.5 is known to 6e-8, and with the
+# tolerance of float32, 1e-5 of this share of the size, eight such steps are allowed.
+_LEAST_SHARE = 0.1
+
+
 def spread(original: Original) -> float:
-    """What a tolerance is a fraction of: 1 for probabilities, the range of the original's outputs for a regressor."""
+    """What a tolerance is a fraction of: 1 for probabilities; for a regressor the range of the original's outputs.
+
+    Where the outputs hardly differ, it is a tenth of the largest of them.
+    """
     if original.record.task == "classification":
         return 1.0
     reference = original.reference()
-    return max(float(np.ptp(original.golden()[1] if reference is None else reference)), 1e-6)
+    outputs = original.golden()[1] if reference is None else reference
+    return max(float(np.ptp(outputs)), _LEAST_SHARE * float(np.abs(outputs).max()), 1e-6)
 
 
 def tolerance(original: Original, target: Target) -> Tolerance:

@@ -12,7 +12,7 @@ from export.formats.older_keras import readable
 from export.formats.tracing import exportable
 from export.quantization.equalize import equalized
 from export.trained.model_files import keras2
-from export.trained.model_files.custom_objects import imported
+from export.trained.model_files.load import load
 from runtime.errors import ModelError
 
 
@@ -25,11 +25,12 @@ def load_keras(path: Path, custom_objects: tuple[str, ...] = ()) -> Any:
     """
     import keras
 
+    if custom_objects:
+        return load(path, custom_objects).keras
     keras2.register()
-    objects = imported(custom_objects)
     try:
         with readable(path) as file:
-            return keras.saving.load_model(file, objects, compile=False, safe_mode=True)
+            return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:
         raise ModelError(
             f"{path} is not a Keras model that can be loaded: {' '.join(str(error).split())[:300]}; "

@@ -8,14 +8,17 @@ import pytest
 from tests.arm.conftest import LEFT_OUT, NEW
 from tests.conftest import ROOT
 
+# An engine that is not there, for want of a wheel where there is none for the board's Python.
+MISSING = r"skipped .* (?:not installed|tflite-runtime has no wheel for Python 3\.13)"
+
 
 @pytest.mark.parametrize("device", NEW)
 def test_verify(runs, device):
     done = runs[f"{device} verify"]
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(" ok ", done.stdout)) == NEW[device].ok
-    assert len(re.findall(r" skipped .* not installed", done.stdout)) == NEW[device].skipped
-    assert len(re.findall(r"tflite-runtime +skipped .* not installed", done.stdout)) == 5
+    assert len(re.findall(MISSING, done.stdout)) == NEW[device].skipped
+    assert len(re.findall(f"tflite-runtime +{MISSING}", done.stdout)) == 5
 
 
 def test_verify_on_32_bits(runs):

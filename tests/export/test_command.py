@@ -40,7 +40,7 @@ against the original on the engine it will run on, and pack what passed into
 artifacts/<model>/bundle.
 
 what to export:
-  MODEL  a trained model by its name, or a model of your own by the path of its .keras file
+  MODEL  a trained model by its name, or a model of your own by the path of its .keras, .h5 or .hdf5 file
   all    every trained model
   list   print the trained models and the targets; builds nothing
 
@@ -61,6 +61,9 @@ options:
   --labels LABELS       for a classifier of your own: its classes, comma-separated
   --unit UNIT           for a regressor of your own: the unit of its value
   --pixels {0-255,0-1}  for an image model of your own: the pixels it was trained on
+  --custom-objects MODULE:NAME
+                        for a model of your own: a layer or function of your own code that it
+                        uses; may be given several times
   --force               rebuild even if nothing changed
 
 examples:

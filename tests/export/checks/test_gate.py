@@ -2,12 +2,13 @@
 
 import shutil
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from data.original import read_original
-from export.checks.gate import judge
+from export.checks.gate import judge, spread, tolerance
 from export.targets import TARGETS
 from runtime.measure.row import MeasuredRow
 from tests.conftest import ROOT
@@ -134,3 +135,19 @@ def test_a_metric_below_the_gate_fails_even_if_every_error_is_small(digits):
     found = verdict(spoilt, weak, TARGETS["tflite-float32"], labelled)
     assert found.row.status == "failed" and "agrees with the original on" in found.row.reason
     assert found.row.max_abs_error < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [([-2.0, 3.0], 5.0), ([0.5, 0.5016], 0.05016), ([-800.0, -800.0], 80.0), ([0.0, 0.0], 1e-6)],
+)
+def test_a_regressors_tolerance_is_relative_to_the_range_of_its_outputs_and_at_least_to_their_size(
+    outputs, expected
+):
+    values = np.array(outputs, np.float32)[:, np.newaxis]
+    original = SimpleNamespace(record=SimpleNamespace(task="regression"), reference=lambda: values)
+    assert spread(original) == pytest.approx(expected, rel=1e-6)
+    allowed = tolerance(original, TARGETS["tflite-float32"]).max_abs_error
+    # One step of float32 at this size is no disagreement, and a thousand are.
+    step = float(np.spacing(np.abs(values).max()))
+    assert allowed > step and (not values.any() or np.ptp(values) > 1 or allowed < 1000 * step)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from runtime.errors import DataError
 from tests.conftest import ENGINES_HERE, ROOT, run_export
 
 pytestmark = pytest.mark.conversion
+KERAS_2 = Path(__file__).with_name("model_files") / "keras2" / "models.zip"
 MAKE = """
 import sys
 from pathlib import Path
@@ -163,7 +165,12 @@ def test_samples_get_the_shape_and_dtype_that_the_model_takes(tmp_path):
         ("images", ["--pixels", "0-1", "--labels", "a,b"], 2, "--labels names 2 classes, images.keras has 3"),
         ("sequence", [], 2, "takes inputs of the shape [5, 7, 9]"),
         ("two", [], 2, "2 inputs and 1 outputs"),
-        ("lambda", [], 1, "is not a Keras model that can be loaded"),
+        (
+            "lambda",
+            [],
+            1,
+            "the code of its Lambda layer 'lambda' stands in the file, and no code out of a file is ever run",
+        ),
         ("table", ["--samples", "nowhere.npz"], 1, "nowhere.npz cannot be read"),
     ],
 )
@@ -180,6 +187,32 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     done = run_export(str(tmp_path / "broken.keras"), "--jobs", "1", out=tmp_path / "out")
     assert done.code == 1
     assert "broken.keras is not a Keras model" in done.stdout
+
+
+def test_a_layer_of_the_users_own_code_is_exported(made, tmp_path):
+    (tmp_path / "mine.py").write_text("def double(values):\n    return values * 2\n")
+    targets = ("--targets", "tflite-float32,onnx-float32", "--jobs", "1")
+    done = run_export(
+        made("lambda"),
+        "--custom-objects",
+        "lambda=mine:double",
+        *targets,
+        out=tmp_path,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.code == 0, done.stdout
+    assert {row["engine"] for row in done.rows if row["status"] == "ok"} == {*ENGINES_HERE} - {"tensorflow"}
+    again = run_export("lambda", "--force", *targets, out=tmp_path, PYTHONPATH=str(tmp_path))
+    assert again.code == 0, again.stdout
+
+
+def test_a_file_of_keras_2_is_exported(tmp_path):
+    with zipfile.ZipFile(KERAS_2) as archive:
+        archive.extract("convolutions.h5", tmp_path)
+    options = ("--pixels", "0-1", "--targets", "tflite-float32", "--jobs", "1")
+    done = run_export(str(tmp_path / "convolutions.h5"), *options, out=tmp_path)
+    assert done.code == 0, done.stdout
+    assert done.rows and all(row["status"] == "ok" for row in done.rows)
 
 
 def test_a_trained_models_name_is_not_taken_over(made, tmp_path):
