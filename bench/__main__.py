@@ -15,7 +15,7 @@ COMMANDS = {
     "arm": "executed Arm instructions per inference, on emulated boards",
     "exact": "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are",
     "readers": "what the runtime's own readers cost and refuse, beside the standard library and the engines",
-    "layers": "every layer of Keras in each format on each engine: docs/layers.md",
+    "layers": "every layer of Keras in each format on each engine",
     "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
 }
 
