@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     for environment in ENVIRONMENTS:
         if environment not in missing:
             print(f"running {environment.name}", file=sys.stderr)
-            for case, cell in judge(environment, args.work, cases):
+            for case, cell in assess(environment, args.work, cases):
                 cells[case.name, environment] = cell
     print(report(cases, cells, missing))
     return 0 if not missing and all(cell.agrees for cell in cells.values()) else 1
@@ -113,7 +113,7 @@ def cases_of(bundles: list[Path], folder: Path) -> list[Case]:
     return found
 
 
-def judge(environment: Environment, folder: Path, cases: list[Case]) -> list[tuple[Case, Cell]]:
+def assess(environment: Environment, folder: Path, cases: list[Case]) -> list[tuple[Case, Cell]]:
     """The cells of one environment."""
     done = python(environment, folder, "-c", "import numpy; print(numpy.__version__)")
     numpy = done.stdout.strip()

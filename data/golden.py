@@ -75,7 +75,7 @@ def synthesise(
     return np.stack(drawn, axis=1).astype(np.float32)
 
 
-def choose(inputs: NDArray[Any], outputs: NDArray[np.float32], count: int = COUNT) -> NDArray[Any]:
+def pick(inputs: NDArray[Any], outputs: NDArray[np.float32], count: int = COUNT) -> NDArray[Any]:
     """Choose `count` of `inputs` [n, …] by the original's outputs for them; the order stays.
 
     Of probabilities (k > 1), every class that is answered at all is chosen, each from sure to hesitant. Of values

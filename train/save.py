@@ -81,7 +81,7 @@ def golden_inputs(model: keras.Model, dataset: Dataset) -> NDArray[Any]:
     statistics = golden.table_statistics(dataset.train.inputs) if dataset.input.kind == "table" else None
     style = golden.STYLES.get(dataset.name)
     pool = golden.synthesise(dataset.input, GOLDEN_SEED, GOLDEN_POOL, style, statistics)
-    return golden.choose(pool, _outputs(model, pool))
+    return golden.pick(pool, _outputs(model, pool))
 
 
 def _outputs(model: keras.Model, inputs: NDArray[Any]) -> NDArray[np.float32]:

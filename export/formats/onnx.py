@@ -8,7 +8,7 @@ from typing import Any
 from export.formats import onnx_graph, onnxruntime
 from export.formats.format import Calibration, Conversion, Format, Scheme
 from export.formats.tf2onnx import from_saved_model
-from export.quantization.saturation import clipped, in_onnx
+from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
 from runtime.errors import ConversionError
 
@@ -60,7 +60,7 @@ def int8(conversion: Conversion) -> None:
 
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
     graph = onnx.load(conversion.source).graph
-    ranges = clipped(conversion.ranges, in_onnx(onnx_graph.nodes(graph)), bits=8)
+    ranges = clip(conversion.ranges, in_onnx(onnx_graph.nodes(graph)), bits=8)
     _save(onnxruntime.in_int8(conversion.source, ranges, kept=prefix(graph)), conversion.destination)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from export.formats.format import Conversion, Format
 from export.formats.older_keras import readable
 from export.formats.tracing import exportable
-from export.quantization.equalize import equalized
+from export.quantization.equalize import equalize
 from export.trained.model_files import keras2
 from export.trained.model_files.load import load
 from runtime.errors import ModelError
@@ -43,7 +43,7 @@ def float32(conversion: Conversion) -> None:
     import keras
     import tensorflow as tf
 
-    model = equalized(load_keras(conversion.source, conversion.custom_objects))
+    model = equalize(load_keras(conversion.source, conversion.custom_objects))
     spec = tf.TensorSpec((None, *conversion.input_shape), tf.float32, name=conversion.input_name)
 
     def serve(values: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import numpy as np
 from export.chunks import chunks
 from export.formats.format import Calibration, Conversion, Format, Ranges, Scheme
 from export.formats.tflite_graph import Operator, operators, type_name
-from export.quantization.saturation import clipped, in_tflite
-from export.quantization.select_branches import selected
+from export.quantization.saturation import clip, in_tflite
+from export.quantization.select_branches import select_branches
 from runtime.atomic import write_file
 from runtime.errors import ConversionError
 
@@ -135,7 +135,7 @@ def _static(conversion: Conversion, activation_bits: int) -> None:
         )
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
     flat = in_tflite(rows, conversion.ranges)
-    ranges = clipped(conversion.ranges, flat, activation_bits)
+    ranges = clip(conversion.ranges, flat, activation_bits)
     as_arrays = {
         name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
         for name, (low, high) in ranges.items()
@@ -200,7 +200,7 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
         )
     (source,) = interpreter.get_input_details()
     made = activations(path) | {source["name"]}
-    rules = selected(operators(path))
+    rules = select_branches(operators(path))
     details = interpreter.get_tensor_details()
     index = {detail["name"]: detail["index"] for detail in details}
     ranges: Ranges = {}

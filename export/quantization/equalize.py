@@ -29,7 +29,7 @@ class Link(NamedTuple):
     after: Any
 
 
-def equalized(model: Any) -> Any:
+def equalize(model: Any) -> Any:
     """A Keras model of the same answers without the batch normalisations of its `links`; `model` where it has none.
 
     The layers are those of `model`, with other weights: float32, computed in float64.

@@ -1,4 +1,4 @@
-"""Ranges without what an activation flattens: elu and selu answer alike to all x far below zero.
+"""Cuts ranges where an activation is flat: elu and selu give the same answer to every x far below zero.
 
 Where exp(x) is less than half a step of the integers it is rounded to, it is rounded to zero, however low x is. A range
 that goes further down takes resolution from all other values: of -25.8 to 21.1, as 20 layers of selu had, half.
@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from export.formats.format import Ranges
-from export.quantization.select_branches import selected
+from export.quantization.select_branches import select_branches
 
 _EXPONENTIALS = ("ELU", "EXP")
 _COMPARISONS = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
 
 
-def clipped(ranges: Ranges, names: set[str], bits: int) -> Ranges:
-    """The ranges, those of `names` from where exp(x) is half a step of `bits` bits that share out [0, 1]."""
+def clip(ranges: Ranges, names: set[str], bits: int) -> Ranges:
+    """Returns the ranges; those of `names` begin where exp(x) is half a step of `bits` bits that divide [0, 1]."""
     lowest = -math.log(2 * (2**bits - 1))
     return {
         name: (max(low, lowest), high) if name in names and high > lowest else (low, high)
@@ -42,7 +42,7 @@ def in_tflite(operators: Iterable[tuple[str, list[Any], list[Any]]], ranges: Ran
     That is a comparison, EXP, and what the comparison keeps where x is above zero: the recorded ranges show where.
     """
     rows = list(operators)
-    rules = selected(rows)
+    rules = select_branches(rows)
     # By tensor: each op that takes it, and what it makes.
     takers: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for op, inputs, outputs in rows:

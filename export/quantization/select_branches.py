@@ -1,4 +1,4 @@
-"""Values of a `.tflite` graph that a SELECT may throw away: their ranges are those of what it keeps.
+"""Finds tensors of a `.tflite` graph of which a SELECT keeps only some values: their ranges are those of these values.
 
 TensorFlow writes selu as `x > 0 ? λx : λα(exp(x) - 1)` and computes both sides for every x. The exponential of what is
 above zero is never used, and would take the whole range of eight bits.
@@ -16,7 +16,7 @@ _SELECTS = ("SELECT", "SELECT_V2")
 _ELEMENTWISE = ("ADD", "DIV", "ELU", "EXP", "LOG", "LOGISTIC", "MUL", "NEG", "RSQRT", "SQRT", "SUB", "TANH")
 
 
-class Selected(NamedTuple):
+class Branch(NamedTuple):
     """The name of a condition's tensor, and whether values are kept where it is true or where it is false."""
 
     condition: str
@@ -28,14 +28,14 @@ class Selected(NamedTuple):
         return values[mask] if mask.any() else values
 
 
-def selected(operators: Iterable[tuple[str, list[Any], list[Any]]]) -> dict[str, Selected]:
+def select_branches(operators: Iterable[tuple[str, list[Any], list[Any]]]) -> dict[str, Branch]:
     """For the operators of `export.formats.tflite.operators`: which tensors are only used where a SELECT keeps them."""
     rows = list(operators)
     made_by = {tensor.name: (name, inputs) for name, inputs, outputs in rows for tensor in outputs}
     uses = Counter(tensor.name for _, inputs, _ in rows for tensor in inputs)
-    found: dict[str, Selected] = {}
+    found: dict[str, Branch] = {}
 
-    def follow(tensor: Any, rule: Selected, shape: list[int]) -> None:
+    def follow(tensor: Any, rule: Branch, shape: list[int]) -> None:
         """Walks back from a branch of a SELECT, element by element."""
         if tensor.name not in made_by or uses[tensor.name] > 1 or list(tensor.shape) != shape:
             return
@@ -49,6 +49,6 @@ def selected(operators: Iterable[tuple[str, list[Any], list[Any]]]) -> dict[str,
             condition, when_true, when_false = inputs
             shape = list(outputs[0].shape)
             if list(condition.shape) == shape:
-                follow(when_true, Selected(condition.name.decode(), True), shape)
-                follow(when_false, Selected(condition.name.decode(), False), shape)
+                follow(when_true, Branch(condition.name.decode(), True), shape)
+                follow(when_false, Branch(condition.name.decode(), False), shape)
     return found

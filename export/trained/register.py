@@ -77,7 +77,7 @@ def register(user: UserModel, folder: Path) -> Original:
     samples = None if user.samples is None else read_samples(user.samples, takes)
     inputs = golden.synthesise(takes, SEED, _pool(takes)) if samples is None else samples.test_data.inputs
     outputs = _predict(model, inputs)
-    chosen = golden.choose(inputs, outputs)
+    chosen = golden.pick(inputs, outputs)
     labels = user.labels or tuple(map(str, range(gives.shape[0])))
     record = TrainedModel(
         model=folder.name,

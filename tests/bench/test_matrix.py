@@ -1,4 +1,4 @@
-"""The matrix judges by what happens in another process; checked here with the engines of this environment."""
+"""The matrix goes by what happens in another process; checked here with the engines of this environment."""
 
 import json
 import os
@@ -35,7 +35,7 @@ ENGINES_HERE = pytest.mark.parametrize(
 @ENGINES_HERE
 def test_the_files_made_by_hand_are_predicted_as_they_are(tmp_path, in_this_environment, engine, version):
     cases = [matrix.Case(name, path.suffix[1:], path) for name, path in traps.by_hand(tmp_path).items()]
-    found = matrix.judge(Environment(engine, version, 1), tmp_path, cases)
+    found = matrix.assess(Environment(engine, version, 1), tmp_path, cases)
     assert {cell.mark for _, cell in found} == {"runs", "no"}, found
     assert len(found) == sum(
         case.format == ("onnx" if engine == "onnxruntime" else "tflite") for case in cases
@@ -53,7 +53,9 @@ def test_a_file_cut_short_runs_nowhere(tmp_path, in_this_environment, engine, ve
         matrix.Case(name, path.suffix[1:], path, golden, 0.05)
         for name, path in traps.cut(*sound, tmp_path).items()
     ]
-    assert {cell.mark for _, cell in matrix.judge(Environment(engine, version, 1), tmp_path, cases)} == {"no"}
+    assert {cell.mark for _, cell in matrix.assess(Environment(engine, version, 1), tmp_path, cases)} == {
+        "no"
+    }
 
 
 def test_a_process_that_dies_has_answered_for_the_file_it_was_at(tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def test_choice_covers_every_class_and_hesitation():
     random = np.random.default_rng(0)
     logits = random.normal(0, 3, (5000, 10)) + np.linspace(0, 4, 10)  # unequal classes
     outputs = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
-    chosen = outputs[golden.choose(np.arange(5000), outputs)]
+    chosen = outputs[golden.pick(np.arange(5000), outputs)]
     assert len(chosen) == 32
     assert set(chosen.argmax(axis=1)) == set(range(10))
     ranked = np.sort(chosen, axis=1)
@@ -59,12 +59,12 @@ def test_choice_covers_every_class_and_hesitation():
 
 def test_choice_never_repeats_a_sample():
     outputs = np.tile(np.array([[0.9, 0.1]], np.float32), (40, 1))
-    assert len(np.unique(golden.choose(np.arange(40), outputs))) == 32
+    assert len(np.unique(golden.pick(np.arange(40), outputs))) == 32
 
 
 def test_choice_of_values_spans_their_range():
     outputs = np.random.default_rng(0).normal(size=(1000, 1)).astype(np.float32)
-    chosen = golden.choose(outputs, outputs)
+    chosen = golden.pick(outputs, outputs)
     assert len(chosen) == 32
     assert chosen.min() == outputs.min()
     assert chosen.max() == outputs.max()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.quantization.equalize import equalized, links
+from export.quantization.equalize import equalize, links
 
 
 def network(*between: layers.Layer, bias: bool = True) -> keras.Model:
@@ -41,7 +41,7 @@ INPUTS = np.random.default_rng(3).normal(size=(256, 6)).astype(np.float32)
 def test_the_answers_stay_and_the_normalization_goes(between):
     model = network(*between())
     before = model.predict(INPUTS, verbose=0)
-    found = equalized(model)
+    found = equalize(model)
     assert np.abs(found.predict(INPUTS, verbose=0) - before).max() < 1e-5
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in found.layers)
 
@@ -51,7 +51,7 @@ def test_what_a_unit_weighs_before_and_behind_becomes_alike():
     first, second = (layer.kernel.numpy() for layer in (model.layers[0], model.layers[2]))
     ratios = np.abs(second).max(axis=1) / np.abs(first).max(axis=0)
     assert ratios.max() > 1.5 * ratios.min()
-    found = equalized(model)
+    found = equalize(model)
     first, second, _ = (layer.kernel.numpy() for layer in found.layers if isinstance(layer, layers.Dense))
     ratios = np.abs(second).max(axis=1) / np.abs(first).max(axis=0)
     assert ratios == pytest.approx(np.full(16, ratios[0]), rel=1e-4)
@@ -68,7 +68,7 @@ def test_what_a_unit_weighs_before_and_behind_becomes_alike():
 )
 def test_other_networks_are_left_as_they_are(model):
     made = model()
-    assert equalized(made) is made
+    assert equalize(made) is made
 
 
 def test_a_tensor_with_another_user_is_not_touched():
@@ -98,4 +98,4 @@ def test_a_unit_without_weights_does_no_harm():
     kernel[:, 3] = 0
     model.layers[0].kernel.assign(kernel)
     before = model.predict(INPUTS, verbose=0)
-    assert np.abs(equalized(model).predict(INPUTS, verbose=0) - before).max() < 1e-5
+    assert np.abs(equalize(model).predict(INPUTS, verbose=0) - before).max() < 1e-5

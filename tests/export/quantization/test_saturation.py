@@ -5,7 +5,7 @@ import math
 import pytest
 from onnx import helper
 
-from export.quantization.saturation import clipped, in_onnx, in_tflite
+from export.quantization.saturation import clip, in_onnx, in_tflite
 from tests.export.quantization.test_select_branches import ONE, X, selu, tensor
 
 RANGES = {
@@ -19,7 +19,7 @@ RANGES = {
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_below_the_clip_every_exponential_is_rounded_to_zero_and_above_it_none(bits):
-    lowest, high = clipped({"x": (-25.8, 21.1)}, {"x"}, bits)["x"]
+    lowest, high = clip({"x": (-25.8, 21.1)}, {"x"}, bits)["x"]
     step = 1 / (2**bits - 1)
     assert round(math.exp(lowest - 1e-6) / step) == 0
     assert round(math.exp(lowest + 1e-6) / step) == 1
@@ -28,7 +28,7 @@ def test_below_the_clip_every_exponential_is_rounded_to_zero_and_above_it_none(b
 
 def test_only_the_named_tensors_are_clipped_and_none_that_lies_below_altogether():
     ranges = {"other": (-25.8, 21.1), "x": (-3.0, 2.0), "low": (-30.0, -20.0)}
-    assert clipped(ranges, {"x", "low"}, 8) == ranges
+    assert clip(ranges, {"x", "low"}, 8) == ranges
 
 
 def test_selu_of_tflite():
