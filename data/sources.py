@@ -166,6 +166,8 @@ def _unreachable(url: str) -> str | None:
         try:
             with requests.get(url, stream=True, timeout=GIVE_UP_SECONDS) as response:
                 answer[0] = "" if response.ok else f"HTTP status {response.status_code}"
+        except requests.Timeout:
+            pass  # as the wait for this thread, which ends at the same time
         except requests.RequestException as error:
             answer[0] = (
                 "host not reachable" if isinstance(error, requests.ConnectionError) else type(error).__name__
