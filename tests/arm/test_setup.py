@@ -69,7 +69,7 @@ def test_a_command_that_hangs_is_given_up(monkeypatch):
 
 APT = """
 'https://download.docker.com/linux/debian/dists/bookworm/stable/binary-amd64/Packages.bz2' docker 0
-'http://deb.debian.org/debian-security/dists/bookworm-security/main/binary-amd64/Packages.xz' security 0
+'http://mirror.example/debian-security/dists/bookworm-security/main/binary-amd64/Packages.xz' security 0
 'http://mirror.example/debian/dists/{release}/main/binary-amd64/Packages.xz' debian 0
 """
 
