@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from export.trained.model_files import keras_zip
 
 # Settings that Keras 3.13 to 3.15 added, with the value that means what older ones do without them.
 _ADDED = {
@@ -30,20 +31,24 @@ def readable(path: Path) -> Iterator[Path]:
 
     A newer setting that is used stays, so that an older Keras refuses the file.
     """
-    newest = tuple(map(int, version("keras").split(".")[:2])) >= (3, 15)
-    if newest or not zipfile.is_zipfile(path):
+    if _knows_all() or not zipfile.is_zipfile(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
         copy = Path(folder) / path.name
-        with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as made:
-            for entry in source.infolist():
-                if entry.filename == _CONFIG:
-                    made.writestr(entry, json.dumps(without_added(json.loads(source.read(entry)))))
-                else:
-                    with source.open(entry) as content, made.open(entry, "w", force_zip64=True) as target:
-                        shutil.copyfileobj(content, target)
+        with zipfile.ZipFile(path) as source:
+            config = json.loads(source.read(_CONFIG))
+        keras_zip.write(path, without_added(config), copy)
         yield copy
+
+
+def for_installed(config: Any) -> Any:
+    """A Keras config as the installed Keras reads it: without newer settings that change nothing."""
+    return config if _knows_all() else without_added(config)
+
+
+def _knows_all() -> bool:
+    return tuple(map(int, version("keras").split(".")[:2])) >= (3, 15)
 
 
 def without_added(config: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from export.formats.older_keras import for_installed
 from export.trained.model_files import build, config, h5, keras2, keras_zip, saved_model
 from export.trained.model_files.custom_objects import imported
 from export.trained.model_files.loaded import LoadedModel, Tensor
@@ -67,7 +68,8 @@ def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> L
         raise ModelError(f"{path.name} is not a Keras model, or is damaged; {_EXPECTED}")
     keras2.register()
     objects = imported(custom_objects)
-    entry, recorded = read(path)
+    saved, recorded = read(path)
+    entry = for_installed(saved)
     # What the user's module registers with Keras while it is imported is the user's code too.
     config.refuse_foreign_code(entry, path.name, {*objects, *keras.saving.get_custom_objects()})
     config.refuse_quantized(entry, path.name)

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from export.formats import older_keras
-from export.formats.older_keras import readable, without_added
+from export.formats.older_keras import for_installed, readable, without_added
 from tests.conftest import ROOT
 
 MODEL = ROOT / "artifacts" / "fashion-cnn" / "model.keras"
@@ -32,6 +32,14 @@ def test_an_older_keras_gets_a_copy_without_what_it_does_not_know(older):
             assert before.namelist() == after.namelist()
             assert before.read("model.weights.h5") == after.read("model.weights.h5")
     assert not path.exists()
+
+
+def test_a_models_config_is_made_ready_for_the_installed_keras(monkeypatch):
+    config = json.loads(config_of(MODEL))
+    for installed, expected in (("3.12.4", without_added(config)), ("3.15.1", config)):
+        monkeypatch.setattr(older_keras, "version", lambda name, installed=installed: installed)
+        assert for_installed(config) == expected
+    assert without_added(config) != config
 
 
 def test_a_newer_setting_that_is_used_stays():
