@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from export.chunks import chunk_rows
 from runtime.errors import InputError
-
-# One chunk's inputs hold at most so many numbers, so that the activations of large images fit in memory.
-_CHUNK_ROWS, _CHUNK_ELEMENTS = 64, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class LoadedModel:
 
     def _chunks(self, arrays: dict[str, np.ndarray], rows: int) -> Iterator[dict[str, np.ndarray]]:
         largest = max(math.prod(values.shape[1:]) for values in arrays.values())
-        size = self.batch or max(1, min(_CHUNK_ROWS, _CHUNK_ELEMENTS // max(1, largest)))
+        size = self.batch or chunk_rows(largest)
         for start in range(0, rows, size):
             yield {name: values[start : start + size] for name, values in arrays.items()}
 
