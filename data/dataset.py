@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
-from runtime.bundle.manifest import InputRecord
+from runtime.bundle.manifest import InputRecord, OutputRecord
 
-Task = Literal["classification", "regression"]
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,18 @@ class Split:
     """Samples in a fixed order.
 
     Attributes:
-        inputs: raw images, uint8 [n, height, width, channels], or raw rows of a table, float32 [n, columns].
-        targets: class numbers [n] of a classification, values [n] of a regression in its unit.
+        inputs: raw values by input name, [n, …shape] each: images uint8, tables and other `float` inputs float32, texts
+            as numbers of words, else the input's dtype.
+        targets: by output name: class numbers int64 [n, …] of a classification or binary, 0 or 1 [n, …, k] of a
+            multilabel, values [n, …shape] of a regression in its units. Outputs without labels are missing; a
+            reconstruction needs none.
     """
 
-    inputs: NDArray[Any]
-    targets: NDArray[Any]
+    inputs: Arrays
+    targets: Arrays
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(next(iter(self.inputs.values())))
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class Dataset:
 
     Attributes:
         name: as `data.load` takes it.
-        task: classification or regression.
-        labels: the classes in the order of their numbers; None for a regression.
-        unit: the unit of a regression's targets; None for a classification.
-        input: what a row is, as a manifest says it.
+        inputs: what a row is, as a manifest says it.
+        outputs: what its targets are, as a manifest says it; a recipe may give a model other outputs.
         sha256: of the original files by name; of the arrays' bytes for a dataset that comes with scikit-learn and
             has no file of its own here.
         train: what a model learns from.
@@ -47,10 +48,8 @@ class Dataset:
     """
 
     name: str
-    task: Task
-    labels: tuple[str, ...] | None
-    unit: str | None
-    input: InputRecord
+    inputs: tuple[InputRecord, ...]
+    outputs: tuple[OutputRecord, ...]
     sha256: dict[str, str]
     train: Split
     validation: Split
@@ -59,7 +58,7 @@ class Dataset:
 
 def image_input(shape: tuple[int, int, int], high: int) -> InputRecord:
     """A raw image input: uint8 pixels from 0 to `high`, of the shape [height, width, channels]."""
-    return InputRecord("image", "image", shape, "uint8", low=0, high=high)
+    return InputRecord("image", "image", shape, "uint8", low=0, high=high, resize="stretch")
 
 
 def table_input(columns: Sequence[str]) -> InputRecord:

@@ -41,70 +41,66 @@ class MetricRecord:
 
 
 @dataclass(frozen=True)
+class Source:
+    """How the model beside the record is loaded, and what is put before it.
+
+    Attributes:
+        file: "model.keras", "model.h5", or "saved_model", which is a folder.
+        custom_objects: where the user's own layers are found, as `--custom-objects` takes it: MODULE:NAME.
+        signature: the signature of a SavedModel.
+        shapes: by the model's own names of its inputs, sizes that the file leaves open, the batch first, which is None.
+        names: by public name of an input or output, the model's own, where it is another.
+        pixels: by the name of an image input, what the model was trained on: "0-1", "-1-1" or "imagenet"; one that is
+            missing takes pixels as they are.
+    """
+
+    file: str = MODEL
+    custom_objects: tuple[str, ...] = ()
+    signature: str | None = None
+    shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    pixels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """What is known of a trained model.
 
     Attributes:
         model: its name.
-        task: classification or regression.
-        labels: the classes in the order of the outputs; None for a regression.
-        unit: the unit of a regression's value.
-        inputs: what it takes, raw; today exactly one.
-        outputs: what it gives; today exactly one.
+        inputs: what it takes, raw.
+        outputs: what it gives.
         versions: of the packages it was trained or loaded with.
         device: the name of the processor or GPU on which it gave its reference answers.
         parameters: the number of its weights.
+        source: how it is loaded.
+        refused: by format ("tflite", "onnx"), why it has no form there: the layer and the remedy.
         dataset: what it was trained on; None for a network that was not trained here.
         recipe: every choice of its training, as `train` writes it; None for a network that was not trained here.
         weights: where the weights of a network of `keras.applications` come from.
         seed: of the training.
         backend: of Keras.
         history: the figures of every epoch by name; NaN where a figure was no finite number.
-        metric: the original's own; None where there were no labelled samples.
-        custom_objects: where the user's own layers are found, as `--custom-objects` takes it: MODULE:NAME.
+        metrics: the original's own, by output; an output without labelled samples is missing.
         sha256: of the files beside the record, by name.
     """
 
     model: str
-    task: str
-    labels: tuple[str, ...] | None
-    unit: str | None
     inputs: tuple[InputRecord, ...]
     outputs: tuple[OutputRecord, ...]
     versions: Mapping[str, str]
     device: str
     parameters: int
+    source: Source = Source()
+    refused: Mapping[str, str] = field(default_factory=dict)
     dataset: DatasetRecord | None = None
     recipe: Mapping[str, Any] | None = None
     weights: str | None = None
     seed: int | None = None
     backend: str | None = None
     history: Mapping[str, tuple[float, ...]] | None = None
-    metric: MetricRecord | None = None
-    custom_objects: tuple[str, ...] = ()
+    metrics: Mapping[str, MetricRecord] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def input(self) -> InputRecord:
-        """Its only input."""
-        (only,) = self.inputs
-        return only
-
-    @property
-    def output(self) -> OutputRecord:
-        """Its only output."""
-        (only,) = self.outputs
-        return only
-
-    @property
-    def metric_name(self) -> str:
-        """The metric of its task: accuracy or rmse."""
-        return metric_name(self.task)
-
-    @property
-    def metric_value(self) -> float | None:
-        """The original's own metric; None where there were no labelled samples."""
-        return None if self.metric is None else self.metric.value
 
     @property
     def made_by_train(self) -> bool:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from data.trained_model import TrainedModel
+
 FormatName = Literal["saved_model", "tflite", "onnx"]
 Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 # Schemes whose activations are integers: their scales come from ranges that were recorded before.
@@ -19,20 +21,21 @@ Ranges = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Conversion:
-    """One conversion: read `source`, write `destination`, under these public names.
+    """One conversion: read `source`, write `destination`, under the names of the record's inputs and outputs.
 
-    `input_shape` is without the batch dimension.  `ranges` holds the lowest and highest value of every float tensor
-    over the calibration set, for static schemes only.  `custom_objects` says where the user's own layers are found, as
-    `--custom-objects` does: a Keras model with such layers cannot be loaded without.
+    Attributes:
+        source: the file or folder that is converted: the trained model itself, or the file of another target.
+        destination: where the result goes.
+        record: the trained model's: how it is loaded, the tensors it takes and gives.
+        ranges: the lowest and highest value of every float tensor over the calibration set, for static schemes only.
+        rung: which of the format's `rungs` of a static scheme is built, counted from 0.
     """
 
     source: Path
     destination: Path
-    input_name: str
-    input_shape: tuple[int, ...]
-    output_name: str
+    record: TrainedModel
     ranges: Ranges | None = None
-    custom_objects: tuple[str, ...] = ()
+    rung: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,11 @@ class Calibration:
     """How the activation ranges of a format's float32 files are found.
 
     `activations` gives the names of all tensors of a file that have a range.  `record_ranges` runs a file on samples
-    (float32 [n, …]) and gives the lowest and highest value of each of them.
+    by input name, [n, …] in the dtypes of the file's tensors, and gives the lowest and highest value of each of them.
     """
 
     activations: Callable[[Path], set[str]]
-    record_ranges: Callable[[Path, np.ndarray], Ranges]
+    record_ranges: Callable[[Path, Mapping[str, np.ndarray]], Ranges]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Format:
 
     `float32_source` names the target that a float32 file is converted from; None stands for the Keras model itself.
     All other schemes are converted from the format's own float32 file.  `converters` has the function that builds
-    each scheme.  `prove` raises a ConversionError unless a file's own tensors are of the scheme that it is named after;
+    each scheme and gives, a sentence each, what it decided that a user should know.  `rungs` says for static schemes
+    what is quantized less and less of: where a file fails on an engine, the next rung is tried.  `prove` raises a ConversionError unless a file's own tensors are of the scheme that it is named after;
     None where only TensorFlow reads the format, on the machine that exported it.  `calibration` is None where the
     format has no static scheme.
     """
@@ -61,9 +65,10 @@ class Format:
     name: FormatName
     suffix: str
     float32_source: str | None
-    converters: Mapping[Scheme, Callable[[Conversion], None]]
+    converters: Mapping[Scheme, Callable[[Conversion], tuple[str, ...]]]
     prove: Callable[[Path, Scheme], None] | None = None
     calibration: Calibration | None = None
+    rungs: tuple[str, ...] = ("all ops",)
 
     def source(self, scheme: Scheme) -> str | None:
         """The name of the target that a scheme is converted from; None stands for the Keras model itself."""

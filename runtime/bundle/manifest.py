@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 from runtime.namedtuples import FastNamedTuple
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.json.sig"
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_FILE_BYTES = 2 << 30  # a flatbuffer and a protobuf both end there
 FORMATS = ("saved_model", "tflite", "onnx")
-TASKS = ("classification", "regression")
+KINDS = ("image", "table", "sequence", "text", "tensor")
+TASKS = ("classification", "binary", "multilabel", "regression", "reconstruction", "tensor")
+RESIZES = ("stretch", "crop", "pad")
+# What a tensor at the edge of a file may be. Float16 is only ever inside.
+DTYPES = ("float32", "int32", "int64", "uint8", "bool")
 
 
 class TensorSpec(FastNamedTuple):
@@ -26,16 +30,20 @@ class TensorSpec(FastNamedTuple):
 
 
 class InputRecord(FastNamedTuple):
-    """What `predict` takes.
+    """What `predict` takes for one input.
 
     Attributes:
-        kind: "image" or "table".
+        kind: one of KINDS.
         name: the name of the input in every variant.
-        shape: the shape of one row, without the batch.
-        dtype: "uint8" for images; "float" for tables, which stands for any real dtype.
-        low: the smallest value of a pixel; None for tables.
-        high: the largest value of a pixel; None for tables.
-        columns: the names of a table's columns; None for images.
+        shape: the shape of one row, without the batch: [height, width, channels] of an image, [columns] of a table,
+            [steps] or [steps, features] of a sequence, [words] of a text, anything of a tensor.
+        dtype: of the raw values: "uint8" for an image; "float" for numbers of any real dtype in a table, and of any
+            floating dtype in a sequence or tensor, which engines are given as float32; else one of DTYPES.
+        low: the smallest value of a pixel or whole number; None where it is not limited.
+        high: the largest value of a pixel or whole number; None where it is not limited.
+        columns: the names of a table's columns; None for others.
+        resize: how a picture of another size is brought to an image's: one of RESIZES; None for others.
+        vocabulary: the file of the bundle with a text's words; None for others.
     """
 
     kind: str
@@ -45,22 +53,59 @@ class InputRecord(FastNamedTuple):
     low: float | None = None
     high: float | None = None
     columns: tuple[str, ...] | None = None
+    resize: str | None = None
+    vocabulary: str | None = None
+
+    @property
+    def tensor(self) -> TensorSpec:
+        """The tensor that every variant takes for it."""
+        dtype = "float32" if self.kind == "image" or self.dtype == "float" else self.dtype
+        return TensorSpec(dtype, (None, *self.shape))
 
 
 class OutputRecord(FastNamedTuple):
-    """What `predict` returns: float32 rows of this shape."""
+    """What `predict` returns for one output.
+
+    Attributes:
+        name: the name of the output in every variant.
+        shape: the shape of one row, without the batch.
+        task: what it means, one of TASKS.
+        dtype: one of DTYPES.
+        labels: the names of classes in the order of the last axis, for a classification or multilabel; those of the
+            negative and the positive class for a binary; None for others.
+        columns: the names of the values of a regression, one for each element of a row; None where they have none.
+        units: their units, None for one that has none; None where no value has one.
+        input: the name of the input that a reconstruction is compared with; None for others.
+    """
 
     name: str
     shape: tuple[int, ...]
+    task: str
+    dtype: str = "float32"
+    labels: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    units: tuple[str | None, ...] | None = None
+    input: str | None = None
+
+    @property
+    def tensor(self) -> TensorSpec:
+        """The tensor that every variant gives for it."""
+        return TensorSpec(self.dtype, (None, *self.shape))
+
+
+class Score(FastNamedTuple):
+    """The name and the value of a metric; the value is None where it was not measured."""
+
+    name: str
+    value: float | None
 
 
 class Original(FastNamedTuple):
-    """The trained Keras model: SHA-256 of its file, the device it was trained on, its metric there."""
+    """The trained Keras model: SHA-256 of its file, the device it was trained on, its metric there by output."""
 
     sha256: str
     device: str
-    metric_name: str
-    metric: float | None
+    metrics: Mapping[str, Score]
 
 
 class FileRecord(FastNamedTuple):
@@ -96,7 +141,18 @@ class DriftLimits(FastNamedTuple):
 class Variant(FastNamedTuple):
     """One file built for one target, the engines it was verified on, and what it is held to.
 
-    `tolerance` limits its distance to the original, `recorded` that to its own answers at export.
+    Attributes:
+        name: `<format>-<scheme>`, or "saved_model".
+        format: one of FORMATS.
+        scheme: such as "int8".
+        file: its file in the bundle.
+        engines: those it was verified on at export.
+        inputs: its input tensors by name.
+        outputs: its output tensors by name.
+        tolerances: by output, the limit of its distance to the original.
+        recorded: by output, the limits of its distance to its own answers at export; an output may be missing.
+        converter: the package that wrote the file, and its version.
+        notes: what was decided while it was built that a user should know, a sentence each.
     """
 
     name: str
@@ -106,9 +162,10 @@ class Variant(FastNamedTuple):
     engines: tuple[str, ...]
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
-    tolerance: Tolerance
+    tolerances: Mapping[str, Tolerance]
+    recorded: Mapping[str, DriftLimits]
     converter: str
-    recorded: DriftLimits | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Manifest(FastNamedTuple):
@@ -117,12 +174,9 @@ class Manifest(FastNamedTuple):
     manifest_version: int
     producer: Mapping[str, str]
     model: str
-    task: str
-    labels: tuple[str, ...] | None
-    unit: str | None
     parameters: int
-    input: InputRecord
-    output: OutputRecord
+    inputs: Mapping[str, InputRecord]
+    outputs: Mapping[str, OutputRecord]
     original: Original
     golden: str
     files: Mapping[str, FileRecord]
