@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from data.arrays import npz, read_npz
-from data.dataset import Split
+from data.arrays import grouped, npz, read_npz
+from data.dataset import Arrays, Split
 from data.trained_model import (
     GOLDEN,
     MODEL,
+    MODEL_H5,
     RECORD,
     REFERENCE,
     SAMPLES,
+    SAVED_MODEL,
+    VOCABULARY,
     TrainedModel,
     from_json,
     to_json,
@@ -34,7 +35,7 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Original:
-    """A trained Keras model on the device that trained it: its folder, and what its training.json says."""
+    """A trained model on the device that trained it: its folder, and what its training.json says."""
 
     folder: Path
     record: TrainedModel
@@ -46,35 +47,43 @@ class Original:
 
     @property
     def model(self) -> Path:
-        """The `.keras` file."""
-        return self.folder / MODEL
+        """The Keras file, or the folder of a SavedModel."""
+        return self.folder / self.record.source.file
 
-    def golden(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """The golden inputs, raw [n, …], and the original's outputs for them, float32 [n, k]."""
-        arrays = self._arrays(GOLDEN, "inputs", "outputs")
-        return arrays["inputs"], arrays["outputs"]
+    def golden(self) -> tuple[Arrays, Arrays]:
+        """The golden inputs, raw, and the original's outputs for them: [n, …shape] each, by name."""
+        return (
+            self._arrays(GOLDEN, "inputs", (taken.name for taken in self.record.inputs)),
+            self._arrays(GOLDEN, "outputs", (given.name for given in self.record.outputs)),
+        )
 
-    def reference(self) -> NDArray[np.float32] | None:
-        """The original's outputs on the test data, float32 [n, k]; None for a model without labelled samples."""
-        return self._arrays(REFERENCE, "outputs")["outputs"] if REFERENCE in self.record.sha256 else None
+    def reference(self) -> Arrays | None:
+        """The original's outputs on the test data, [n, …shape] by name; None for a model without test data."""
+        if REFERENCE not in self.record.sha256:
+            return None
+        return self._arrays(REFERENCE, "outputs", (given.name for given in self.record.outputs))
 
-    def calibration(self) -> NDArray[Any] | None:
-        """The calibration inputs kept beside a model that has no dataset, raw [n, …]; None where there are none."""
-        return self._arrays(SAMPLES, "calibration")["calibration"] if self._has_samples else None
+    def calibration(self) -> Arrays | None:
+        """The calibration inputs kept beside a model that has no dataset, raw by name; None where there are none."""
+        return self._samples("calibration") or None
 
     def test_data(self) -> Split | None:
-        """The labelled samples kept beside a model that has no dataset; None where there are none."""
-        if not self._has_samples or REFERENCE not in self.record.sha256:
-            return None
-        arrays = self._arrays(SAMPLES, "inputs", "targets")
-        return Split(arrays["inputs"], arrays["targets"])
+        """The test data kept beside a model that has no dataset; None where there are none."""
+        inputs = self._samples("inputs")
+        return Split(inputs, self._samples("targets")) if inputs else None
 
-    @property
-    def _has_samples(self) -> bool:
-        return SAMPLES in self.record.sha256
+    def _samples(self, group: str) -> Arrays:
+        if SAMPLES not in self.record.sha256:
+            return {}
+        return read_npz(self.folder / SAMPLES, ModelError, REMEDY, group)
 
-    def _arrays(self, name: str, *arrays: str) -> dict[str, NDArray[Any]]:
-        return read_npz(self.folder / name, arrays, ModelError, REMEDY)
+    def _arrays(self, file: str, group: str, names: Iterable[str]) -> Arrays:
+        """The arrays of these names in their order."""
+        found = read_npz(self.folder / file, ModelError, REMEDY, group)
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ModelError(f"{self.folder / file} holds no array {group}/{missing[0]}; {REMEDY}")
+        return found
 
 
 def read_original(folder: Path) -> Original:
@@ -115,22 +124,24 @@ def read_record(folder: Path) -> TrainedModel:
 def write_original(
     folder: Path,
     record: TrainedModel,
-    model: bytes,
-    golden: tuple[NDArray[Any], NDArray[np.float32]],
-    reference: NDArray[np.float32] | None = None,
-    calibration: NDArray[Any] | None = None,
+    files: Mapping[str, bytes],
+    golden: tuple[Arrays, Arrays],
+    reference: Arrays | None = None,
+    calibration: Arrays | None = None,
     test_data: Split | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Original:
     """Write a trained model's folder: every file appears whole or not at all, the record last.
 
+    What an earlier model left in the folder and the new record does not name is removed.
+
     Args:
         folder: where the files go; it is made if it is not there.
         record: what training.json says; its `sha256` is filled in here.
-        model: the bytes of the `.keras` file.
-        golden: golden inputs, raw [n, …], and the model's outputs for them, float32 [n, k].
-        reference: the model's outputs on the test data, float32 [n, k].
-        calibration: for a model without a dataset: raw calibration inputs [n, …].
+        files: the model's own files by name: `source.file`, or those of the folder of a SavedModel, and a vocabulary.
+        golden: golden inputs, raw, and the model's outputs for them, [n, …shape] by name.
+        reference: the model's outputs on the test data, by name.
+        calibration: for a model without a dataset: raw calibration inputs, by name.
         test_data: for a model without a dataset: its labelled samples.
         pictures: other files by name, for people to look at; the record does not name them.
 
@@ -141,27 +152,37 @@ def write_original(
         ModelError: the reader would refuse the record; nothing was written.
         EdgeProofError: the folder cannot be written; the old record is as it was.
     """
-    samples = {} if calibration is None else {"calibration": calibration}
-    if test_data is not None:
-        samples |= {"inputs": test_data.inputs, "targets": test_data.targets}
-    files = {
-        MODEL: model,
-        REFERENCE: None if reference is None else npz(outputs=reference),
-        GOLDEN: npz(inputs=golden[0], outputs=golden[1]),
-        SAMPLES: npz(**samples) if samples else None,
+    inputs, targets = (None, None) if test_data is None else (test_data.inputs, test_data.targets)
+    arrays = {
+        REFERENCE: grouped(outputs=reference),
+        GOLDEN: grouped(inputs=golden[0], outputs=golden[1]),
+        SAMPLES: grouped(calibration=calibration, inputs=inputs, targets=targets),
     }
-    contents = {name: content for name, content in files.items() if content is not None}
+    contents = dict(files) | {name: npz(**values) for name, values in arrays.items() if values}
     digests = {name: sha256(content).hexdigest() for name, content in contents.items()}
     text = to_json(replace(record, sha256=digests))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, content in (contents | dict(pictures or {}) | {RECORD: text.encode()}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_file(folder / name, content)
+        _remove_others(folder, set(digests))
     except OSError as error:
         raise EdgeProofError(
             f"cannot write {folder}: {error.strerror}; give a folder that can be written with --out"
         ) from error
     return Original(folder, from_json(text, str(folder / RECORD)))
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove the model files and samples of an earlier model that this one does not have."""
+    for name in (MODEL, MODEL_H5, REFERENCE, SAMPLES, VOCABULARY):
+        if name not in kept:
+            (folder / name).unlink(missing_ok=True)
+    for path in (folder / SAVED_MODEL).rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in kept:
+            path.unlink()
+    if not any(name.startswith(f"{SAVED_MODEL}/") for name in kept):
+        shutil.rmtree(folder / SAVED_MODEL, ignore_errors=True)
 
 
 def keras_bytes(model: Any) -> bytes:

@@ -9,15 +9,23 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runtime.bundle.manifest import InputRecord, OutputRecord
-from runtime.bundle.manifest_json import read_sha256, read_signature
+from runtime.bundle.manifest_json import (
+    inputs_to_json,
+    outputs_to_json,
+    read_inputs,
+    read_outputs,
+    read_sha256,
+)
 from runtime.bundle.strict_json import Fields, parse_object
 from runtime.errors import ModelError
-from runtime.measure.metric import metric_name
 
 RECORD = "training.json"
-MODEL, REFERENCE, GOLDEN, SAMPLES = "model.keras", "reference.npz", "golden.npz", "samples.npz"
-_OPTIONAL = ("weights", "seed", "backend", "history", "custom_objects")  # not written where there is none
+MODEL, MODEL_H5, SAVED_MODEL = "model.keras", "model.h5", "saved_model"
+REFERENCE, GOLDEN, SAMPLES, VOCABULARY = "reference.npz", "golden.npz", "samples.npz", "vocabulary.txt"
+# What a Keras model with pixels of its own was trained on; the scaling is put before it.
+PIXELS = ("0-1", "-1-1", "imagenet")
 _MOST = 1 << 50  # samples, weights
+_MOST_TENSORS, _MOST_FILES = 64, 10_000
 
 
 @dataclass(frozen=True)
@@ -116,11 +124,10 @@ def to_json(record: TrainedModel) -> str:
     """
     values = {
         "model": record.model,
-        "task": record.task,
-        "labels": record.labels,
-        "unit": record.unit,
-        "input": {key: value for key, value in record.input._asdict().items() if value is not None},
-        "output": record.output._asdict(),
+        "inputs": inputs_to_json(record.inputs),
+        "outputs": outputs_to_json(record.outputs),
+        "source": _source_to_json(record.source),
+        "refused": record.refused,
         "dataset": record.dataset and asdict(record.dataset),
         "recipe": record.recipe,
         "weights": record.weights,
@@ -129,12 +136,11 @@ def to_json(record: TrainedModel) -> str:
         "backend": record.backend,
         "device": record.device,
         "history": record.history and _without_nan(record.history),
-        "metric": record.metric and asdict(record.metric),
+        "metrics": {name: asdict(metric) for name, metric in record.metrics.items()},
         "parameters": record.parameters,
-        "custom_objects": record.custom_objects or None,
         "sha256": record.sha256,
     }
-    values = {key: value for key, value in values.items() if value is not None or key not in _OPTIONAL}
+    values = {key: value for key, value in values.items() if value is not None and value != {}}
     try:
         text = json.dumps(values, indent=1, allow_nan=False) + "\n"
     except ValueError as error:
@@ -150,26 +156,26 @@ def from_json(text: str | bytes, where: str) -> TrainedModel:
         ModelError: a field is missing, or is not of its type.
     """
     top = parse_object(text, where, _RecordFields)
-    task, labels, unit, taken, given = read_signature(top)
+    inputs = read_inputs(top.fields("inputs", _MOST_TENSORS))
+    outputs = read_outputs(top.fields("outputs", _MOST_TENSORS), inputs)
+    source = _source(top.fields("source")) if "source" in top else Source()
     return TrainedModel(
         model=top.text("model", 100),
-        task=task,
-        labels=labels,
-        unit=unit,
-        inputs=(_whole_pixels(taken, top.fields("input")),),
-        outputs=(given,),
+        inputs=tuple(map(_whole_bounds, inputs.values())),
+        outputs=tuple(outputs.values()),
         versions=_texts(top.fields("versions")),
         device=top.text("device"),
         parameters=top.integer("parameters", 0, _MOST),
-        dataset=None if top.value("dataset") is None else _dataset(top.fields("dataset")),
-        recipe=None if top.value("recipe") is None else _object(top, "recipe"),
+        source=source,
+        refused=_texts(top.fields("refused")) if "refused" in top else {},
+        dataset=_dataset(top.fields("dataset")) if "dataset" in top else None,
+        recipe=_object(top, "recipe") if "recipe" in top else None,
         weights=top.text("weights") if "weights" in top else None,
         seed=top.integer("seed", 0, _MOST) if "seed" in top else None,
         backend=top.text("backend") if "backend" in top else None,
         history=_history(top.fields("history")) if "history" in top else None,
-        metric=None if top.value("metric") is None else _metric(top.fields("metric")),
-        custom_objects=top.texts("custom_objects", 1000) if "custom_objects" in top else (),
-        sha256=_digests(top.fields("sha256"), MODEL, GOLDEN),
+        metrics=_metrics(top.fields("metrics"), outputs) if "metrics" in top else {},
+        sha256=_files(top, source),
     )
 
 
@@ -184,10 +190,19 @@ def _texts(fields: Fields) -> dict[str, str]:
     return {name: fields.text(name) for name in fields}
 
 
-def _digests(fields: Fields, *needed: str) -> dict[str, str]:
-    for name in needed:
-        fields.value(name)  # refuses a missing one
+def _digests(fields: Fields) -> dict[str, str]:
     return {name: read_sha256(fields, name) for name in fields}
+
+
+def _files(top: Fields, source: Source) -> dict[str, str]:
+    """The digests, among them those of the golden samples and of the model's file or files."""
+    fields = top.fields("sha256", _MOST_FILES)
+    fields.value(GOLDEN)  # refuses a missing one
+    if source.file != SAVED_MODEL:
+        fields.value(source.file)
+    elif not any(name.startswith(f"{SAVED_MODEL}/") for name in fields):
+        top.refuse("sha256", f"names no file of the folder {SAVED_MODEL}")
+    return _digests(fields)
 
 
 def _object(fields: Fields, key: str) -> dict[str, Any]:
@@ -195,11 +210,45 @@ def _object(fields: Fields, key: str) -> dict[str, Any]:
     return dict(fields.value(key))
 
 
-def _whole_pixels(taken: InputRecord, fields: Fields) -> InputRecord:
-    """An image's bounds as the whole numbers they are; a manifest takes other numbers too."""
-    if taken.kind != "image":
-        return taken
-    return taken._replace(low=fields.integer("low", 0, 255), high=fields.integer("high", 0, 255))
+def _whole_bounds(taken: InputRecord) -> InputRecord:
+    """Bounds as the whole numbers they are; a manifest has them as floats."""
+    return taken._replace(
+        low=None if taken.low is None else int(taken.low),
+        high=None if taken.high is None else int(taken.high),
+    )
+
+
+def _source_to_json(source: Source) -> dict[str, Any]:
+    """What is not as it is for most models."""
+    return {key: value for key, value in asdict(source).items() if value and (key, value) != ("file", MODEL)}
+
+
+def _source(fields: Fields) -> Source:
+    file = fields.text("file") if "file" in fields else MODEL
+    if file not in (MODEL, MODEL_H5, SAVED_MODEL):
+        fields.refuse("file", f"is {file[:80]!r}; known: {MODEL}, {MODEL_H5}, {SAVED_MODEL}")
+    pixels = _texts(fields.fields("pixels")) if "pixels" in fields else {}
+    unknown = next((value for value in pixels.values() if value not in PIXELS), None)
+    if unknown is not None:
+        fields.refuse("pixels", f"holds {unknown[:80]!r}; known: {', '.join(PIXELS)}")
+    return Source(
+        file=file,
+        custom_objects=fields.texts("custom_objects", 1000) if "custom_objects" in fields else (),
+        signature=fields.text("signature") if "signature" in fields else None,
+        shapes=_shapes(fields.fields("shapes")) if "shapes" in fields else {},
+        names=_texts(fields.fields("names", 2 * _MOST_TENSORS)) if "names" in fields else {},
+        pixels=pixels,
+    )
+
+
+def _shapes(fields: Fields) -> dict[str, tuple[int | None, ...]]:
+    found = {}
+    for name in fields:
+        shape = fields.items(name, 9)
+        if not shape or not all(size is None or (type(size) is int and size > 0) for size in shape):
+            fields.refuse(name, "must hold sizes, whole numbers of at least 1 or null")
+        found[name] = tuple(shape)
+    return found
 
 
 def _dataset(fields: Fields) -> DatasetRecord:
@@ -207,8 +256,14 @@ def _dataset(fields: Fields) -> DatasetRecord:
     return DatasetRecord(fields.text("name"), _digests(fields.fields("sha256")), train, validation, test)
 
 
-def _metric(fields: Fields) -> MetricRecord:
-    return MetricRecord(fields.text("name"), fields.number("value"), fields.text("split"))
+def _metrics(fields: Fields, outputs: Mapping[str, OutputRecord]) -> dict[str, MetricRecord]:
+    found = {}
+    for name in fields:
+        if name not in outputs:
+            fields.refuse(name, f"is no output; the outputs are {', '.join(outputs)}")
+        metric = fields.fields(name)
+        found[name] = MetricRecord(metric.text("name"), metric.number("value"), metric.text("split"))
+    return found
 
 
 def _history(fields: Fields) -> dict[str, tuple[float, ...]]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from export.trained.model_files import h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
 from runtime.errors import EdgeProofError, ModelError, UsageError
@@ -121,15 +119,15 @@ class Symbolic:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def answer(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Arrays by output name for arrays by input name, for one batch."""
+    def serve(self, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """Tensors by output name for tensors or arrays by input name, for one batch."""
         import keras
 
         structure = keras.tree.pack_sequence_as(
             _ends(self.model, "input"), [feed[name] for name in self.inputs]
         )
         given = keras.tree.flatten(self.model(structure, training=False))
-        return {name: np.asarray(value) for name, value in zip(self.outputs, given, strict=True)}
+        return dict(zip(self.outputs, given, strict=True))
 
 
 def symbolic(model: Any, shapes: Shapes, file: str) -> Symbolic:

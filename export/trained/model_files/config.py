@@ -151,3 +151,13 @@ def to_float32(config: Config) -> str | None:
         f"The model was trained in {' and '.join(sorted(found))}; it is exported in float32, so its answers may differ "
         "from the training's in the last digits of that precision."
     )
+
+
+def free_batch(config: Config) -> None:
+    """Let every input take any batch, in place."""
+    for entry in entries(config):
+        inner = entry["config"]
+        for key in ("batch_shape", "batch_input_shape", "build_input_shape"):
+            shape = inner.get(key) if isinstance(inner, dict) else None
+            if isinstance(shape, list) and shape:
+                shape[0] = None

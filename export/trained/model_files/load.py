@@ -23,12 +23,14 @@ def load(
     custom_objects: Sequence[str] = (),
     signature: str | None = None,
     shapes: build.Shapes | None = None,
+    *,
+    free_batch: bool = False,
 ) -> LoadedModel:
     """The model for inference.  No code out of the file is run: a Lambda layer needs the user's own function.
 
     `custom_objects` are texts `MODULE:NAME` or `LAYER=MODULE:NAME`, the user's code; `signature` is the signature of
     a SavedModel (`serving_default`); `shapes` are by input name, the batch first, and fix sizes that the file leaves
-    open, except the batch.
+    open, except the batch; `free_batch` lets a Keras file that is fixed to one batch take any.
 
     Raises:
         ModelError: there is no model, it is damaged, or something in it cannot be loaded; the layer is named.
@@ -46,7 +48,7 @@ def load(
     if signature is not None:
         raise UsageError(f"--signature {signature} is for SavedModel folders; {path} is a file")
     try:
-        return _keras(path, custom_objects, shapes or {})
+        return _keras(path, custom_objects, shapes or {}, free_batch)
     except EdgeProofError:
         raise
     except Exception as error:  # zipfile, json, h5py and Keras each raise their own about a damaged file
@@ -56,7 +58,7 @@ def load(
         ) from error
 
 
-def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> LoadedModel:
+def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes, free_batch: bool) -> LoadedModel:
     """The model in a Keras file, whatever the file is called."""
     import keras
 
@@ -74,6 +76,8 @@ def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> L
     config.refuse_foreign_code(entry, path.name, {*objects, *keras.saving.get_custom_objects()})
     config.refuse_quantized(entry, path.name)
     note = config.to_float32(entry)
+    if free_batch:
+        config.free_batch(entry)
     build.declare_input(entry, shapes, path.name)
     model = built(path, entry, objects)
     weights = len(model.variables)
@@ -87,7 +91,7 @@ def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes) -> L
         path,
         _tensors(found.inputs, found.model.inputs),
         _tensors(found.outputs, found.model.outputs),
-        found.answer,
+        found.serve,
         keras=found.model,
         losses=by_output(recorded.loss, list(found.outputs)),
         keras_version=recorded.keras_version,

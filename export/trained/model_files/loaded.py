@@ -35,7 +35,7 @@ class Loss:
 class LoadedModel:
     """A trained model, for inference.
 
-    `keras` is the Keras model, with symbolic inputs and outputs even where a subclassed model had none; it is None
+    `serve` gives tensors by output name for tensors or arrays by input name, for one batch.  `keras` is the Keras model, with symbolic inputs and outputs even where a subclassed model had none; it is None
     for a SavedModel, whose `signature` (a TensorFlow function) and `module` (it owns the variables) are there
     instead.  `losses` are by output name.  `notes` are sentences for the user about what was changed while loading.
     """
@@ -43,7 +43,7 @@ class LoadedModel:
     path: Path
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    answer: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = field(repr=False)
+    serve: Callable[[Mapping[str, Any]], dict[str, Any]] = field(repr=False)
     keras: Any = field(default=None, repr=False)
     signature: Any = field(default=None, repr=False)
     module: Any = field(default=None, repr=False)
@@ -106,7 +106,7 @@ class LoadedModel:
                 name: np.concatenate([values, np.repeat(values[-1:], self.batch - rows, axis=0)])
                 for name, values in chunk.items()
             }
-        return {name: values[:rows] for name, values in self.answer(chunk).items()}
+        return {name: np.asarray(values)[:rows] for name, values in self.serve(chunk).items()}
 
     @property
     def batch(self) -> int | None:

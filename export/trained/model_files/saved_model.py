@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from export.trained.model_files.loaded import LoadedModel, Tensor
 from runtime.errors import ModelError, UsageError, first_line
 
@@ -55,11 +53,11 @@ def load(folder: Path, signature: str | None, shapes: Mapping[str, tuple[int | N
         _tensor(folder, name, spec, ()) for name, spec in sorted(function.structured_outputs.items())
     )
 
-    def answer(feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        answers = function(**{name: tf.constant(values) for name, values in feed.items()})
-        return {name: np.asarray(values) for name, values in answers.items()}
+    def serve(feed: Mapping[str, Any]) -> dict[str, Any]:
+        answers: dict[str, Any] = function(**{name: tf.convert_to_tensor(feed[name]) for name in named})
+        return answers
 
-    return LoadedModel(folder, inputs, outputs, answer, signature=function, module=module, notes=notes)
+    return LoadedModel(folder, inputs, outputs, serve, signature=function, module=module, notes=notes)
 
 
 def _definition(folder: Path) -> Any:
