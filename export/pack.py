@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,13 +12,14 @@ import numpy as np
 
 from data.arrays import npz
 from data.original import Original
-from data.trained_model import MODEL
+from data.trained_model import TrainedModel
 from export.checks import drift
-from export.checks.gate import spread, tolerance
+from export.checks.gate import Verdict
+from export.checks.spread import spreads, tolerances
 from export.targets import TARGETS
 from runtime.atomic import replace_folder, write_file
 from runtime.bundle import manifest as contract
-from runtime.bundle.golden import contract_digest
+from runtime.bundle.golden import contract_digest, kept
 from runtime.bundle.manifest_json import to_json
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 from runtime.version import __version__
@@ -24,29 +27,51 @@ from runtime.version import __version__
 PRODUCERS = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "litert-quantizer", "numpy")
 
 
+@dataclass(frozen=True)
+class Built:
+    """A variant that passed: its file, the gate's verdict on each engine, and what was decided while it was built."""
+
+    file: Path
+    verdicts: Mapping[str, Verdict]
+    notes: tuple[str, ...]
+
+
 def pack(
     original: Original,
     rows: list[MeasuredRow],
-    files: dict[str, Path],
-    golden: dict[str, np.ndarray],
+    built: Mapping[str, Built],
+    folder: Path,
     out: Path,
     state: str,
 ) -> Path | None:
-    """Turn the staging folder that holds `files` into the model's bundle; None, and nothing changed, if none passed.
+    """Turn the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
 
-    `golden` holds the variants' own answers as golden.npz does (`Plan.golden`), float32 [32, k]; `state` is what
-    the bundle was made from (`export.run.fingerprint`), so that a later run can tell that nothing changed.
+    Args:
+        original: the trained model.
+        rows: what was measured; a row that failed since the gate judged it keeps its engine out of the bundle.
+        built: the variants that passed the gate, by name.
+        folder: where their files lie.
+        out: the folder of all models.
+        state: what the bundle was made from (`export.run.fingerprint`): a later run can tell that nothing changed.
     """
-    passed = {name: tuple(row.engine for row in rows if row.variant == name and row.passed) for name in files}
-    passed = {name: engines for name, engines in passed.items() if engines}
-    if not passed:
+    passed = {(row.variant, row.engine) for row in rows if row.passed}
+    packed = {
+        name: replace(
+            each,
+            verdicts={engine: found for engine, found in each.verdicts.items() if (name, engine) in passed},
+        )
+        for name, each in built.items()
+    }
+    packed = {name: each for name, each in packed.items() if each.verdicts}
+    if not packed:
         return None
-    folder = next(iter(files.values())).parent
-    _remove_others(folder, {files[name] for name in passed})
+    _remove_others(folder, {each.file for each in packed.values()})
     write_file(folder / REPORT, rows_to_json(rows, state=state).encode())
-    manifest = _manifest(original, passed, files, folder)
-    answers = {name: found for name, found in golden.items() if name.split("/")[1] in passed}
-    write_file(folder / manifest.golden, _golden(original, answers, contract_digest(manifest)))
+    for taken in original.record.inputs:
+        if taken.vocabulary:
+            write_file(folder / taken.vocabulary, (original.folder / taken.vocabulary).read_bytes())
+    manifest = _manifest(original, packed, folder)
+    write_file(folder / manifest.golden, _golden(original, packed, contract_digest(manifest)))
     named = dict(manifest.files) | {manifest.golden: _file_record(folder / manifest.golden)}
     text = to_json(manifest._replace(files=dict(sorted(named.items()))))
     write_file(folder / contract.MANIFEST_NAME, text.encode())
@@ -71,31 +96,33 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _golden(original: Original, answers: dict[str, np.ndarray], contract_digest: np.ndarray) -> bytes:
+def _golden(original: Original, built: Mapping[str, Built], contract_digest: np.ndarray) -> bytes:
     inputs, outputs = original.golden()
-    return npz(inputs=inputs, outputs=outputs, contract=contract_digest, **answers)
+    arrays = {f"inputs/{name}": values for name, values in inputs.items()}
+    arrays |= {f"outputs/{name}": kept(values) for name, values in outputs.items()}
+    for variant, each in built.items():
+        for number, (engine, verdict) in enumerate(each.verdicts.items()):
+            for group, answers in (("recorded", verdict.golden_outputs), ("probes", verdict.probe_outputs)):
+                for output, values in answers.items():
+                    if values.dtype.kind != "f" or np.isfinite(values).all():
+                        name = f"{group}/{variant}/{output}" + (f"/{engine}" if number else "")
+                        arrays[name] = kept(values)
+    return npz(contract=contract_digest, **arrays)
 
 
-def _manifest(
-    original: Original, passed: dict[str, tuple[str, ...]], files: dict[str, Path], folder: Path
-) -> contract.Manifest:
+def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> contract.Manifest:
     record = original.record
-    inputs, outputs = (
-        {end.name: contract.TensorSpec("float32", (None, *end.shape))}
-        for end in (record.input, record.output)
-    )
     return contract.Manifest(
         manifest_version=contract.MANIFEST_VERSION,
         producer={"edgeproof": __version__} | {name: version(name) for name in PRODUCERS},
         model=original.name,
-        task=record.task,
-        labels=record.labels,
-        unit=record.unit,
         parameters=record.parameters,
-        input=record.input,
-        output=record.output,
+        inputs={taken.name: taken for taken in record.inputs},
+        outputs={given.name: given for given in record.outputs},
         original=contract.Original(
-            record.sha256[MODEL], record.device, record.metric_name, record.metric_value
+            _digest(original.record),
+            record.device,
+            {name: contract.Score(found.name, found.value) for name, found in record.metrics.items()},
         ),
         golden="golden.npz",
         files={
@@ -103,22 +130,39 @@ def _manifest(
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         },
-        variants={
-            name: contract.Variant(
-                name=name,
-                format=TARGETS[name].format,
-                scheme=TARGETS[name].scheme,
-                file=files[name].name,
-                engines=engines,
-                inputs=inputs,
-                outputs=outputs,
-                tolerance=tolerance(original, TARGETS[name]),
-                converter=f"{TARGETS[name].converter} {version(TARGETS[name].converter)}",
-                recorded=drift.limits(TARGETS[name], spread(original)),
-            )
-            for name, engines in passed.items()
-        },
+        variants={name: _variant(name, each, original) for name, each in built.items()},
     )
+
+
+def _variant(name: str, built: Built, original: Original) -> contract.Variant:
+    target, wide = TARGETS[name], spreads(original)
+    errors = {
+        output: max(verdict.golden_errors[output] for verdict in built.verdicts.values()) for output in wide
+    }
+    return contract.Variant(
+        name=name,
+        format=target.format,
+        scheme=target.scheme,
+        file=built.file.name,
+        engines=tuple(built.verdicts),
+        inputs={taken.name: taken.tensor for taken in original.record.inputs},
+        outputs={given.name: given.tensor for given in original.record.outputs},
+        tolerances=tolerances(target, wide, errors),
+        recorded={output: drift.limits(target, width) for output, width in wide.items()},
+        converter=f"{target.converter} {version(target.converter)}",
+        notes=built.notes,
+    )
+
+
+def _digest(record: TrainedModel) -> str:
+    """The SHA-256 of the trained model's file; of a SavedModel, that of the names and digests of its files."""
+    file = record.source.file
+    if file in record.sha256:
+        return record.sha256[file]
+    inside = [
+        f"{name} {digest}" for name, digest in sorted(record.sha256.items()) if name.startswith(f"{file}/")
+    ]
+    return hashlib.sha256("\n".join(inside).encode()).hexdigest()
 
 
 def _file_record(path: Path) -> contract.FileRecord:

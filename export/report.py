@@ -12,6 +12,7 @@ from rich.table import Table
 
 from runtime.atomic import write_file
 from runtime.choose.rule import choose, ship_line
+from runtime.measure.metric import known_metric
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 
 
@@ -39,7 +40,7 @@ _COLUMNS = (
 
 def cells(row: MeasuredRow) -> list[str]:
     """One row as text, in the order of the columns."""
-    percent = row.metric_name == "accuracy"
+    percent = row.metric_name is not None and known_metric(row.metric_name).drop_unit == "points"
     difference = (
         None if row.metric is None or row.metric_original is None else row.metric - row.metric_original
     )
@@ -64,17 +65,24 @@ def _or_dash(value: Any, show: Any) -> str:
 
 def _heading(rows: list[MeasuredRow]) -> str:
     """What a table of one model needs to be read: the original's metric, samples, calls."""
-    first = rows[0]
-    if first.metric_original is None:
-        original = "no metric recorded"
-    elif first.metric_name == "accuracy":
-        original = f"accuracy {first.metric_original:.2%}"
-    else:
-        original = f"RMSE {first.metric_original:.4g}"
+    scores = {
+        _original(row.output, row.metric_name, row.metric_original): None
+        for row in rows
+        if row.metric_name and row.metric_original is not None
+    }
+    original = f"the original's {', '.join(scores)}" if scores else "no metric recorded"
     splits = {f"{row.samples:,} {row.split} samples" for row in rows if row.samples}
     calls = [row.calls for row in rows if row.calls]
     timed = f"{min(calls)} to {max(calls)} single calls a row, 1 thread" if calls else "not timed"
-    return f"{first.model}: the original's {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
+    return f"{rows[0].model}: {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
+
+
+def _original(output: str | None, metric: str, score: float) -> str:
+    of = f" of {output}" if output else ""
+    return f"{_SHOWN.get(metric, metric)}{of} {score:.2%}" if metric != "rmse" else f"RMSE{of} {score:.4g}"
+
+
+_SHOWN = {"f1": "F1"}
 
 
 def notes(rows: list[MeasuredRow], said: Collection[str] = ()) -> list[str]:

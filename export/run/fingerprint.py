@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from data.original import Original
 from data.trained_model import RECORD
+from export.checks.gate import Demand
 from export.quantization import ranges
 from export.targets import Target
 from runtime.bundle import manifest_json
@@ -23,7 +25,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def digest(original: Original, targets: list[Target], data: bool) -> str:
+def digest(original: Original, targets: list[Target], data: bool, demand: Demand) -> str:
     """The digest of all that decides what a bundle holds; `data`: whether labelled samples are at hand."""
     root = Path(__file__).parents[2]
     code = sorted(
@@ -35,6 +37,7 @@ def digest(original: Original, targets: list[Target], data: bool) -> str:
         },
         "targets": [target.name for target in targets],
         "data": data,
+        "demand": asdict(demand),
         "packages": {name: _version(name) for name in PACKAGES},
         "code": {str(path.relative_to(root)): _sha256(path) for path in code},
     }

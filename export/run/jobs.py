@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.original import Original, read_original
-from export.checks.gate import Run, Verdict, judge
+from export.checks.gate import Demand, Run, Verdict, at_the_edge, judge
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
@@ -21,11 +21,13 @@ from runtime.measure import timing
 from runtime.measure.row import MeasuredRow
 
 
-def build(format_: Format, scheme: Scheme, conversion: Conversion) -> None:
-    """Build one variant's file and prove that it is what its name says."""
-    format_.converters[scheme](conversion)
+def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
+    """Build one variant's file, prove that it is what its name says, and return what was decided on the way."""
+    conversion.destination.parent.mkdir(exist_ok=True)
+    notes = format_.converters[scheme](conversion)
     if format_.prove is not None:
         format_.prove(conversion.destination, scheme)
+    return notes
 
 
 def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
@@ -34,14 +36,19 @@ def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: 
 
 
 def verify(
-    row: MeasuredRow, path: Path, original: Original, target: Target, data: tuple[str | None] | None
+    row: MeasuredRow,
+    path: Path,
+    original: Original,
+    target: Target,
+    data: tuple[str | None] | None,
+    demand: Demand,
 ) -> Verdict:
     """Verify one file on the engine that its row names.
 
     `data` is (data folder,), or None where there are no labelled samples.
     """
     labelled = None if data is None else load_test_data(original, data[0])
-    return judge(_runner(row.engine, path, original), row, original, target, labelled)
+    return judge(_runner(row.engine, path), row, original, target, labelled, demand)
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
@@ -61,15 +68,12 @@ def _open_calls(folder: Path) -> dict[tuple[str, Path], Callable[[], object]]:
 
 def _open_call(engine: str, path: Path, original: Original) -> Callable[[], object]:
     """One inference of the first golden sample."""
-    run = _runner(engine, path, original)
-    sample = original.golden()[0][:1].astype(np.float32)
+    run = _runner(engine, path)
+    sample = {name: rows[:1] for name, rows in at_the_edge(original, original.golden()[0]).items()}
     return lambda: run(sample)
 
 
-def _runner(engine: str, path: Path, original: Original) -> Run:
-    name_in, name_out = original.record.input.name, original.record.output.name
+def _runner(engine: str, path: Path) -> Run:
     if engine == "tensorflow":
-        backend: Any = SavedModelBackend(path)
-    else:
-        backend = open_backend(engine, path.read_bytes(), threads=1)
-    return lambda rows: backend.run({name_in: rows})[name_out]
+        return SavedModelBackend(path).run
+    return open_backend(engine, path.read_bytes(), threads=1).run

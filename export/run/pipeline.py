@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.original import Original
-from export.pack import pack
+from export.checks.gate import Demand
+from export.pack import Built, pack
 from export.run import fingerprint, latency, steps
 from export.run.plan import Plan
-from export.run.steps import Step
+from export.run.steps import Results, Step
 from export.run.workers import Outcome, Workers
 from export.targets import Target
 from runtime.atomic import alone_in
@@ -40,10 +41,12 @@ def export(
     data_dir: str | None,
     missing: dict[str, str | None],
     tell: Tell,
+    demand: Demand,
 ) -> list[Exported]:
     """Export these models to these targets; bundles go to `out`/<model>/bundle.
 
-    `missing` says for each model why its labelled samples are not there (None: they are in `data_dir`).
+    `missing` says for each model why its test data is not there (None: it is in `data_dir`); `demand` is what is asked
+    of quantized files.
     Conversions and verifications of all models run at the same time; latency is measured after them, alone.
     A previous bundle is replaced only by a whole new one.
     """
@@ -55,6 +58,7 @@ def export(
                 stack.enter_context(staging(out / original.name)),
                 data_dir,
                 missing[original.name],
+                demand,
             )
             for original in originals
         ]
@@ -67,14 +71,21 @@ def export(
             finished += 1
             tell(" ".join(step.key), finished, total)
 
-        results = steps.run(workers, wanted, done)
+        results: Results = {}
+        while wanted:
+            results = steps.run(workers, wanted, done, results)
+            wanted = [step for plan in plans for step in plan.next_rung(results)]
+            total += len(wanted)
         exported = []
         for plan in plans:
             tell(f"{plan.original.name} latency", finished, total)
             plan.keep_ranges(results)
+            plan.settle(results)
+            verdicts, notes = plan.verdicts(results), plan.notes(results)
             rows = latency.measure(workers, plan.original, plan.rows(results), plan.files)
-            made_from = fingerprint.digest(plan.original, targets, plan.missing is None)
-            packed = pack(plan.original, rows, plan.files, plan.golden(results), out, made_from)
+            made_from = fingerprint.digest(plan.original, targets, plan.missing is None, demand)
+            built = {name: Built(plan.files[name], found, notes[name]) for name, found in verdicts.items()}
+            packed = pack(plan.original, rows, built, plan.staging, out, made_from)
             exported.append(Exported(plan.original, rows, packed))
             finished += 1
     return exported

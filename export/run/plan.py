@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data.original import Original
-from export.checks.gate import Verdict
+from export.checks.gate import Demand, Verdict
 from export.formats.format import Conversion, FormatName
 from export.formats.table import FORMATS
 from export.pack import size_bytes
@@ -20,15 +19,15 @@ from export.run.steps import Key, Results, Step, given
 from export.run.workers import PoolName
 from export.targets import TARGETS, Target
 from runtime.backends import engine_version, no_wheel
-from runtime.bundle.golden import PROBED, RECORDED
+from runtime.errors import DataError
 from runtime.measure.row import MeasuredRow
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One model, the targets asked for, the folder its files are built in, and where its labelled samples are.
+    """One model, the targets asked for, the folder its files are built in, where its test data is, and what is asked.
 
-    `missing` says why there are no labelled samples; None when `data_dir` (or the cache) has them.
+    `missing` says why there is no test data; None when `data_dir` (or the cache) has it.
     """
 
     original: Original
@@ -36,14 +35,16 @@ class Plan:
     staging: Path
     data_dir: str | None
     missing: str | None
+    demand: Demand
 
     def key(self, *parts: str) -> Key:
         """The key of one of this model's steps."""
         return (self.original.name, *parts)
 
-    def file(self, target: Target) -> Path:
-        """Where a target's file is built."""
-        return self.staging / f"{target.name}{FORMATS[target.format].suffix}"
+    def file(self, target: Target, rung: int = 0) -> Path:
+        """Where a target's file is built; those of later rungs lie in folders of their own."""
+        folder = self.staging / f"rung-{rung}" if rung else self.staging
+        return folder / f"{target.name}{FORMATS[target.format].suffix}"
 
     @property
     def files(self) -> dict[str, Path]:
@@ -51,29 +52,50 @@ class Plan:
         return {target.name: self.file(target) for target in self.targets}
 
     def steps(self) -> list[Step]:
-        """Builds of all targets and of what they are made from, calibrations, and verifications per engine."""
+        """Builds of all targets and of what they are made from, calibrations, and verifications per engine.
+
+        Targets of a format that cannot express the model have none.
+        """
         wanted = [target for target in TARGETS.values() if target.name in self._with_sources()]
         steps = [self._build(target) for target in wanted]
         steps += [self._calibrate(format_) for format_ in sorted({t.format for t in wanted if t.calibrated})]
-        steps += [
-            self._verify(target, engine)
-            for target in self.targets
-            for engine in target.engines
-            if _version(engine) is not None
-        ]
+        steps += [step for target in self._possible() for step in self._verifications(target)]
         return steps
 
+    def next_rung(self, results: Results) -> list[Step]:
+        """What is tried next, where a static file fails on an engine: a file in which less is quantized."""
+        steps = []
+        for target in self._possible():
+            rung = self._tried(target, results)
+            calibrated = target.calibrated and results[self.key("calibrate", target.format)].ok
+            more = rung + 1 < len(FORMATS[target.format].rungs)
+            if calibrated and more and self._passes(target, rung, results) < len(self._engines(target)):
+                steps += [self._build(target, rung + 1), *self._verifications(target, rung + 1)]
+        return steps
+
+    def settle(self, results: Results) -> None:
+        """Put the file of the best rung of each target in its place: the first of those that most engines run."""
+        for target in self._possible():
+            best = self._best(target, results)
+            if best:
+                self.file(target, best).replace(self.file(target))
+        for folder in self.staging.glob("rung-*"):
+            shutil.rmtree(folder)
+
+    def _possible(self) -> list[Target]:
+        return [target for target in self.targets if target.format not in self.original.record.refused]
+
     def _with_sources(self) -> set[str]:
-        """The names of the targets asked for and of all they are converted from."""
+        """The names of the targets that are built, and of all they are converted from."""
         names: set[str] = set()
-        for target in self.targets:
+        for target in self._possible():
             step: Target | None = target
             while step is not None:
                 names.add(step.name)
                 step = TARGETS[step.source] if step.source else None
         return names
 
-    def _build(self, target: Target) -> Step:
+    def _build(self, target: Target, rung: int = 0) -> Step:
         after: tuple[Key, ...] = (self.key("build", target.source),) if target.source else ()
         if target.calibrated:
             after += (self.key("calibrate", target.format),)
@@ -83,19 +105,17 @@ class Plan:
             if target.calibrated:
                 activations = ranges.as_ranges(results[self.key("calibrate", target.format)].value)
             conversion = Conversion(
-                source=self.file(TARGETS[target.source]) if target.source else self.original.model,
-                destination=self.file(target),
-                input_name=self.original.record.input.name,
-                input_shape=self.original.record.input.shape,
-                output_name=self.original.record.output.name,
+                source=self.file(TARGETS[target.source]) if target.source else self.original.folder,
+                destination=self.file(target, rung),
+                record=self.original.record,
                 ranges=activations,
-                custom_objects=self.original.record.custom_objects,
+                rung=rung,
             )
             return FORMATS[target.format], target.scheme, conversion
 
         # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
         pool: PoolName = "keras" if target.scheme == "float32" else "device"
-        return Step(self.key("build", target.name), pool, jobs.build, arguments, after)
+        return Step(self._rung_key("build", target, rung), pool, jobs.build, arguments, after)
 
     def _calibrate(self, format_: FormatName) -> Step:
         source = TARGETS[f"{format_}-float32"]
@@ -103,37 +123,87 @@ class Plan:
         after = (self.key("build", source.name),)
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
 
-    def _verify(self, target: Target, engine: str) -> Step:
+    def _engines(self, target: Target) -> list[str]:
+        """The target's engines that are installed."""
+        return [engine for engine in target.engines if _version(engine) is not None]
+
+    def _verifications(self, target: Target, rung: int = 0) -> list[Step]:
         data = None if self.missing else (self.data_dir,)
 
-        def arguments(results: Results) -> tuple[Any, ...]:
-            return self._blank_row(target, engine), self.file(target), self.original, target, data
+        def step(engine: str) -> Step:
+            def arguments(results: Results) -> tuple[Any, ...]:
+                file = self.file(target, rung)
+                return self._blank_row(target, engine, file), file, self.original, target, data, self.demand
 
-        after = (self.key("build", target.name),)
-        return Step(self.key("verify", target.name, engine), pool_of(engine), jobs.verify, arguments, after)
+            after = (self._rung_key("build", target, rung),)
+            key = self._rung_key("verify", target, rung, engine)
+            return Step(key, pool_of(engine), jobs.verify, arguments, after)
+
+        return [step(engine) for engine in self._engines(target)]
+
+    def _rung_key(self, what: str, target: Target, rung: int, *more: str) -> Key:
+        return self.key(what, target.name, *more, *([f"rung {rung}"] if rung else []))
+
+    def _tried(self, target: Target, results: Results) -> int:
+        """The last rung that was tried."""
+        rung = 0
+        while self._rung_key("build", target, rung + 1) in results:
+            rung += 1
+        return rung
+
+    def _passes(self, target: Target, rung: int, results: Results) -> int:
+        """How many engines run the file of a rung, and agree with the original."""
+        outcomes = [
+            results.get(self._rung_key("verify", target, rung, engine)) for engine in self._engines(target)
+        ]
+        return sum(outcome is not None and outcome.ok and outcome.value.row.passed for outcome in outcomes)
+
+    def _best(self, target: Target, results: Results) -> int:
+        return max(
+            range(self._tried(target, results) + 1),
+            key=lambda rung: (self._passes(target, rung, results), -rung),
+        )
 
     def rows(self, results: Results) -> list[MeasuredRow]:
         """A row for each target and engine, all but its latency."""
-        return [self._row(target, engine, results) for target in self.targets for engine in target.engines]
+        return [row for target in self.targets for row in self._rows(target, results)]
 
-    def _row(self, target: Target, engine: str, results: Results) -> MeasuredRow:
-        built = results[self.key("build", target.name)]
-        verified = results.get(self.key("verify", target.name, engine))
+    def _rows(self, target: Target, results: Results) -> list[MeasuredRow]:
+        refused = self.original.record.refused.get(target.format)
+        if refused:
+            return [
+                self._blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines
+            ]
+        rung = self._best(target, results)
+        some_run = self._passes(target, rung, results) > 0
+        return [self._row(target, engine, rung, some_run, results) for engine in target.engines]
+
+    def _row(self, target: Target, engine: str, rung: int, some_run: bool, results: Results) -> MeasuredRow:
+        blank = self._blank_row(target, engine, self.file(target))
+        built = results[self._rung_key("build", target, rung)]
+        verified = results.get(self._rung_key("verify", target, rung, engine))
         if not built.ok:
-            return self._blank_row(target, engine).with_verdict("failed", f"not built: {built.reason}")
+            if isinstance(built.error, DataError) and self.original.record.dataset is None:
+                return blank.with_verdict("skipped", built.reason)
+            return blank.with_verdict("failed", f"not built: {built.reason}")
         if verified is None:
-            reason = no_wheel(engine) or f"{engine} is not installed here"
-            return self._blank_row(target, engine).with_verdict("skipped", reason)
+            return blank.with_verdict("skipped", no_wheel(engine) or f"{engine} is not installed here")
         if not verified.ok:
-            return self._blank_row(target, engine).with_verdict("failed", verified.reason)
+            # What another engine runs is sound: this one has no kernel for it, and says so or dies of it.
+            return blank.with_verdict("skipped" if some_run else "failed", verified.reason)
         row: MeasuredRow = verified.value.row
+        if row.passed and row.metric is None and target.scheme != "float32":
+            return row.with_verdict(
+                row.status, f"budget not checked: {self.missing or 'there are no labels'}"
+            )
         if row.passed and self.missing:
-            return row.with_verdict(row.status, f"{row.metric_name} not measured: {self.missing}")
+            return row.with_verdict(row.status, f"{row.metric_name or 'metric'} not measured: {self.missing}")
         return row
 
-    def _blank_row(self, target: Target, engine: str) -> MeasuredRow:
+    def _blank_row(self, target: Target, engine: str, file: Path | None = None) -> MeasuredRow:
         """What is known of a row before anything is measured."""
-        file = self.file(target)
+        record = self.original.record
+        (score,) = record.metrics.values() if len(record.metrics) == 1 else (None,)
         return MeasuredRow(
             model=self.original.name,
             variant=target.name,
@@ -141,27 +211,31 @@ class Plan:
             status="skipped",
             engine_version=_version(engine),
             threads=1,
-            file=file.name,
-            size_bytes=size_bytes(file) if file.exists() else None,
-            metric_name=self.original.record.metric_name,
-            metric_original=self.original.record.metric_value,
+            file=self.file(target).name,
+            size_bytes=size_bytes(file) if file is not None and file.exists() else None,
+            metric_name=score.name if score else None,
+            metric_original=score.value if score else None,
         )
 
-    def golden(self, results: Results) -> dict[str, np.ndarray]:
-        """Each variant's own answers to golden inputs and probes, by the names they have in golden.npz."""
-        answers: dict[str, np.ndarray] = {}
-        for target in self.targets:
-            for engine in target.engines:
-                verified = results.get(self.key("verify", target.name, engine))
-                verdict: Verdict | None = verified.value if verified is not None else None
-                if verdict is None or verdict.golden_outputs is None or verdict.probe_outputs is None:
-                    continue
-                first = RECORDED + target.name not in answers
-                name = target.name if first else f"{target.name}/{engine}"
-                answers[RECORDED + name] = verdict.golden_outputs
-                if np.isfinite(verdict.probe_outputs).all():
-                    answers[PROBED + name] = verdict.probe_outputs
-        return answers
+    def verdicts(self, results: Results) -> dict[str, dict[str, Verdict]]:
+        """The verdicts on what passed, by variant and engine."""
+        found: dict[str, dict[str, Verdict]] = {}
+        for target in self._possible():
+            rung = self._best(target, results)
+            for engine in self._engines(target):
+                outcome = results.get(self._rung_key("verify", target, rung, engine))
+                if outcome is not None and outcome.ok and outcome.value.row.passed:
+                    found.setdefault(target.name, {})[engine] = outcome.value
+        return found
+
+    def notes(self, results: Results) -> dict[str, tuple[str, ...]]:
+        """What was decided while the files were built, by variant."""
+        found = {}
+        for target in self._possible():
+            built = results[self._rung_key("build", target, self._best(target, results))]
+            if built.ok:
+                found[target.name] = tuple(built.value)
+        return found
 
     def keep_ranges(self, results: Results) -> None:
         """Write what this run recorded beside the model, for the next run without the dataset."""

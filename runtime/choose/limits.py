@@ -16,13 +16,13 @@ _SLACK = 1e-9
 
 
 class Limits(FastNamedTuple):
-    """The most that is allowed of each quantity; None: no limit, and for the drop the budget of BUDGETS.
+    """The most that is allowed of each quantity; None: no limit, and for the drop the row's own budget.
 
-    A row in which a limited quantity was not measured is beyond the limit. The budget that nobody asked for
-    excludes only rows in which the drop was measured.
+    That is the one it was exported with, or where it names none, that of BUDGETS. A row in which a limited quantity was
+    not measured is beyond the limit. The budget that nobody asked for excludes only rows whose drop was measured.
     """
 
-    drop: float | None = None  # percentage points of accuracy, or percent of RMSE
+    drop: float | None = None  # percentage points of a score that is a fraction, or percent of an error
     size_bytes: int | None = None
     latency_us_p50: float | None = (
         None  # of the upper end of its confidence interval, where that was measured
@@ -70,8 +70,13 @@ def problems(row: MeasuredRow, drop: float | None, limits: Limits) -> Iterator[P
 
 
 def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> str:
-    """Why a drop is too much, in words; an empty string where it is not. `most` is None for the metric's budget."""
-    allowed = BUDGETS[known_metric(row.metric_name).drop_unit] if most is None else most
+    """Why a drop is too much, in words; an empty string where it is not. `most` is None for the row's own budget."""
+    allowed = budget(row) if most is None else most
     if drop <= allowed + _SLACK:
         return ""
     return f"it loses {drop_text(row.metric_name, drop)}, more than the {allowed:g} allowed"
+
+
+def budget(row: MeasuredRow) -> float:
+    """What a row's metric may lose, in its drop's unit: the budget it was exported with, or the usual one."""
+    return BUDGETS[known_metric(row.metric_name).drop_unit] if row.budget is None else row.budget

@@ -84,12 +84,12 @@ def drop_of(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float | None:
 
 def _float32_metrics(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> list[float]:
     """The metrics of the float32 variants that were measured on the same data as a row."""
-    same = (row.model, row.metric_name, row.split, row.samples)
+    same = (row.model, row.output, row.metric_name, row.split, row.samples)
     return [
         other.metric
         for other in rows
         if other.metric is not None and other.passed and other.variant.endswith("-float32")
-        if (other.model, other.metric_name, other.split, other.samples) == same
+        if (other.model, other.output, other.metric_name, other.split, other.samples) == same
     ]
 
 
@@ -200,7 +200,7 @@ def ship_line(choice: Choice) -> str:
     takes = f"{_latency(row):.1f} µs"
     if row.size_bytes is not None:
         takes += f" and {row.size_bytes / 1024:,.1f} KiB"
-    score = f"{row.metric_name} not measured"
+    score = f"{row.metric_name or 'budget'} not {'measured' if row.metric_name else 'checked'}"
     if row.metric is not None:
         score = f"{row.metric_name} {metric_text(row.metric_name, row.metric)}"
     elif row.max_abs_error is not None:

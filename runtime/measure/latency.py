@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,19 @@ _MOST_CALLS, _LEAST_CALLS = 1000, 20
 _BUDGET_S = 3.0  # for the slowest callable
 
 
-def single_calls(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
-    """Calls with one row of `inputs` after the other: always the same row would please the branch predictor."""
-    rows = [inputs[at : at + 1] for at in range(len(inputs))]
+def single_calls(call: Callable[[Any], object], inputs: Mapping[str, np.ndarray]) -> Callable[[], object]:
+    """Calls `predict` with one row of the inputs after the other: always the same would please the branch predictor.
+
+    Args:
+        call: `Model.predict`.
+        inputs: raw inputs [n, …] by name, as many of each.
+    """
+    rows: list[Any] = [
+        {name: values[at : at + 1] for name, values in inputs.items()}
+        for at in range(len(next(iter(inputs.values()))))
+    ]
+    if len(inputs) == 1:
+        rows = [row.popitem()[1] for row in rows]
     position = 0
 
     def call_next() -> object:

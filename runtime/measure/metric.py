@@ -5,26 +5,74 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from runtime.bundle.manifest import OutputRecord
 from runtime.errors import BundleError, InputError
 from runtime.namedtuples import FastNamedTuple
 
 
 class Metric(FastNamedTuple):
-    """One metric: which of several scores is the best, and the unit in which a drop is given.
+    """One metric.
 
-    A drop is in percentage points of a score that is a fraction, and in percent of the reference of an error.
+    Attributes:
+        parts: gives of outputs [n, …] and as many targets what each sample adds to the score, float64 [n, m].
+        score: gives the score of the means of those parts, [m] or […, m].
+        best: which of several scores is the best.
+        drop_unit: "points" for a score that is a fraction, whose drop is in percentage points; "%" for an error, whose
+            drop is in percent of the reference.
     """
 
+    parts: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    score: Callable[[np.ndarray], np.ndarray]
     best: Callable[[Iterable[float]], float]
-    drop_unit: str  # "points" or "%"
+    drop_unit: str
 
 
-METRICS = {"accuracy": Metric(max, "points"), "rmse": Metric(min, "%")}
+def _right(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The share of each sample's answers that are the target."""
+    right = decided(outputs) == targets
+    shares: np.ndarray = right.reshape(len(outputs), -1).mean(axis=1, keepdims=True)
+    return shares
 
 
-def metric_name(task: str) -> str:
-    """The metric of a task: accuracy for a classification, rmse for a regression."""
-    return "accuracy" if task == "classification" else "rmse"
+def _hits(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Of each sample, how many labels were given and right, given and wrong, and missed."""
+    given, wanted = (array.reshape(len(outputs), -1) >= 0.5 for array in (outputs, targets))
+    counts = [(given & wanted).sum(axis=1), (given & ~wanted).sum(axis=1), (~given & wanted).sum(axis=1)]
+    hits: np.ndarray = np.stack(counts, axis=1).astype(np.float64)
+    return hits
+
+
+def _f1(hits: np.ndarray) -> np.ndarray:
+    """The harmonic mean of precision and recall over all labels together (micro-averaged); 0 where there is none."""
+    right, wrong, missed = (hits[..., place] for place in range(3))
+    found: np.ndarray = 2 * right / np.maximum(2 * right + wrong + missed, 1e-12)
+    return found
+
+
+def _squares(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The mean squared error of each sample."""
+    error = outputs.reshape(len(outputs), -1).astype(np.float64) - targets.reshape(len(outputs), -1)
+    means: np.ndarray = (error * error).mean(axis=1, keepdims=True)
+    return means
+
+
+METRICS = {
+    "accuracy": Metric(_right, lambda share: share[..., 0], max, "points"),
+    "f1": Metric(_hits, _f1, max, "points"),
+    "rmse": Metric(_squares, lambda squares: np.sqrt(squares[..., 0]), min, "%"),
+}
+_BY_TASK = {
+    "classification": "accuracy",
+    "binary": "accuracy",
+    "multilabel": "f1",
+    "regression": "rmse",
+    "reconstruction": "rmse",
+}
+
+
+def metric_name(task: str) -> str | None:
+    """The metric of a task; None for one without."""
+    return _BY_TASK.get(task)
 
 
 def known_metric(name: str | None) -> Metric:
@@ -50,7 +98,7 @@ def metric_text(name: str | None, score: float | None) -> str:
     """A score as tables show it."""
     if score is None:
         return "-"
-    return f"{score:.2%}" if name == "accuracy" else f"{score:.4f}"
+    return f"{score:.2%}" if known_metric(name).drop_unit == "points" else f"{score:.4f}"
 
 
 def drop_text(name: str | None, amount: float | None) -> str:
@@ -58,30 +106,61 @@ def drop_text(name: str | None, amount: float | None) -> str:
     return "not measured" if amount is None else f"{amount:.2f} {known_metric(name).drop_unit}"
 
 
-def metric(task: str, outputs: np.ndarray, targets: np.ndarray) -> float:
-    """Accuracy as a fraction, or the root of the mean squared error in output units.
+def decided(outputs: np.ndarray) -> np.ndarray:
+    """The answers in outputs [n, …, k]: int64 [n, …], the class of the largest; of k = 1, whether it is 0.5 or more."""
+    found: np.ndarray = (
+        (outputs[..., 0] >= 0.5).astype(np.int64) if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
+    )
+    return found
+
+
+def metric(record: OutputRecord, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The score of outputs by the metric of their task: accuracy and F1 as fractions, RMSE in output units.
 
     Args:
-        task: classification or regression.
-        outputs: float32 [n, k].
-        targets: class numbers [n] of a classification, values [n] or [n, k] of a regression.
+        record: what the output means.
+        outputs: float32 [n, …shape].
+        targets: what they should have been, as `checked_targets` takes them.
 
     Raises:
         InputError: the targets do not fit the outputs.
+        BundleError: the task has no metric.
+    """
+    found = known_metric(metric_name(record.task))
+    parts = found.parts(outputs, checked_targets(record, targets, len(outputs)))
+    return float(found.score(parts.mean(axis=0)))
+
+
+def checked_targets(record: OutputRecord, targets: np.ndarray, count: int) -> np.ndarray:
+    """The targets of `count` samples, in the shape that `parts` of the task's metric takes.
+
+    Args:
+        record: what the output means.
+        targets: class numbers [n, …] of a classification, one-hot [n, …, k] too; 0 or 1, [n], of a binary and,
+            [n, …, k], of a multilabel; values [n, …shape] of others, [n] too where a row has one.
+        count: how many samples there must be.
+
+    Raises:
+        InputError: the number, the shape or the values do not fit.
     """
     targets = np.asarray(targets)
-    rows, width = outputs.shape
-    shape = (rows,) if task == "classification" or width == 1 else (rows, width)
-    if not rows or targets.size != np.prod(shape) or len(targets) != rows:
-        raise InputError(f"{rows} outputs of {width}, but targets of the shape {list(targets.shape)}")
-    targets = targets.reshape(shape)
-    if targets.dtype.kind not in "fiu" or not np.isfinite(targets).all():
+    numbers = record.task in ("classification", "binary")
+    shape = (count, *(record.shape[:-1] if numbers else record.shape))
+    if targets.dtype.kind not in "fiub" or not np.isfinite(targets).all():
         raise InputError(f"the targets are {targets.dtype}; they must be finite numbers")
-    if task == "classification":
-        if targets.min() < 0 or targets.max() >= width or (targets != np.floor(targets)).any():
+    if record.task == "classification" and targets.shape == (count, *record.shape):
+        targets = targets.argmax(axis=-1)
+    if not count or targets.ndim == 0 or len(targets) != count or targets.size != math.prod(shape):
+        raise InputError(
+            f"{count} outputs of the shape {list(record.shape)}, but targets of the shape {list(targets.shape)}; "
+            f"expected {list(shape)}"
+        )
+    targets = targets.reshape(shape)
+    if numbers or record.task == "multilabel":
+        classes = len(record.labels or ()) if numbers else 2
+        if targets.min() < 0 or targets.max() >= classes or (targets != np.floor(targets)).any():
             raise InputError(
-                f"targets from {targets.min()} to {targets.max()}; they must be class numbers from 0 to {width - 1}"
+                f"targets from {targets.min()} to {targets.max()}; they must be class numbers from 0 to {classes - 1}"
             )
-        return float(np.mean(outputs.argmax(axis=1) == targets))
-    error = outputs.reshape(shape).astype(np.float64) - targets
-    return float(np.sqrt(np.mean(error * error)))
+        return targets.astype(np.int64)
+    return targets

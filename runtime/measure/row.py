@@ -36,6 +36,8 @@ class MeasuredRow(FastNamedTuple):
     threads: int | None = None
     file: str | None = None
     size_bytes: int | None = None
+    output: str | None = None
+    budget: float | None = None
     metric_name: str | None = None
     metric: float | None = None
     metric_original: float | None = None
@@ -70,8 +72,8 @@ class MeasuredRow(FastNamedTuple):
         line = "".join(letter if letter.isprintable() else "?" for letter in line)[:_LONGEST_REASON]
         return self._replace(status=status, reason=line or None)
 
-    def with_parity(self, found: "Parity", task: str) -> "MeasuredRow":
-        """The row with the parity that was found; top-1 agreement is for classifications only.
+    def with_parity(self, found: "Parity") -> "MeasuredRow":
+        """The row with the parity that was found.
 
         The SQNR of answers that are equal is infinite, which JSON cannot say: it is None then.
         """
@@ -79,30 +81,25 @@ class MeasuredRow(FastNamedTuple):
             max_abs_error=found.max_abs_error,
             mean_abs_error=found.mean_abs_error,
             sqnr_db=found.sqnr_db if math.isfinite(found.sqnr_db) else None,
-            top1_agreement=found.top1_agreement if task == "classification" else None,
+            top1_agreement=found.top1_agreement,
         )
 
     def with_metric_of(self, other: "MeasuredRow | None") -> "MeasuredRow":
         """The row with the metric that another row holds for the same variant, if that one passed."""
         if other is None or not other.passed:
             return self
-        return self._replace(
-            metric_name=other.metric_name,
-            metric=other.metric,
-            metric_original=other.metric_original,
-            metric_drop_low=other.metric_drop_low,
-            metric_drop_high=other.metric_drop_high,
-            flips=other.flips,
-            samples=other.samples,
-            split=other.split,
-        )
+        return self._replace(**{name: getattr(other, name) for name in _OF_A_METRIC})
 
 
+_OF_A_METRIC = (
+    "output", "budget", "metric_name", "metric", "metric_original", "metric_drop_low", "metric_drop_high", "flips",
+    "samples", "split",
+)  # fmt: skip
 # What reports of the first bundles lack: a reader takes what is missing for not measured.
 _ADDED_LATER = frozenset(
     {
-        "threads", "file", "metric_drop_low", "metric_drop_high", "flips", "latency_us_low", "latency_us_high",
-        "slower_low", "slower_high", "load_ms", "batch_us_per_row",
+        "threads", "file", "output", "budget", "metric_drop_low", "metric_drop_high", "flips", "latency_us_low",
+        "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row",
     }
 )  # fmt: skip
 _MAY_BE_NEGATIVE = frozenset({"metric_drop_low", "metric_drop_high", "sqnr_db"})
@@ -167,7 +164,7 @@ def _row(fields: Fields) -> MeasuredRow:
     for name, value in values.items():
         if isinstance(value, float) and value < 0 and name not in _MAY_BE_NEGATIVE:
             fields.refuse(name, f"is {value:g}; it must be at least 0")
-    fractions = ("top1_agreement", *(("metric", "metric_original") if row.metric_name == "accuracy" else ()))
+    fractions = ("top1_agreement", *(("metric", "metric_original") if _is_fraction(row.metric_name) else ()))
     for name in fractions:
         if (values[name] or 0) > 1:
             fields.refuse(name, f"is {values[name]:g}; a fraction must be from 0 to 1")
@@ -178,3 +175,7 @@ def _row(fields: Fields) -> MeasuredRow:
         if known != sorted(known):
             fields.refuse(names[0], f"is {known[0]:g}; {', '.join(names)} must not descend")
     return row
+
+
+def _is_fraction(metric_name: str | None) -> bool:
+    return metric_name in METRICS and METRICS[metric_name].drop_unit == "points"
