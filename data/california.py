@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from data.dataset import Dataset, Split, table_input
+from data.dataset import Dataset, Split, table_input, value_output
 from data.sources import DatasetNotFound, cache_folder, download, locate
 from runtime.errors import DataError
 
@@ -44,15 +44,17 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     train, validation, train_prices, validation_prices = train_test_split(rest, rest_prices, random_state=11)
     return Dataset(
         name=name,
-        task="regression",
-        labels=None,
-        unit="100,000 USD",
-        input=table_input(COLUMNS),
+        inputs=(table_input(COLUMNS),),
+        outputs=(value_output("100,000 USD", TARGET),),
         sha256=dict(SHA256),
-        train=Split(train, train_prices),
-        validation=Split(validation, validation_prices),
-        test=Split(test, test_prices),
+        train=_split(train, train_prices),
+        validation=_split(validation, validation_prices),
+        test=_split(test, test_prices),
     )
+
+
+def _split(rows: NDArray[np.float32], prices: NDArray[np.float32]) -> Split:
+    return Split({"rows": rows}, {"value": prices[:, np.newaxis]})
 
 
 def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -64,3 +64,14 @@ def image_input(shape: tuple[int, int, int], high: int) -> InputRecord:
 def table_input(columns: Sequence[str]) -> InputRecord:
     """A raw table input: one row of unscaled real numbers, in the order of `columns`."""
     return InputRecord("table", "rows", (len(columns),), "float", columns=tuple(columns))
+
+
+def class_output(labels: Sequence[str]) -> OutputRecord:
+    """The probabilities of classes."""
+    return OutputRecord("probabilities", (len(labels),), "classification", labels=tuple(labels))
+
+
+def value_output(unit: str, column: str | None = None) -> OutputRecord:
+    """One value in a unit; `column` is its name in the data, where it has one."""
+    columns = None if column is None else (column,)
+    return OutputRecord("value", (1,), "regression", columns=columns, units=(unit,))

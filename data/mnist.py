@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import Dataset, Split, image_input
+from data.dataset import Dataset, Split, class_output, image_input
 from data.sources import locate
 from runtime.errors import DataError
 
@@ -60,10 +60,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     cut = len(images) - VALIDATION
     return Dataset(
         name=name,
-        task="classification",
-        labels=LABELS[name],
-        unit=None,
-        input=image_input((28, 28, 1), high=255),
+        inputs=(image_input((28, 28, 1), high=255),),
+        outputs=(class_output(LABELS[name]),),
         sha256=dict(SHA256[name]),
         train=_split(images[:cut], labels[:cut]),
         validation=_split(images[cut:], labels[cut:]),
@@ -96,4 +94,4 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
-    return Split(images[..., np.newaxis], labels.astype(np.int64))
+    return Split({"image": images[..., np.newaxis]}, {"probabilities": labels.astype(np.int64)})

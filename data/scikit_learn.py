@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from data.dataset import Dataset, Split, image_input, table_input
+from data.dataset import Dataset, Split, class_output, image_input, table_input, value_output
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
@@ -32,14 +32,12 @@ def _digits() -> Dataset:
     )
     return Dataset(
         name="digits",
-        task="classification",
-        labels=tuple("0123456789"),
-        unit=None,
-        input=image_input((8, 8, 1), high=16),
+        inputs=(image_input((8, 8, 1), high=16),),
+        outputs=(class_output("0123456789"),),
         sha256={"images": _sha256(images), "labels": _sha256(labels)},
-        train=Split(train, train_labels),
-        validation=Split(validation, validation_labels),
-        test=Split(test, test_labels),
+        train=Split({"image": train}, {"probabilities": train_labels}),
+        validation=Split({"image": validation}, {"probabilities": validation_labels}),
+        test=Split({"image": test}, {"probabilities": test_labels}),
     )
 
 
@@ -53,14 +51,12 @@ def _diabetes() -> Dataset:
     )
     return Dataset(
         name="diabetes",
-        task="regression",
-        labels=None,
-        unit="points of disease progression",
-        input=table_input(bunch.feature_names),
+        inputs=(table_input(bunch.feature_names),),
+        outputs=(value_output("points of disease progression"),),
         sha256={"rows": _sha256(rows), "targets": _sha256(targets)},
-        train=Split(train, train_targets),
-        validation=Split(validation, validation_targets),
-        test=Split(test, test_targets),
+        train=Split({"rows": train}, {"value": train_targets[:, np.newaxis]}),
+        validation=Split({"rows": validation}, {"value": validation_targets[:, np.newaxis]}),
+        test=Split({"rows": test}, {"value": test_targets[:, np.newaxis]}),
     )
 
 

@@ -35,9 +35,10 @@ class Loss:
 class LoadedModel:
     """A trained model, for inference.
 
-    `serve` gives tensors by output name for tensors or arrays by input name, for one batch.  `keras` is the Keras model, with symbolic inputs and outputs even where a subclassed model had none; it is None
-    for a SavedModel, whose `signature` (a TensorFlow function) and `module` (it owns the variables) are there
-    instead.  `losses` are by output name.  `notes` are sentences for the user about what was changed while loading.
+    `serve` gives tensors by output name for tensors or arrays by input name, for one batch.  `keras` is the Keras
+    model, with symbolic inputs and outputs even where a subclassed model had none; it is None for a SavedModel, whose
+    `signature` (a TensorFlow function) and `module` (it owns the variables) are there instead.  `losses` are by output
+    name.  `notes` are sentences for the user about what was changed while loading.
     """
 
     path: Path
