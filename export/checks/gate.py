@@ -6,36 +6,33 @@ same labelled samples; without them, to a floor that catches garbage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from data.dataset import Arrays, Split
 from data.original import Original
+from export.checks import interim
+from export.checks.answers import Run, at_the_edge, count, one_by_one
+from export.checks.comparison import compared, in_the_drops_unit
 from export.checks.floor import below_floor
-from export.checks.spread import PROBABILITIES, spreads
-from export.checks.statistics import Drop, compare, samples_needed
-from export.chunks import chunk_rows
+from export.checks.spread import spreads
+from export.checks.statistics import Drop, samples_needed
 from export.targets import Target
 from runtime.bundle.manifest import OutputRecord
 from runtime.choose.limits import budget, drop_problem
 from runtime.errors import ParityError
 from runtime.measure.metric import (
-    checked_targets,
-    decided,
     drop,
     drop_text,
-    known_metric,
-    metric_name,
     metric_text,
 )
 from runtime.measure.row import MeasuredRow
 from runtime.selftest import parity
 from runtime.selftest.probes import probe_inputs
-
-Run = Callable[[Arrays], Arrays]
 
 _REMEDY = "allow more with --max-drop, or take a scheme of more bits"
 
@@ -69,42 +66,41 @@ class Verdict:
 
 
 def judge(
-    run: Run, row: MeasuredRow, original: Original, target: Target, labelled: Split | None, demand: Demand
+    run: Run, row: MeasuredRow, original: Original, target: Target, test_data: Split | None, demand: Demand
 ) -> Verdict:
     """Measure one variant on one engine, and judge it; `row` says which, and holds no figures yet.
 
     `run` takes and gives arrays by name, [n, …], in the dtypes of the file.  The golden samples go through it one by
-    one and as one batch, then the whole test data where it is there.  Each output is judged by itself; the row holds
-    the figures of the one that failed, else of the one that lost most of its budget, else of the one furthest off.
+    one and as one batch, then the test data where it is there: all of it, or of a slow variant as much as the verdict
+    needs.  Each output is judged by itself; the row holds the figures of the one that failed, else of the one that lost
+    most of its budget, else of the one furthest off.
     """
     inputs, expected = original.golden()
     wide = spreads(original)
-    row = row._replace(samples=len(next(iter(inputs.values()))), split="golden")
+    row = row._replace(budget=None if target.scheme == "float32" else demand.budget, split="golden")
+    row = row._replace(samples=count(inputs))
     records = original.record.outputs
     try:
         feeds = at_the_edge(original, inputs)
-        singles = _one_by_one(run, feeds)
+        began = perf_counter()
+        singles = one_by_one(run, feeds)
+        seconds = (perf_counter() - began) / count(feeds)
         batch = run(feeds)
-        probes = _one_by_one(run, at_the_edge(original, probe_inputs(inputs, _inputs(original))))
+        probes = one_by_one(run, at_the_edge(original, probe_inputs(inputs, _inputs(original))))
         found = {}
         for record in records:
             name = record.name
-            if len(records) > 1:
-                row = row._replace(output=name)
+            row = row._replace(output=name if len(records) > 1 else None)
             for answers in (singles, batch):
                 found[name] = row.with_parity(parity.measure(answers[name], expected[name], record.task))
-                problem = _far_off(target, record, answers[name], expected[name], wide[name], labelled)
+                problem = _far_off(target, record, answers[name], expected[name], wide[name], test_data)
                 if problem:
                     return Verdict(found[name].with_verdict("failed", problem))
         reference = original.reference()
-        if labelled is not None and reference is not None:
-            outputs = _in_chunks(run, at_the_edge(original, labelled.inputs))
-            found |= {
-                record.name: _measured(
-                    found[record.name], record, outputs[record.name], reference[record.name], labelled
-                )
-                for record in records
-            }
+        if test_data is not None and reference is not None:
+            at_once = target.scheme == "float32"
+            steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
+            found = compared(run, found, original, test_data, reference, steps)
     except ParityError as error:
         return Verdict(row.with_verdict("failed", str(error)))
     judged = [_judged(found[record.name], target, wide[record.name], demand) for record in records]
@@ -121,32 +117,8 @@ def judge(
     return Verdict(worst, singles, probes, errors)
 
 
-def at_the_edge(original: Original, raw: Mapping[str, np.ndarray]) -> Arrays:
-    """Raw inputs in the dtypes that a file takes: pixels as float32."""
-    return {
-        record.name: raw[record.name].astype(record.tensor.dtype, copy=False)
-        for record in original.record.inputs
-    }
-
-
 def _inputs(original: Original) -> dict[str, Any]:
     return {record.name: record for record in original.record.inputs}
-
-
-def _one_by_one(run: Run, feeds: Arrays) -> Arrays:
-    count = len(next(iter(feeds.values())))
-    rows = [run({name: values[at : at + 1] for name, values in feeds.items()}) for at in range(count)]
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def _in_chunks(run: Run, feeds: Arrays) -> Arrays:
-    """The answers to all samples, some at a time."""
-    count = len(next(iter(feeds.values())))
-    size = 8 * chunk_rows(max(values[0].size for values in feeds.values()))
-    parts = [
-        run({name: values[at : at + size] for name, values in feeds.items()}) for at in range(0, count, size)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _far_off(
@@ -155,12 +127,12 @@ def _far_off(
     answers: np.ndarray,
     expected: np.ndarray,
     wide: float,
-    labelled: Split | None,
+    test_data: Split | None,
 ) -> str:
     """Why answers to the golden inputs are too far from the original's; an empty string where they are not."""
     if target.scheme == "float32":
         return _beyond(target, float(np.abs(answers.astype(np.float64) - expected).max()), wide)
-    checked = labelled is not None and record.name in labelled.targets
+    checked = test_data is not None and record.name in test_data.targets
     return "" if checked else below_floor(record, answers, expected, wide)
 
 
@@ -173,41 +145,6 @@ def _beyond(target: Target, error: float, wide: float) -> str:
     )
 
 
-def _measured(
-    row: MeasuredRow, record: OutputRecord, outputs: np.ndarray, reference: np.ndarray, labelled: Split
-) -> MeasuredRow:
-    """The row with the parity on the test data and, where the output has targets there, its metric and the drop."""
-    row = row.with_parity(parity.measure(outputs, reference, record.task))._replace(
-        samples=len(outputs), split="test"
-    )
-    name = metric_name(record.task)
-    if name is None or record.name not in labelled.targets:
-        return row
-    targets = checked_targets(record, labelled.targets[record.name], len(outputs))
-    metric = known_metric(name)
-    variant, before = (metric.parts(answers, targets) for answers in (outputs, reference))
-    lost = compare(name, variant, before)
-    return row._replace(
-        metric_name=name,
-        metric=float(metric.score(variant.mean(axis=0))),
-        metric_original=float(metric.score(before.mean(axis=0))),
-        metric_drop_low=lost.low,
-        metric_drop_high=lost.high,
-        flips=_flips(record, outputs, reference),
-    )
-
-
-def _flips(record: OutputRecord, outputs: np.ndarray, reference: np.ndarray) -> int | None:
-    """How many samples are decided otherwise than by the original; None for values."""
-    if record.task not in PROBABILITIES:
-        return None
-    if record.task == "multilabel":
-        changed = (outputs >= 0.5) != (reference >= 0.5)
-    else:
-        changed = decided(outputs) != decided(reference)
-    return int(changed.reshape(len(changed), -1).any(axis=1).sum())
-
-
 def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> MeasuredRow:
     """The row of one output with its verdict."""
     if target.scheme == "float32":
@@ -216,10 +153,9 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
             row.with_verdict("failed", f"{problem} on the test data") if problem else row.with_verdict("ok")
         )
     if row.metric is None or row.metric_original is None:
-        return row._replace(budget=demand.budget).with_verdict("ok")
-    row = row._replace(budget=demand.budget)
+        return row.with_verdict("ok")
     lost = drop(row.metric_name, row.metric, row.metric_original)
-    low, high = (_in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+    low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     problem = drop_problem(row, lost)
     if problem:
@@ -239,13 +175,6 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         f"{budget(row):g}, but not proved; {how_many}"
     )
     return row.with_verdict("failed" if demand.strict else "unproven", reason)
-
-
-def _in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
-    """What is lost in the metric's own unit, in percentage points or percent."""
-    assert row.metric_original is not None and lost is not None
-    points = known_metric(row.metric_name).drop_unit == "points"
-    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)
 
 
 def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:

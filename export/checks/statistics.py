@@ -11,10 +11,10 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from runtime.measure.metric import known_metric
 
-CONFIDENCE = 0.95
 _RESAMPLES = 999
 _SEED = 7
 _ELEMENTS = 1 << 23  # of one batch of resamples
+_SLACK = 1e-6  # of quotients that should be whole
 
 
 class Drop(NamedTuple):
@@ -25,8 +25,8 @@ class Drop(NamedTuple):
     high: float
 
 
-def compare(name: str, variant: np.ndarray, original: np.ndarray) -> Drop:
-    """What the metric `name` loses from the original to the variant, with a 95 % confidence interval.
+def compare(name: str, variant: np.ndarray, original: np.ndarray, confidence: float = 0.95) -> Drop:
+    """What the metric `name` loses from the original to the variant, with a confidence interval.
 
     Where each sample is right or wrong, the interval is the adjusted one of Bonett and Price ("Adjusted Wald Confidence
     Interval for a Difference of Binomial Proportions Based on Paired Data", Journal of Educational and Behavioral
@@ -37,6 +37,7 @@ def compare(name: str, variant: np.ndarray, original: np.ndarray) -> Drop:
         name: of the metric.
         variant: what each sample adds to the variant's score, float64 [n, m] (`Metric.parts`).
         original: the same for the original, on the same samples.
+        confidence: how often the interval holds the truth.
     """
     metric = known_metric(name)
     sign = 1.0 if metric.drop_unit == "points" else -1.0
@@ -50,10 +51,10 @@ def compare(name: str, variant: np.ndarray, original: np.ndarray) -> Drop:
 
     value = float(drop(variant.T, original.T))
     if name == "accuracy" and _is_binary(variant) and _is_binary(original):
-        return Drop(value, *_bonett_price(variant[:, 0], original[:, 0]))
+        return Drop(value, *_bonett_price(variant[:, 0], original[:, 0], confidence))
     if len(variant) < 2 or np.array_equal(variant, original):
         return Drop(value, value, value)
-    return Drop(value, *_bootstrap(drop, variant.T, original.T, value))
+    return Drop(value, *_bootstrap(drop, variant.T, original.T, value, confidence))
 
 
 def samples_needed(drop: Drop, budget: float, samples: int) -> int | None:
@@ -64,22 +65,24 @@ def samples_needed(drop: Drop, budget: float, samples: int) -> int | None:
     room, width = budget - drop.value, drop.high - drop.value
     if room <= 0:
         return None
-    return math.ceil(samples * max(1.0, width / room) ** 2)
+    return math.ceil(samples * max(1.0, width / room) ** 2 - _SLACK)
 
 
 def _is_binary(parts: np.ndarray) -> bool:
     return bool(np.isin(parts, (0.0, 1.0)).all())
 
 
-def _bonett_price(variant: np.ndarray, original: np.ndarray) -> tuple[float, float]:
+def _bonett_price(variant: np.ndarray, original: np.ndarray, confidence: float) -> tuple[float, float]:
     count = len(variant) + 2
     lost = (np.sum((original == 1) & (variant == 0)) + 1) / count
     won = (np.sum((original == 0) & (variant == 1)) + 1) / count
-    width = stats.norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((lost + won - (lost - won) ** 2) / count)
+    width = stats.norm.ppf((1 + confidence) / 2) * math.sqrt((lost + won - (lost - won) ** 2) / count)
     return float(max(-1.0, lost - won - width)), float(min(1.0, lost - won + width))
 
 
-def _bootstrap(drop: object, variant: np.ndarray, original: np.ndarray, value: float) -> tuple[float, float]:
+def _bootstrap(
+    drop: object, variant: np.ndarray, original: np.ndarray, value: float, confidence: float
+) -> tuple[float, float]:
     """The interval of `drop` by resampling the samples, which lie on the last axis of both."""
     parts, samples = variant.shape
     generator = np.random.default_rng(_SEED)
@@ -92,7 +95,7 @@ def _bootstrap(drop: object, variant: np.ndarray, original: np.ndarray, value: f
             lambda index, axis=-1: drop(variant[:, index], original[:, index]),  # type: ignore[operator]
             n_resamples=_RESAMPLES,
             batch=max(1, _ELEMENTS // (samples * parts)),
-            confidence_level=CONFIDENCE,
+            confidence_level=confidence,
             method="percentile",
             rng=generator,
         ).confidence_interval

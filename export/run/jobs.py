@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from data.original import Original, read_original
-from export.checks.gate import Demand, Run, Verdict, at_the_edge, judge
+from export.checks.answers import Run, at_the_edge
+from export.checks.gate import Demand, Verdict, judge
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges

@@ -52,6 +52,8 @@ def test_sure_answers_that_are_turned_round_are_below_the_floor_where_the_errors
 def test_a_constant_is_below_the_floor_of_a_regression_however_large_its_values(random):
     expected = (1000 + random.standard_normal((32, 1)) * 300).astype(np.float32)
     wide = float(np.ptp(expected))
-    assert "dB from the original's" in below_floor(VALUE, np.full_like(expected, expected.mean()), expected, wide)
+    assert "dB from the original's" in below_floor(
+        VALUE, np.full_like(expected, expected.mean()), expected, wide
+    )
     assert below_floor(VALUE, expected + 30, expected, wide) == ""
     assert "nan dB" in below_floor(VALUE, expected * np.nan, expected, wide)

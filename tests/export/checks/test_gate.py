@@ -8,6 +8,7 @@ import pytest
 
 import data
 from data.original import read_original
+from export.checks import interim
 from export.checks.gate import Demand, judge
 from export.targets import TARGETS
 from runtime.measure.row import MeasuredRow
@@ -82,7 +83,9 @@ def test_float32_is_ok_by_parity_alone_and_other_schemes_need_samples_to_be_prov
     assert verdict(run, original, "tflite-float32", labelled).row.status == "ok"
     found = verdict(run, original, "tflite-int8", labelled).row
     assert found.status == "unproven" and found.passed
-    assert "within the budget of 0.3, but not proved; about" in found.reason and "would decide" in found.reason
+    assert (
+        "within the budget of 0.3, but not proved; about" in found.reason and "would decide" in found.reason
+    )
     assert verdict(run, original, "tflite-int8", labelled, Demand(budget=2.0)).row.status == "ok"
 
 
@@ -167,3 +170,18 @@ def test_a_metric_beyond_the_budget_fails_even_if_every_error_is_small(digits):
     assert found.row.metric_drop_low < count / len(wrong) < found.row.metric_drop_high
     allowed = verdict(Perfect(weak, labelled, wrong), weak, "tflite-int8", labelled, Demand(budget=5.0))
     assert allowed.row.status == "ok" and allowed.row.budget == 5.0
+
+
+def test_a_slow_variant_is_asked_about_as_many_samples_as_the_verdict_needs(digits, monkeypatch):
+    original, run, labelled = digits
+    monkeypatch.setattr(
+        interim, "looks", lambda samples, seconds: [100, 200, samples] if seconds else [samples]
+    )
+    good = verdict(run, original, "tflite-int8", labelled, Demand(budget=5.0)).row
+    assert (good.status, good.samples) == ("ok", 200)
+    bad = verdict(
+        spoilt(run, SPOILT["shifted by a class"], lambda count: count > 32), original, "tflite-int8", labelled
+    ).row
+    assert (bad.status, bad.samples) == ("failed", 100)
+    assert verdict(run, original, "tflite-int8", labelled).row.samples == len(labelled)
+    assert verdict(run, original, "tflite-float32", labelled).row.samples == len(labelled)

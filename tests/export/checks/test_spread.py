@@ -31,7 +31,11 @@ def test_the_spread_of_probabilities_is_1_and_that_of_logits_their_range():
 
 def test_a_device_allows_a_quantized_file_twice_what_it_was_off_at_export_and_float32_no_more_than_the_gate():
     wide = {"value": 10.0}
-    assert tolerances(TARGETS["tflite-float32"], wide, {"value": 1.0})["value"].max_abs_error == pytest.approx(1e-4)
-    assert tolerances(TARGETS["tflite-int8"], wide, {"value": 0.1})["value"].max_abs_error == pytest.approx(2.5)
+    assert tolerances(TARGETS["tflite-float32"], wide, {"value": 1.0})[
+        "value"
+    ].max_abs_error == pytest.approx(1e-4)
+    assert tolerances(TARGETS["tflite-int8"], wide, {"value": 0.1})["value"].max_abs_error == pytest.approx(
+        2.5
+    )
     found = tolerances(TARGETS["tflite-int8"], wide, {"value": 2.0})["value"]
     assert found.max_abs_error == pytest.approx(4.0) and found.reason.startswith("twice what it was off")

@@ -231,8 +231,8 @@ def test_before_rows_are_timed_the_other_limits_say_which_are_worth_it():
 
 
 def test_an_unknown_metric_is_refused():
-    with pytest.raises(BundleError, match="the metric 'f1' is unknown; known: accuracy, rmse"):
-        choose([measured(latency_us=1, metric=0.5, metric_name="f1")])
+    with pytest.raises(BundleError, match="the metric 'mae' is unknown; known: accuracy, f1, rmse"):
+        choose([measured(latency_us=1, metric=0.5, metric_name="mae")])
 
 
 def test_the_answer_in_one_line():

@@ -2,43 +2,108 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
-from runtime.errors import InputError
-from runtime.measure.metric import metric, metric_name
+from runtime.bundle.manifest import OutputRecord
+from runtime.errors import BundleError, InputError
+from runtime.measure.metric import METRICS, decided, drop, metric, metric_name
 
 OUTPUTS = np.float32([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]])
 VALUES = np.float32([[1], [2], [4]])
+CLASSES = OutputRecord("classes", (2,), "classification", labels=("a", "b"))
+BINARY = OutputRecord("yes", (1,), "binary", labels=("no", "yes"))
+MANY = OutputRecord("labels", (3,), "multilabel", labels=("a", "b", "c"))
+VALUE = OutputRecord("value", (1,), "regression")
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(5)
 
 
 def test_accuracy_is_a_fraction():
-    assert metric("classification", OUTPUTS, np.array([0, 1, 0, 0], np.uint8)) == 0.75
-    answers = np.eye(10, dtype=np.float32)[[1, 2, 3, 3]]
-    assert metric("classification", answers, np.array([1, 2, 3, 4])) == 0.75
-    assert metric_name("classification") == "accuracy"
+    assert metric(CLASSES, OUTPUTS, np.array([0, 1, 0, 0], np.uint8)) == 0.75
+    assert metric(CLASSES, OUTPUTS, np.eye(2)[[0, 1, 0, 0]]) == 0.75
+    assert metric_name("classification") == metric_name("binary") == "accuracy"
+
+
+def test_accuracy_of_an_answer_at_each_step_counts_all_steps():
+    record = OutputRecord("tags", (2, 2), "classification", labels=("a", "b"))
+    assert metric(record, OUTPUTS.reshape(2, 2, 2), np.array([[0, 1], [0, 0]])) == 0.75
+
+
+def test_accuracy_of_one_probability_decides_at_a_half():
+    outputs = np.float32([[0.5], [0.49], [0.9], [0.1]])
+    assert metric(BINARY, outputs, np.array([1, 0, 0, 0])) == 0.75
+    assert metric(BINARY, outputs, np.array([[1], [0], [0], [0]])) == 0.75
+    assert decided(outputs).tolist() == [1, 0, 1, 0]
 
 
 def test_rmse_is_in_output_units():
     for targets in ([1, 2, 1], [[1], [2], [1]]):
-        assert metric("regression", VALUES, np.array(targets)) == pytest.approx(3**0.5)
-    assert metric("regression", np.float32([[1], [2]]), np.array([1.0, 5.0])) == pytest.approx(4.5**0.5)
-    assert metric_name("regression") == "rmse"
+        assert metric(VALUE, VALUES, np.array(targets)) == pytest.approx(3**0.5)
+    assert metric(VALUE, np.float32([[1], [2]]), np.array([1.0, 5.0])) == pytest.approx(4.5**0.5)
+    assert metric_name("regression") == metric_name("reconstruction") == "rmse"
+
+
+def test_a_tensor_has_no_metric():
+    assert metric_name("tensor") is None
+    with pytest.raises(BundleError, match="the metric 'None' is unknown"):
+        metric(OutputRecord("x", (1,), "tensor"), VALUES, VALUES)
+
+
+def test_the_metrics_are_those_of_scikit_learn(random):
+    outputs = random.random((200, 3)).astype(np.float32)
+    targets = random.integers(0, 3, 200)
+    record = OutputRecord("classes", (3,), "classification", labels=("a", "b", "c"))
+    assert metric(record, outputs, targets) == pytest.approx(
+        metrics.accuracy_score(targets, outputs.argmax(axis=1))
+    )
+    labels = random.integers(0, 2, (200, 3))
+    assert metric(MANY, outputs, labels) == pytest.approx(
+        metrics.f1_score(labels, outputs >= 0.5, average="micro")
+    )
+    record = OutputRecord("values", (3,), "regression")
+    assert metric(record, outputs, outputs * 2) == pytest.approx(
+        metrics.root_mean_squared_error((outputs * 2).ravel(), outputs.ravel()), rel=1e-5
+    )
+
+
+def test_f1_of_nothing_given_and_nothing_wanted_is_0():
+    assert metric(MANY, np.zeros((4, 3), np.float32), np.zeros((4, 3))) == 0
+
+
+def test_what_a_drop_is_depends_on_the_metric():
+    assert drop("accuracy", 0.9, 0.92) == pytest.approx(2.0)
+    assert drop("f1", 0.9, 0.92) == pytest.approx(2.0)
+    assert drop("rmse", 1.1, 1.0) == pytest.approx(10.0)
+    assert drop("rmse", 0.1, 0.0) == np.inf and drop("rmse", 0.0, 0.0) == 0
+    assert set(METRICS) == {"accuracy", "f1", "rmse"}
 
 
 @pytest.mark.parametrize(
-    ("task", "outputs", "targets", "words"),
+    ("record", "outputs", "targets", "words"),
     [
-        ("classification", OUTPUTS, [0, 1], r"4 outputs of 2, but targets of the shape \[2\]"),
-        ("classification", OUTPUTS, [[0, 1]] * 4, "targets of the shape"),
-        ("classification", OUTPUTS, [0, 1, 2, 0], "from 0 to 2; they must be class numbers from 0 to 1"),
-        ("classification", OUTPUTS, [0, 1, -1, 0], "class numbers"),
-        ("classification", OUTPUTS, [0, 1, 0.5, 0], "class numbers"),
-        ("classification", OUTPUTS, ["a"] * 4, "must be finite numbers"),
-        ("regression", VALUES, [1, 2, np.nan], "must be finite numbers"),
-        ("regression", VALUES, [1, 2], "3 outputs of 1"),
-        ("regression", VALUES[:0], [], "0 outputs"),
-        ("regression", VALUES, 3, "3 outputs of 1"),
+        (
+            CLASSES,
+            OUTPUTS,
+            [0, 1],
+            r"4 outputs of the shape \[2\], but targets of the shape \[2\]; expected \[4\]",
+        ),
+        (CLASSES, OUTPUTS, [[0, 1, 0]] * 4, "targets of the shape"),
+        (CLASSES, OUTPUTS, [0, 1, 2, 0], "from 0 to 2; they must be class numbers from 0 to 1"),
+        (CLASSES, OUTPUTS, [0, 1, -1, 0], "class numbers"),
+        (CLASSES, OUTPUTS, [0, 1, 0.5, 0], "class numbers"),
+        (CLASSES, OUTPUTS, ["a"] * 4, "must be finite numbers"),
+        (BINARY, OUTPUTS[:, :1], [0, 1, 2, 0], "class numbers from 0 to 1"),
+        (MANY, np.zeros((2, 3), np.float32), [[0, 1, 0.5]] * 2, "class numbers from 0 to 1"),
+        (MANY, np.zeros((2, 3), np.float32), [0, 1], "targets of the shape"),
+        (VALUE, VALUES, [1, 2, np.nan], "must be finite numbers"),
+        (VALUE, VALUES, [1, 2], "3 outputs of the shape"),
+        (VALUE, VALUES[:0], [], "0 outputs"),
+        (VALUE, VALUES, 3, "3 outputs of the shape"),
     ],
 )
-def test_targets_that_do_not_fit_are_refused(task, outputs, targets, words):
+def test_targets_that_do_not_fit_are_refused(record, outputs, targets, words):
     with pytest.raises(InputError, match=words):
-        metric(task, outputs, np.array(targets))
+        metric(record, outputs, np.array(targets))

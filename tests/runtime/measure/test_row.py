@@ -25,7 +25,7 @@ FULL = measured(
     latency_us=12.5, metric=0.985, reason="a reason", engine_version="2.3.0", metric_drop_low=-0.001,
     metric_drop_high=0.004, flips=12, max_abs_error=0.25, mean_abs_error=0.01, sqnr_db=-3.5, top1_agreement=0.99,
     latency_us_p90=13.0, latency_us_p99=20.0, calls=500, latency_us_low=12.25, latency_us_high=12.75,
-    slower_low=1.0, slower_high=1.5, load_ms=3.5, batch_us_per_row=0.5,
+    slower_low=1.0, slower_high=1.5, load_ms=3.5, batch_us_per_row=0.5, output="classes", budget=0.3,
 )  # fmt: skip
 LEAST = MeasuredRow("digits", "tflite-int8", "litert", "skipped")
 
@@ -57,7 +57,7 @@ ORDERED = {name for names in module._ASCENDING for name in names}
         {name: KINDS[kind] for name, kind in MeasuredRow.__annotations__.items() if name not in ORDERED}
     ),
     st.sampled_from(module.STATUSES),
-    st.sampled_from(["accuracy", "rmse"]),
+    st.sampled_from(["accuracy", "f1", "rmse"]),
 )
 def test_whatever_can_be_measured_survives_the_way(values, status, name):
     row = MeasuredRow(**values | {"status": status, "metric_name": name})
@@ -92,8 +92,8 @@ def test_a_misspelt_field_is_a_type_error_where_it_is_made():
         ({"metric": 1.5}, "'metric' is 1.5; a fraction must be from 0 to 1"),
         ({"metric_original": 99}, "'metric_original' is 99; a fraction must be from 0 to 1"),
         ({"metric_original": -0.5}, "'metric_original' is -0.5; it must be at least 0"),
-        ({"metric_name": "f1"}, "'metric_name' is 'f1'; known: accuracy, rmse"),
-        ({"metric_name": None}, "'metric_name' is 'None'; known: accuracy, rmse"),
+        ({"metric_name": "mae"}, "'metric_name' is 'mae'; known: accuracy, f1, rmse"),
+        ({"metric_name": None}, "'metric_name' is 'None'; known: accuracy, f1, rmse"),
         ({"top1_agreement": 1.01}, "'top1_agreement' is 1.01; a fraction must be from 0 to 1"),
         ({"max_abs_error": -1}, "'max_abs_error' is -1; it must be at least 0"),
         ({"latency_us_p50": -0.5}, "'latency_us_p50' is -0.5; it must be at least 0"),
@@ -178,10 +178,9 @@ def test_a_reason_is_one_printable_line():
 
 def test_parity_as_a_row_holds_it():
     found = Parity(0.5, 0.25, 20.0, 0.75)
-    row = LEAST.with_parity(found, "classification")
+    row = LEAST.with_parity(found)
     assert (row.max_abs_error, row.mean_abs_error, row.sqnr_db, row.top1_agreement) == found
-    assert LEAST.with_parity(found, "regression").top1_agreement is None
-    equal = LEAST.with_parity(Parity(0.0, 0.0, math.inf, 1.0), "classification")
+    equal = LEAST.with_parity(Parity(0.0, 0.0, math.inf, None))
     assert equal.sqnr_db is None and rows_from_json(rows_to_json([equal])) == [equal]
 
 
@@ -189,7 +188,8 @@ def test_the_metric_of_another_row_comes_with_all_that_belongs_to_it():
     row = LEAST.with_metric_of(FULL)
     names = {name for name, old, new in zip(LEAST._fields, LEAST, row, strict=True) if old != new}
     assert names == {
-        "metric_name", "metric", "metric_original", "metric_drop_low", "metric_drop_high", "flips", "samples", "split",
+        "output", "budget", "metric_name", "metric", "metric_original", "metric_drop_low", "metric_drop_high", "flips",
+        "samples", "split",
     }  # fmt: skip
     assert LEAST.with_metric_of(None) == LEAST.with_metric_of(FULL.with_verdict("failed")) == LEAST
 

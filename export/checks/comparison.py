@@ -1,0 +1,104 @@
+"""A variant beside the original on the test data: parity, metric, and the interval of what the metric loses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from data.dataset import Arrays, Split
+from data.original import Original
+from export.checks import interim
+from export.checks.answers import Run, in_chunks, joined, rows
+from export.checks.spread import PROBABILITIES
+from export.checks.statistics import compare
+from runtime.bundle.manifest import OutputRecord
+from runtime.choose.limits import budget
+from runtime.measure.metric import checked_targets, decided, drop, known_metric, metric_name
+from runtime.measure.row import MeasuredRow
+from runtime.selftest import parity
+
+
+def compared(
+    run: Run,
+    found: Mapping[str, MeasuredRow],
+    original: Original,
+    test_data: Split,
+    reference: Arrays,
+    looks: list[int],
+) -> dict[str, MeasuredRow]:
+    """The rows of all outputs with what was measured on the test data, up to the look at which it was enough."""
+    order = interim.order(len(test_data)) if len(looks) > 1 else np.arange(len(test_data))
+    answers: list[Arrays] = []
+    measured = dict(found)
+    for start, end in zip([0, *looks], looks, strict=False):
+        answers.append(in_chunks(run, original, rows(test_data.inputs, order[start:end])))
+        outputs, asked = joined(answers), order[:end]
+        for record in original.record.outputs:
+            name = record.name
+            targets = test_data.targets.get(name)
+            measured[name] = _measured(
+                found[name],
+                record,
+                outputs[name],
+                reference[name][asked],
+                None if targets is None else targets[asked],
+                interim.confidence(len(looks)),
+            )
+        if all(_certain(row) for row in measured.values()):
+            break
+    return measured
+
+
+def _certain(row: MeasuredRow) -> bool:
+    """Whether more samples would hardly change the verdict: the interval lies within the budget or beyond it."""
+    if row.metric_drop_low is None or row.metric_drop_high is None:
+        return row.metric is None
+    low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+    return high <= budget(row) or low > budget(row)
+
+
+def _measured(
+    row: MeasuredRow,
+    record: OutputRecord,
+    outputs: np.ndarray,
+    reference: np.ndarray,
+    targets: np.ndarray | None,
+    confidence: float,
+) -> MeasuredRow:
+    """The row with the parity on test samples and, where the output has targets, its metric and what that lost."""
+    found = parity.measure(outputs, reference, record.task)
+    row = row.with_parity(found)._replace(samples=len(outputs), split="test")
+    name = metric_name(record.task)
+    if name is None or targets is None:
+        return row
+    targets = checked_targets(record, targets, len(outputs))
+    metric = known_metric(name)
+    variant, before = (metric.parts(answers, targets) for answers in (outputs, reference))
+    lost = compare(name, variant, before, confidence)
+    return row._replace(
+        metric_name=name,
+        metric=float(metric.score(variant.mean(axis=0))),
+        metric_original=float(metric.score(before.mean(axis=0))),
+        metric_drop_low=lost.low,
+        metric_drop_high=lost.high,
+        flips=_flips(record, outputs, reference),
+    )
+
+
+def _flips(record: OutputRecord, outputs: np.ndarray, reference: np.ndarray) -> int | None:
+    """How many samples are decided otherwise than by the original; None for values."""
+    if record.task not in PROBABILITIES:
+        return None
+    if record.task == "multilabel":
+        changed = (outputs >= 0.5) != (reference >= 0.5)
+    else:
+        changed = decided(outputs) != decided(reference)
+    return int(changed.reshape(len(changed), -1).any(axis=1).sum())
+
+
+def in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
+    """What is lost in the metric's own unit, in percentage points or percent."""
+    assert row.metric_original is not None and lost is not None
+    points = known_metric(row.metric_name).drop_unit == "points"
+    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)

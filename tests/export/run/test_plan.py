@@ -1,0 +1,159 @@
+"""What has to be done for a model, and what becomes of it: rungs, refusals, engines without kernels."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data.original import read_original
+from export.checks.gate import Demand, Verdict
+from export.formats.table import FORMATS
+from export.run import plan as module
+from export.run.plan import Plan
+from export.run.workers import Outcome
+from export.targets import TARGETS
+from runtime.errors import ConversionError, DataError, EngineError
+from runtime.measure.row import MeasuredRow
+from tests.conftest import ROOT
+
+INT8 = TARGETS["tflite-int8"]
+FAILED = Outcome(reason="no such kernel: SQRT", error=EngineError("no such kernel: SQRT"))
+
+
+@pytest.fixture(autouse=True)
+def engines(monkeypatch):
+    monkeypatch.setattr(module, "_version", lambda engine: "1.0")
+
+
+@pytest.fixture
+def original():
+    return read_original(ROOT / "artifacts" / "digits-cnn")
+
+
+@pytest.fixture
+def plan(original, tmp_path):
+    return Plan(original, [INT8], tmp_path, None, "there is no data", Demand())
+
+
+def outcome(plan, engine, status="ok"):
+    return Outcome(
+        value=Verdict(
+            plan._blank_row(INT8, engine).with_verdict(status, None if status == "ok" else "far off")
+        )
+    )
+
+
+def results(plan, *rungs):
+    """The results of a plan whose int8 file was tried on each rung: the outcomes on LiteRT and tflite-runtime."""
+    found = {step.key: Outcome(value=()) for step in plan.steps()}
+    for rung, outcomes in enumerate(rungs):
+        more = [f"rung {rung}"] if rung else []
+        found[plan.key("build", INT8.name, *more)] = Outcome(value=(f"built on rung {rung}",))
+        for engine, each in zip(INT8.engines, outcomes, strict=True):
+            found[plan.key("verify", INT8.name, engine, *more)] = each
+    return found
+
+
+def statuses(plan, found):
+    return [(row.engine, row.status, row.reason) for row in plan.rows(found)]
+
+
+def test_the_steps_are_those_of_the_targets_and_of_what_they_are_made_from(plan):
+    assert [step.key[1:] for step in plan.steps()] == [
+        ("build", "saved_model"),
+        ("build", "tflite-float32"),
+        ("build", "tflite-int8"),
+        ("calibrate", "tflite"),
+        ("verify", "tflite-int8", "litert"),
+        ("verify", "tflite-int8", "tflite-runtime"),
+    ]
+
+
+def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
+    found = results(plan, [outcome(plan, "litert"), outcome(plan, "tflite-runtime")])
+    assert plan.next_rung(found) == []
+    assert plan.notes(found) == {"tflite-int8": ("built on rung 0",)}
+
+
+@pytest.mark.parametrize("bad", [FAILED, "failed"])
+def test_where_an_engine_fails_the_next_rung_is_tried_until_there_is_none(plan, bad):
+    wrong = outcome(plan, "tflite-runtime", bad) if isinstance(bad, str) else bad
+    tried = [[outcome(plan, "litert"), wrong]]
+    for rung in range(1, len(FORMATS["tflite"].rungs)):
+        steps = plan.next_rung(results(plan, *tried))
+        assert [step.key[1:] for step in steps] == [
+            ("build", "tflite-int8", f"rung {rung}"),
+            ("verify", "tflite-int8", "litert", f"rung {rung}"),
+            ("verify", "tflite-int8", "tflite-runtime", f"rung {rung}"),
+        ]
+        conversion = steps[0].arguments(
+            {**results(plan, *tried), plan.key("calibrate", "tflite"): Outcome(value={"ranges": {}})}
+        )[2]
+        assert conversion.rung == rung and conversion.destination.parent.name == f"rung-{rung}"
+        tried.append(tried[0])
+    assert plan.next_rung(results(plan, *tried)) == []
+
+
+def test_the_first_rung_that_most_engines_run_is_taken(plan):
+    one = [outcome(plan, "litert"), FAILED]
+    both = [outcome(plan, "litert"), outcome(plan, "tflite-runtime")]
+    for rungs, best in (([one, both], 1), ([one, one], 0), ([[FAILED, FAILED], one, both], 2)):
+        found = results(plan, *rungs)
+        for rung in range(len(rungs)):
+            file = plan.file(INT8, rung)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(f"rung {rung}")
+        assert plan.notes(found)["tflite-int8"] == (f"built on rung {best}",)
+        plan.settle(found)
+        assert plan.file(INT8).read_text() == f"rung {best}" and not list(plan.staging.glob("rung-*"))
+
+
+def test_an_engine_that_refuses_what_another_runs_is_skipped_with_what_it_says(plan):
+    found = results(plan, [outcome(plan, "litert"), FAILED])
+    assert statuses(plan, found) == [
+        ("litert", "ok", "budget not checked: there is no data"),
+        ("tflite-runtime", "skipped", "no such kernel: SQRT"),
+    ]
+    assert list(plan.verdicts(found)["tflite-int8"]) == ["litert"]
+
+
+def test_a_file_that_no_engine_runs_has_failed(plan):
+    found = results(plan, [FAILED, FAILED])
+    assert [status for _, status, _ in statuses(plan, found)] == ["failed", "failed"]
+    assert plan.verdicts(found) == {}
+
+
+def test_static_targets_of_a_users_model_without_calibration_data_are_skipped_and_those_of_others_fail(
+    plan, original
+):
+    missing = Outcome(reason="no samples; --calibration", error=DataError("no samples; --calibration"))
+    found = results(plan, [missing, missing])
+    found[plan.key("calibrate", "tflite")] = found[plan.key("build", INT8.name)] = missing
+    assert plan.next_rung(found) == []
+    assert {row[1:] for row in statuses(plan, found)} == {("failed", "not built: no samples; --calibration")}
+    users = replace(plan, original=replace(original, record=replace(original.record, dataset=None)))
+    assert {row[1:] for row in statuses(users, found)} == {("skipped", "no samples; --calibration")}
+    broken = Outcome(reason="no", error=ConversionError("no"))
+    assert {row[1:] for row in statuses(users, found | {plan.key("build", INT8.name): broken})} == {
+        ("failed", "not built: no")
+    }
+
+
+def test_a_format_that_cannot_express_the_model_has_no_steps_and_says_why_and_the_others_go_on(
+    original, tmp_path
+):
+    record = replace(original.record, refused={"onnx": "the layer 'lstm' keeps its state"})
+    targets = [TARGETS["onnx-float32"], TARGETS["onnx-int8"], TARGETS["tflite-float32"]]
+    plan = Plan(replace(original, record=record), targets, tmp_path, None, None, Demand())
+    assert {step.key[2] for step in plan.steps()} == {"saved_model", "tflite-float32"}
+    found = {step.key: Outcome(value=()) for step in plan.steps()}
+    for engine in ("litert", "tflite-runtime"):
+        row: MeasuredRow = plan._blank_row(TARGETS["tflite-float32"], engine).with_verdict("ok")
+        found[plan.key("verify", "tflite-float32", engine)] = Outcome(value=Verdict(row))
+    assert [(row.variant, row.status, row.reason) for row in plan.rows(found)] == [
+        ("onnx-float32", "failed", "the layer 'lstm' keeps its state"),
+        ("onnx-int8", "failed", "the layer 'lstm' keeps its state"),
+        ("tflite-float32", "ok", None),
+        ("tflite-float32", "ok", None),
+    ]
+    assert isinstance(plan.file(TARGETS["onnx-int8"]), Path)
