@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -15,7 +15,10 @@ def chunk_rows(elements: int) -> int:
     return max(1, min(_ROWS, _ELEMENTS // max(1, elements)))
 
 
-def chunks(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """The samples [n, …] in order, `chunk_rows` at a time."""
-    size = chunk_rows(samples[0].size)
-    return (samples[start : start + size] for start in range(0, len(samples), size))
+def chunks(samples: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """The samples by name, [n, …] each, in order, `chunk_rows` of the largest at a time."""
+    size = chunk_rows(max(rows[0].size for rows in samples.values()))
+    count = len(next(iter(samples.values())))
+    return (
+        {name: rows[start : start + size] for name, rows in samples.items()} for start in range(0, count, size)
+    )

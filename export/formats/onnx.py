@@ -25,21 +25,17 @@ _TYPES: dict[Scheme, tuple[set[str], set[str]]] = {
 }
 
 
-def float32(conversion: Conversion) -> None:
+def float32(conversion: Conversion) -> tuple[str, ...]:
     """tf2onnx's SavedModel route, simplified by ONNX Runtime, with names that do not change from run to run."""
     model = from_saved_model(conversion.source)
-    names = [value.name for value in model.graph.input]
-    if names != [conversion.input_name]:
-        # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
-        raise ConversionError(
-            f"the ONNX graph has the inputs {', '.join(names)}; expected {conversion.input_name} alone"
-        )
+    onnx_graph.declare(model.graph, conversion.record.inputs, conversion.record.outputs)
     model = onnxruntime.simplified(model)
     onnx_graph.name_by_position(model)
     _save(model, conversion.destination)
+    return ()
 
 
-def float16(conversion: Conversion) -> None:
+def float16(conversion: Conversion) -> tuple[str, ...]:
     """Weights and arithmetic in float16, inputs, outputs and preprocessing in float32."""
     import onnx
 
@@ -47,14 +43,16 @@ def float16(conversion: Conversion) -> None:
     halved = onnxruntime.in_float16(model, kept=prefix(model.graph))
     onnx_graph.keep_float32_chains(halved)
     _save(halved, conversion.destination)
+    return ()
 
 
-def dynamic(conversion: Conversion) -> None:
+def dynamic(conversion: Conversion) -> tuple[str, ...]:
     """8-bit weights, activations quantized at each call."""
     _save(onnxruntime.with_8_bit_weights(conversion.source), conversion.destination)
+    return ()
 
 
-def int8(conversion: Conversion) -> None:
+def int8(conversion: Conversion) -> tuple[str, ...]:
     """Static QDQ: signed 8-bit weights (per channel) and activations, ranges from the calibration."""
     import onnx
 
@@ -62,6 +60,7 @@ def int8(conversion: Conversion) -> None:
     graph = onnx.load(conversion.source).graph
     ranges = clip(conversion.ranges, in_onnx(onnx_graph.nodes(graph)), bits=8)
     _save(onnxruntime.in_int8(conversion.source, ranges, kept=prefix(graph)), conversion.destination)
+    return ()
 
 
 def prefix(graph: Any) -> list[str]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from runtime.bundle.manifest import InputRecord, OutputRecord, TensorSpec
+from runtime.errors import ConversionError
+
+BATCH = "batch"
 
 # The value is None as long as an initializer has no new name; every other name has one from where it is made.
 _Names = ChainMap[str, str | None]
@@ -52,6 +57,43 @@ def taken(node: Any) -> set[str]:
     return names - {""}
 
 
+def declare(graph: Any, inputs: Sequence[InputRecord], outputs: Sequence[OutputRecord]) -> None:
+    """Put a graph's inputs and outputs in the order of the records and give them their shapes, the batch a symbol.
+
+    Raises:
+        ConversionError: it has others, or one of another dtype.
+    """
+    for what, ends, records in (("input", graph.input, inputs), ("output", graph.output, outputs)):
+        found = {value.name: value for value in ends}
+        wanted = {record.name: record.tensor for record in records}
+        if len(found) != len(ends) or found.keys() != wanted.keys():
+            # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
+            raise ConversionError(
+                f"the ONNX graph has the {what}s {', '.join(value.name for value in ends)}; expected "
+                f"{', '.join(wanted)} alone"
+            )
+        for name, tensor in wanted.items():
+            _declare_tensor(f"the {what} {name} of the ONNX graph", found[name].type.tensor_type, tensor)
+        ordered = [found[name] for name in wanted]
+        del ends[:]
+        ends.extend(ordered)
+
+
+def _declare_tensor(what: str, declared: Any, tensor: TensorSpec) -> None:
+    from onnx import helper
+
+    dtype = helper.tensor_dtype_to_np_dtype(declared.elem_type).name
+    if dtype != tensor.dtype:
+        raise ConversionError(f"{what} is {dtype}; expected {tensor.dtype}")
+    del declared.shape.dim[:]
+    for size in tensor.shape:
+        place = declared.shape.dim.add()
+        if size is None:
+            place.dim_param = BATCH
+        else:
+            place.dim_value = size
+
+
 def name_by_position(model: Any) -> None:
     """Name all nodes and inner tensors after their op and position, in all graphs: no name is there twice.
 
@@ -63,7 +105,7 @@ def name_by_position(model: Any) -> None:
     }
     _name_graph(model.graph, "", ChainMap(public))
     for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
 
 
 def _name_graph(graph: Any, place: str, names: _Names) -> None:

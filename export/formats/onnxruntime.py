@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,13 +97,16 @@ def in_int8(source: Path, ranges: Ranges, kept: list[str]) -> Any:
     return quantizer.model.model
 
 
-def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
-    """Lowest and highest value of every activation of a float32 `.onnx` file over all samples (float32 [n, …])."""
+def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
+    """Lowest and highest value of every activation of a float32 `.onnx` file over all samples.
+
+    `samples` are by input name, [n, …] in the dtypes of the file's tensors.
+    """
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, create_calibrator
 
     class Chunks(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self, name: str) -> None:
-            self._chunks = ({name: chunk} for chunk in chunks(samples))
+        def __init__(self) -> None:
+            self._chunks = chunks(samples)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._chunks, None)
@@ -115,7 +118,7 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
             calibrate_method=CalibrationMethod.MinMax,
             providers=["CPUExecutionProvider"],
         )
-        calibrator.collect_data(Chunks(calibrator.infer_session.get_inputs()[0].name))
+        calibrator.collect_data(Chunks())
         found = calibrator.compute_data()
     return {
         name: (float(low.min()), float(high.max()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from export.chunks import chunks
 from export.formats.format import Calibration, Conversion, Format, Ranges, Scheme
-from export.formats.tflite_graph import Operator, operators, type_name
+from export.formats.saved_model import SIGNATURE
+from export.formats.tflite_graph import Operator, operators, signature, type_name
 from export.quantization.saturation import clip, in_tflite
 from export.quantization.select_branches import select_branches
 from runtime.atomic import write_file
+from runtime.bundle.manifest import TensorSpec
 from runtime.errors import ConversionError
 
 # Ops that carry weights: what comes before the first of them is preprocessing and stays in float (see `prefix`).
@@ -22,7 +24,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales and the engine's extra work cost
 
 
-def float32(conversion: Conversion) -> None:
+def float32(conversion: Conversion) -> tuple[str, ...]:
     """The plain conversion."""
     import tensorflow as tf
 
@@ -39,9 +41,36 @@ def float32(conversion: Conversion) -> None:
             "from other layers"
         ) from error
     write_file(conversion.destination, content)
+    _check_signature(conversion)
+    return ()
 
 
-def float16(conversion: Conversion) -> None:
+def _check_signature(conversion: Conversion) -> None:
+    """The file has the inputs and outputs of the record, by name.
+
+    Raises:
+        ConversionError: it has others.
+    """
+    found = signature(conversion.destination, SIGNATURE)
+    for what, records, has in zip(
+        ("inputs", "outputs"), (conversion.record.inputs, conversion.record.outputs), found or ({}, {}), strict=True
+    ):
+        wanted = {record.name: record.tensor for record in records}
+        if has != wanted:
+            raise ConversionError(
+                f"the .tflite file has the {what} {_described(has)}; expected {_described(wanted)}"
+            )
+
+
+def _described(tensors: Mapping[str, TensorSpec]) -> str:
+    """Such as "image float32 [n, 28, 28, 1], words int32 [n, 40]"."""
+    return ", ".join(
+        f"{name} {spec.dtype} [{', '.join('n' if size is None else str(size) for size in spec.shape)}]"
+        for name, spec in sorted(tensors.items())
+    )
+
+
+def float16(conversion: Conversion) -> tuple[str, ...]:
     """Weights stored as float16; engines compute in float32.
 
     By the quantizer, which touches weights alone: TensorFlow's converter also rounds the constants of a
@@ -63,9 +92,10 @@ def float16(conversion: Conversion) -> None:
             algorithm_key="float_casting",
         )
     _write_quantized(job, conversion)
+    return ()
 
 
-def dynamic(conversion: Conversion) -> None:
+def dynamic(conversion: Conversion) -> tuple[str, ...]:
     """Weights as int8, activations quantized by the engine at each call.
 
     Convolutions are quantized per channel, dense layers per tensor: per channel, a dense layer needs
@@ -95,16 +125,17 @@ def dynamic(conversion: Conversion) -> None:
             ),
         )
     _write_quantized(job, conversion)
+    return ()
 
 
-def int8(conversion: Conversion) -> None:
+def int8(conversion: Conversion) -> tuple[str, ...]:
     """Weights and activations as int8, weights per channel, ranges from the calibration."""
-    _static(conversion, activation_bits=8)
+    return _static(conversion, activation_bits=8)
 
 
-def int16x8(conversion: Conversion) -> None:
+def int16x8(conversion: Conversion) -> tuple[str, ...]:
     """Weights as int8, activations as int16."""
-    _static(conversion, activation_bits=16)
+    return _static(conversion, activation_bits=16)
 
 
 def _quantizer(source: Path) -> Any:
@@ -113,7 +144,7 @@ def _quantizer(source: Path) -> Any:
     return quantizer.Quantizer(str(source))
 
 
-def _static(conversion: Conversion, activation_bits: int) -> None:
+def _static(conversion: Conversion, activation_bits: int) -> tuple[str, ...]:
     from litert_quantizer import qtyping
 
     job = _quantizer(conversion.source)
@@ -141,6 +172,7 @@ def _static(conversion: Conversion, activation_bits: int) -> None:
         for name, (low, high) in ranges.items()
     }
     _write_quantized(job, conversion, as_arrays)
+    return ()
 
 
 def _write_quantized(job: Any, conversion: Conversion, ranges: dict[str, Any] | None = None) -> None:
@@ -180,11 +212,11 @@ def activations(path: Path) -> set[str]:
     }
 
 
-def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
+def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
     """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
 
     Exact extremes, not the quantizer's moving average, which cuts off what is rare; of what a SELECT throws away,
-    none.  `samples` is float32 [n, …] as the model takes it.
+    none.  `samples` are by input name, [n, …] in the dtypes of the file's tensors.
     """
     import warnings
 
@@ -198,16 +230,18 @@ def record_ranges(path: Path, samples: np.ndarray) -> Ranges:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             num_threads=1,
         )
-    (source,) = interpreter.get_input_details()
-    made = activations(path) | {source["name"]}
+    given = interpreter.get_signature_runner(SIGNATURE).get_input_details()
+    made = activations(path) | {detail["name"] for detail in given.values()}
     rules = select_branches(operators(path))
     details = interpreter.get_tensor_details()
     index = {detail["name"]: detail["index"] for detail in details}
     ranges: Ranges = {}
     for chunk in chunks(samples):
-        interpreter.resize_tensor_input(source["index"], chunk.shape)
+        for name, detail in given.items():
+            interpreter.resize_tensor_input(detail["index"], chunk[name].shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(source["index"], chunk)
+        for name, detail in given.items():
+            interpreter.set_tensor(detail["index"], chunk[name])
         interpreter.invoke()
         for detail in details:
             if detail["dtype"] is np.float32 and detail["name"] in made:

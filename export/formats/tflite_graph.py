@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runtime.bundle.manifest import TensorSpec
+
 
 class Operator(NamedTuple):
     """One operator: its name (custom ops: `CUSTOM:<code>`), inputs, outputs.
@@ -40,6 +42,30 @@ def operators(path: Path) -> Iterator[Operator]:
                 [graph.tensors[index] for index in op.inputs if index >= 0],
                 [graph.tensors[index] for index in op.outputs],
             )
+
+
+def signature(path: Path, name: str) -> tuple[dict[str, TensorSpec], dict[str, TensorSpec]] | None:
+    """The inputs and the outputs of one signature of a `.tflite` file by name; None where it has no such signature.
+
+    A size that is open is None, as that of the batch is.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    for entry in model.signatureDefs or ():
+        if entry.signatureKey.decode() == name:
+            tensors = model.subgraphs[entry.subgraphIndex].tensors
+            inputs, outputs = (
+                {end.name.decode(): _spec(tensors[end.tensorIndex]) for end in ends}
+                for ends in (entry.inputs, entry.outputs)
+            )
+            return inputs, outputs
+    return None
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+    return TensorSpec(type_name(tensor).lower(), tuple(None if size < 0 else int(size) for size in shape))
 
 
 def type_name(tensor: Any) -> str:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.dataset import Arrays
 from data.original import Original
-from data.trained_model import GOLDEN, MODEL
+from data.trained_model import GOLDEN, SAMPLES, TrainedModel
 from export.formats.format import FormatName, Ranges
 from export.formats.table import FORMATS
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
+from runtime.bundle.manifest import InputRecord
 from runtime.errors import DataError, ModelError
 
 FILE = "calibration.json"
 # Rows of a table are cheap and their columns have long tails: 256 rows left errors of 1.9 where 8,192 left 0.7.
-SAMPLES = {"image": 512, "table": 8192}
+MOST_SAMPLES = {"image": 512, "table": 8192, "sequence": 512, "text": 512, "tensor": 512}
+LEAST_SAMPLES = 64
+MOST_ELEMENTS = 1 << 27  # of one input in all samples: half a gigabyte
 SEED = 7
 
 
@@ -35,8 +41,8 @@ def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str
     calibration = FORMATS[format_].calibration
     assert calibration is not None, f"{format_} has no static scheme"
     recorded = read(original.folder).get(format_)
-    wanted = SAMPLES[original.record.input.kind]
-    made_from = {name: original.record.sha256[name] for name in (MODEL, GOLDEN)}
+    wanted = samples_wanted(original.record.inputs)
+    made_from = _made_from(original.record)
     if (
         recorded
         and (recorded["sha256"], recorded.get("samples")) == (made_from, wanted)
@@ -48,11 +54,38 @@ def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str
     except DataError as error:
         why = "those recorded are of another graph or other samples" if recorded else "none were recorded"
         raise DataError(f"activation ranges: {why}, and they cannot be measured: {error}") from error
-    indices = chosen(len(samples), wanted)
-    # The golden inputs too: a device is asked about them.
-    inputs = np.concatenate([samples[indices], original.golden()[0]]).astype(np.float32)
-    found = calibration.record_ranges(float32, inputs)
+    found = calibration.record_ranges(float32, _chosen_samples(original, samples, wanted))
     return {"sha256": made_from, "samples": wanted, "ranges": found}
+
+
+def samples_wanted(inputs: Iterable[InputRecord]) -> int:
+    """How many samples ranges are found with: those of the input that takes fewest; fewer of large ones."""
+    return min(
+        min(MOST_SAMPLES[taken.kind], max(LEAST_SAMPLES, MOST_ELEMENTS // math.prod(taken.shape)))
+        for taken in inputs
+    )
+
+
+def _made_from(record: TrainedModel) -> dict[str, str]:
+    """The SHA-256 of the files that ranges depend on: the model's own, the golden samples, and the user's samples."""
+    source = record.source.file
+    return {
+        name: digest
+        for name, digest in record.sha256.items()
+        if name in (source, GOLDEN, SAMPLES) or name.startswith(f"{source}/")
+    }
+
+
+def _chosen_samples(original: Original, samples: Arrays, wanted: int) -> Arrays:
+    """Some of the samples and the golden inputs, which a device is asked about, in the dtypes of a file's tensors."""
+    indices = chosen(len(next(iter(samples.values()))), wanted)
+    golden, _ = original.golden()
+    return {
+        taken.name: np.concatenate([samples[taken.name][indices], golden[taken.name]]).astype(
+            taken.tensor.dtype, copy=False
+        )
+        for taken in original.record.inputs
+    }
 
 
 def chosen(count: int, wanted: int) -> np.ndarray:

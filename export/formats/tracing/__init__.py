@@ -12,6 +12,7 @@ from export.formats.tracing import (
     activations,
     categories,
     convolutions,
+    extremes,
     images,
     pooling,
     recurrent,
@@ -31,6 +32,7 @@ REWRITES: tuple[Rewrite, ...] = (
     *categories.REWRITES,
     *images.REWRITES,
     *sound.REWRITES,
+    *extremes.REWRITES,
 )
 
 
