@@ -47,21 +47,26 @@ ENGINES: Mapping[str, Engine] = {
 
 
 class Backend(Protocol):
-    """One file, loaded by one engine. `inputs` and `outputs` each hold exactly one tensor, by name."""
+    """One file, loaded by one engine; `inputs` and `outputs` are its tensors by name."""
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the outputs for {name: float32 [n, …]} as new arrays; n may be 0. Threads may call it at once.
+        """Returns the outputs by name as new arrays [n, …], for the inputs by name [n, …]; n may be 0.
+
+        Threads may call it at once.
 
         Raises:
-            InputError: another name, dtype or shape.
+            InputError: other names, dtypes or shapes than those of the tensors, or not as many rows in all inputs.
         """
         ...
 
-    def infer(self, rows: np.ndarray) -> np.ndarray:
-        """Returns the outputs for rows [n, …] of the right shape, without checks; any real dtype is cast to float32."""
+    def infer(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns what `run` does, without checks.
+
+        Names and shapes must be right; any real dtype or bool is cast to the tensor's, so values must fit.
+        """
         ...
 
 

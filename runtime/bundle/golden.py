@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from math import prod
@@ -10,50 +11,67 @@ from typing import Any
 import numpy as np
 
 from runtime.bundle.archive import Archive
-from runtime.bundle.manifest import Manifest
+from runtime.bundle.manifest import InputRecord, Manifest, OutputRecord
 from runtime.bundle.reader import Bundle
 from runtime.errors import BundleError, first_line
 from runtime.namedtuples import FastNamedTuple
 
-# With the name of a variant behind it: the answers of that variant at export, on the first of its engines. With the
-# variant, a slash and the name of an engine: its answers on that other engine.
-RECORDED = "outputs/"
+INPUTS, OUTPUTS = "inputs/", "outputs/"  # with the name of an input or output behind it
+# With the names of a variant and an output behind it, and a slash between them: the answers of that variant at export,
+# on the first of its engines. With another slash and the name of an engine: its answers on that other engine.
+RECORDED = "recorded/"
 PROBED = "probes/"  # the same for the probes made of the golden inputs
 CONTRACT = "contract"
+MOST_ROWS, MOST_KEPT = 32, 2048  # rows, and elements of an output's row
 _MAX_BYTES = 64 << 20
-_MAX_ARRAYS = 1000
+_MAX_ARRAYS = 20_000
 
 
 class Golden(FastNamedTuple):
-    """The golden samples of a bundle.
+    """The golden samples of a bundle; of outputs, what is `kept` of each row.
 
     Attributes:
-        inputs: raw inputs [n, …] as `predict` takes them.
-        outputs: the original's answers to them, float32 [n, k].
-        recorded: the variants' own answers to the inputs at export, float32 [n, k], by variant and engine.
-        probed: the variants' own answers to the probes.
+        inputs: raw inputs [n, …] by name, as `predict` takes them.
+        outputs: the original's answers to them by name, [n, …].
+        recorded: the variants' own answers to the inputs at export, by "variant/output" and "variant/output/engine".
+        probed: the variants' own answers to the probes, in the same way.
     """
 
-    inputs: np.ndarray
-    outputs: np.ndarray
+    inputs: Mapping[str, np.ndarray]
+    outputs: Mapping[str, np.ndarray]
     recorded: Mapping[str, np.ndarray]
     probed: Mapping[str, np.ndarray]
 
-    def recordings(self, variant: str) -> list[np.ndarray]:
-        """Returns a variant's answers to the inputs at export, float32 [n, k], one array for each of its engines."""
-        return _of(self.recorded, variant)
+    def recordings(self, variant: str, output: str) -> list[np.ndarray]:
+        """Returns a variant's answers to the inputs at export, [n, …], one array for each of its engines."""
+        return _of(self.recorded, f"{variant}/{output}")
 
-    def probe_recordings(self, variant: str) -> list[np.ndarray]:
+    def probe_recordings(self, variant: str, output: str) -> list[np.ndarray]:
         """Returns a variant's answers to the probes at export, as `recordings` does for the inputs."""
-        return _of(self.probed, variant)
+        return _of(self.probed, f"{variant}/{output}")
 
 
-def _of(answers: Mapping[str, np.ndarray], variant: str) -> list[np.ndarray]:
-    return [found for name, found in answers.items() if _is_of(name, variant)]
+def _of(answers: Mapping[str, np.ndarray], first: str) -> list[np.ndarray]:
+    return [found for name, found in answers.items() if name == first or name.startswith(f"{first}/")]
 
 
-def _is_of(name: str, variant: str) -> bool:
-    return name == variant or name.startswith(f"{variant}/")
+def kept(rows: np.ndarray) -> np.ndarray:
+    """What is kept of outputs [n, …] in a bundle: all of them, or of large rows at most 2,048 elements, [n, k].
+
+    Of a row with e elements every s-th is kept, in row-major order from the first on; s is e / 2048, rounded up.
+    """
+    elements = prod(rows.shape[1:])
+    return rows if elements <= MOST_KEPT else rows.reshape(len(rows), elements)[:, :: _stride(elements)]
+
+
+def kept_shape(row_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what is kept of a row."""
+    elements = prod(row_shape)
+    return row_shape if elements <= MOST_KEPT else (-(-elements // _stride(elements)),)
+
+
+def _stride(elements: int) -> int:
+    return -(-elements // MOST_KEPT)
 
 
 def read_golden(bundle: Bundle, variant: str | None = None) -> Golden:
@@ -67,61 +85,95 @@ def read_golden(bundle: Bundle, variant: str | None = None) -> Golden:
     Raises:
         BundleError: the file is damaged, or does not fit the manifest.
     """
-    name, manifest = bundle.manifest.golden, bundle.manifest
-    where = f"{bundle.path / name}"
+    file, manifest = bundle.manifest.golden, bundle.manifest
+    where = f"{bundle.path / file}"
+    today: Callable[[str], str] = str
+    if manifest.manifest_version == 1:
+        from runtime.bundle.version_1 import array_name
+
+        today = partial(array_name, manifest)
 
     def wanted(array: str) -> bool:
-        kind, slash, of = array.partition("/")
-        return variant is None or kind + slash not in (RECORDED, PROBED) or _is_of(of, variant)
+        group, slash, of = today(array).partition("/")
+        return variant is None or group + slash not in (RECORDED, PROBED) or of.startswith(f"{variant}/")
 
-    arrays = parse_arrays(bundle.read(name), where, wanted)
-    missing = {"inputs", "outputs"} - set(arrays)
-    if missing:
-        raise BundleError(f"{where}: the array {min(missing)!r} is missing; export the bundle again")
-    inputs, outputs = arrays["inputs"], arrays["outputs"]
-    dtype = np.dtype(np.uint8 if manifest.input.kind == "image" else np.float32)
-    if inputs.dtype != dtype or inputs.shape[1:] != manifest.input.shape or not len(inputs):
+    arrays = {today(name): array for name, array in parse_arrays(bundle.read(file), where, wanted).items()}
+    if manifest.manifest_version == 1:  # large outputs were whole
+        arrays = {name: array if name.startswith(INPUTS) else kept(array) for name, array in arrays.items()}
+    golden = Golden(*({
+        name[len(group) :]: array for name, array in arrays.items() if name.startswith(group)
+    } for group in (INPUTS, OUTPUTS, RECORDED, PROBED)))  # fmt: skip
+    _check_shapes(golden, manifest, where)
+    if CONTRACT in arrays and arrays[CONTRACT].tobytes() != contract_digest(manifest).tobytes():
         raise BundleError(
-            f"{where}: inputs are {inputs.dtype} {list(inputs.shape)}, not what the manifest says"
-        )
-    recorded, probed = (
-        {key[len(kind) :]: array for key, array in arrays.items() if key.startswith(kind)}
-        for kind in (RECORDED, PROBED)
-    )
-    for array in (outputs, *recorded.values(), *probed.values()):
-        if array.dtype != np.float32 or array.shape != (len(inputs), *manifest.output.shape):
-            raise BundleError(
-                f"{where}: outputs are {array.dtype} {list(array.shape)}, not what the manifest says"
-            )
-    if CONTRACT in arrays and not np.array_equal(arrays[CONTRACT], contract_digest(manifest)):
-        raise BundleError(
-            f"{where}: recorded for other labels, another unit or other columns than the manifest names; "
+            f"{where}: recorded for other labels, other units or other columns than the manifest names; "
             "export the bundle again"
         )
-    return Golden(inputs, outputs, recorded, probed)
+    return golden
+
+
+def _check_shapes(golden: Golden, manifest: Manifest, where: str) -> None:
+    first = next(iter(golden.inputs.values()), None)
+    rows = len(first) if first is not None and first.ndim else 0
+    for name, record in manifest.inputs.items():
+        dtype = "uint8" if record.kind == "image" else record.tensor.dtype
+        _check(golden.inputs, name, dtype, (rows, *record.shape), f"{where}: {INPUTS}")
+    for name, given in manifest.outputs.items():
+        shape = rows, *kept_shape(given.shape)
+        _check(golden.outputs, name, given.dtype, shape, f"{where}: {OUTPUTS}")
+        for group, answers in ((RECORDED, golden.recorded), (PROBED, golden.probed)):
+            for key in answers:
+                if key.split("/")[1:2] == [name]:
+                    _check(answers, key, given.dtype, shape, f"{where}: {group}")
+    # The first version had no largest number of rows.
+    if not rows or (rows > MOST_ROWS and manifest.manifest_version > 1):
+        raise BundleError(f"{where}: {rows} golden samples; there must be 1 to {MOST_ROWS}")
+
+
+def _check(
+    arrays: Mapping[str, np.ndarray], name: str, dtype: str, shape: tuple[int, ...], where: str
+) -> None:
+    array = arrays.get(name)
+    if array is None:
+        raise BundleError(f"{where}{name} is missing; export the bundle again")
+    if array.dtype != dtype or array.shape != shape:
+        raise BundleError(
+            f"{where}{name} is {array.dtype} {list(array.shape)}, the manifest says {dtype} {list(shape)}"
+        )
 
 
 def contract_digest(manifest: Manifest) -> np.ndarray:
-    """Returns the SHA-256 of all that `predict` promises besides its numbers, as uint8 [32]: labels, unit, columns …
+    """Returns the SHA-256 of all that `predict` promises besides its numbers, as uint8 [32]: labels, units, columns …
 
     The golden samples hold it, so that a manifest in which two labels were swapped does not fit them. docs/bundle.md
     specifies the text that is hashed.
     """
-    wanted, given = manifest.input, manifest.output
-    low, high = (None if bound is None else float(bound) for bound in (wanted.low, wanted.high))
-    values = (
-        manifest.task, manifest.labels, manifest.unit,
-        wanted.kind, wanted.name, wanted.shape, wanted.dtype, low, high, wanted.columns,
-        given.name, given.shape,
-    )  # fmt: skip
-    text = json.dumps(values, separators=(",", ":"))
+    if manifest.manifest_version == 1:
+        from runtime.bundle.version_1 import contract_text
+
+        text = contract_text(manifest)
+    else:
+        values = {
+            side: {name: _without_name(record) for name, record in records.items()}
+            for side, records in (("inputs", manifest.inputs), ("outputs", manifest.outputs))
+        }
+        text = json.dumps(values, separators=(",", ":"), sort_keys=True)
     return np.frombuffer(sha256(text.encode()).digest(), np.uint8)
+
+
+def _without_name(record: InputRecord | OutputRecord) -> dict[str, Any]:
+    """All values of a record by name; bounds are floats, whatever number was written."""
+    return {
+        key: float(value) if key in ("low", "high") and value is not None else value
+        for key, value in record._asdict().items()
+        if key != "name"
+    }
 
 
 def parse_arrays(
     content: bytes, where: str, wanted: Callable[[str], bool] = lambda array: True
 ) -> dict[str, np.ndarray]:
-    """Reads arrays of plain numbers from the bytes of an .npz file; nothing is unpickled.
+    """Reads arrays of plain numbers or bool from the bytes of an .npz file; nothing is unpickled.
 
     Args:
         content: the file.
@@ -161,7 +213,7 @@ def _parse_npy(content: bytes) -> np.ndarray:
         raise ValueError(f"unknown .npy version {version}")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read_header(file)
-    if dtype.kind not in "fiu":
+    if dtype.kind not in "fiub":
         raise ValueError(f"an array of {dtype}")
     if any(extent < 0 for extent in shape) or len(content) - file.tell() != prod(shape) * dtype.itemsize:
         raise ValueError("an array whose size is not its shape's")

@@ -12,34 +12,38 @@ from runtime.bundle.manifest import (
     MAX_FILE_BYTES,
     MAX_MANIFEST_BYTES,
     SIGNATURE_NAME,
-    TASKS,
     DriftLimits,
     FileRecord,
     InputRecord,
     Manifest,
     Original,
     OutputRecord,
+    Score,
     TensorSpec,
     Tolerance,
     Variant,
 )
-from runtime.bundle.strict_json import Fields, parse_object
+from runtime.bundle.signature_json import inputs_to_json, outputs_to_json, plain, read_inputs, read_outputs
+from runtime.bundle.strict_json import Fields, is_safe_path, parse_object
 from runtime.errors import BundleError
 
 CHECKSUM = "checksum"
-# Version 1 has room for the quantization of a tensor. All tensors at the edge of a file are float32 and have none.
-_NO_QUANTIZATION = {"scale": None, "zero_point": None}
-_PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+MAX_TENSORS = 64
 
 
 def to_json(manifest: Manifest) -> str:
     """Returns the text of manifest.json; raises BundleError where the reader would refuse it."""
-    values = _plain(manifest)
-    values["input"] = {key: value for key, value in values["input"].items() if value is not None}
-    for variant in values["variants"].values():
+    values = plain(manifest)
+    values["inputs"] = inputs_to_json(manifest.inputs.values())
+    values["outputs"] = outputs_to_json(manifest.outputs.values())
+    for name, variant in values["variants"].items():
         del variant["name"]  # it is the key already
-        for tensor in (*variant["inputs"].values(), *variant["outputs"].values()):
-            tensor |= _NO_QUANTIZATION
+        limits = {"tolerance": variant.pop("tolerances"), "recorded": variant.pop("recorded")}
+        variant["outputs"] = {
+            output: tensor | {key: found[output] for key, found in limits.items() if output in found}
+            for output, tensor in variant["outputs"].items()
+        }
+        values["variants"][name] = {key: value for key, value in variant.items() if value != []}
     try:
         text = with_checksum(values)
     except ValueError as error:
@@ -56,16 +60,8 @@ def with_checksum(values: Mapping[str, Any]) -> str:
     return f'{before}"{CHECKSUM}": "{sha256(before.encode()).hexdigest()}"\n}}\n'
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {key: _plain(item) for key, item in value._asdict().items()}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
 def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
-    """Reads a manifest.
+    """Reads a manifest, of this version of the format or of version 1.
 
     Args:
         text: the content of manifest.json.
@@ -78,57 +74,56 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
         raise BundleError(f"{where}: larger than {MAX_MANIFEST_BYTES} bytes")
     top = parse_object(text, where)
     version = top.integer("manifest_version", 0, 1 << 30)
-    if version != MANIFEST_VERSION:
+    if version not in (1, MANIFEST_VERSION):
         newer = "; install a newer edgeproof" if version > MANIFEST_VERSION else "; export the bundle again"
         raise BundleError(
-            f"{where}: manifest version {version}, this edgeproof reads {MANIFEST_VERSION}{newer}"
+            f"{where}: manifest version {version}, this edgeproof reads 1 and {MANIFEST_VERSION}{newer}"
         )
     _check_undamaged(top, text, where)
     producer = top.fields("producer")
-    task, labels, unit, wanted, output = read_signature(top)
     files = _files(top.fields("files", 10_000))
-    golden = _path(top, "golden")
+    golden = top.path("golden")
     if golden not in files:
         top.refuse("golden", f"names {golden!r}, which is not among the files")
-    variants = {}
+    if version == 1:
+        from runtime.bundle.version_1 import read_signature, read_variant
+    else:
+        read_signature, read_variant = _signature, _variant
+    inputs, outputs, original = read_signature(top)
+    for record in inputs.values():
+        if record.vocabulary is not None and record.vocabulary not in files:
+            top.refuse("inputs", f"name {record.vocabulary!r}, which is not among the files")
     records = top.fields("variants")
-    for name in records:
-        variants[name] = _variant(name, records.fields(name), files, wanted, output)
     return Manifest(
         manifest_version=version,
         producer={name: producer.text(name) for name in producer},
         model=top.text("model", 100),
-        task=task,
-        labels=labels,
-        unit=unit,
         parameters=top.integer("parameters", 0, 1 << 50),
-        input=wanted,
-        output=output,
-        original=_original(top.fields("original")),
+        inputs=inputs,
+        outputs=outputs,
+        original=original,
         golden=golden,
         files=files,
-        variants=variants,
+        variants={name: read_variant(name, records.fields(name), files, inputs, outputs) for name in records},
         bundle_version=top.integer("bundle_version", 0, 1 << 53) if "bundle_version" in top else 0,
     )
 
 
-def read_signature(
-    top: Fields,
-) -> tuple[str, tuple[str, ...] | None, str | None, InputRecord, OutputRecord]:
-    """What goes in and what comes out, which a manifest and a training record say alike.
+Signature = tuple[dict[str, InputRecord], dict[str, OutputRecord], Original]
 
-    Returns:
-        The task, the labels of a classifier, the unit of a regressor, the input and the output.
-    """
-    task = _one_of(top, "task", TASKS)
-    wanted = _input(top.fields("input"))
-    output = _output(top.fields("output"))
-    labels = None if top.value("labels") is None else top.texts("labels", 100_000)
-    if (labels is None) != (task == "regression"):
-        top.refuse("labels", f"do not fit the task {task}: a classifier has labels, a regressor has none")
-    if labels is not None and output.shape != (len(labels),):
-        top.refuse("labels", f"are {len(labels)}, but the output has the shape {list(output.shape)}")
-    return task, labels, top.optional_text("unit"), wanted, output
+
+def _signature(top: Fields) -> Signature:
+    inputs = read_inputs(top.fields("inputs", MAX_TENSORS))
+    outputs = read_outputs(top.fields("outputs", MAX_TENSORS), inputs)
+    original = top.fields("original")
+    metrics = original.fields("metrics", MAX_TENSORS)
+    found = {}
+    for name in metrics:
+        if name not in outputs:
+            metrics.refuse(name, f"is no output; the outputs are {', '.join(outputs)}")
+        score = metrics.fields(name)
+        found[name] = Score(score.text("name", 100), score.optional_number("value"))
+    return inputs, outputs, Original(read_sha256(original), original.text("device"), found)
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
@@ -138,38 +133,6 @@ def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
         raise BundleError(
             f"{where}: damaged or edited, its {CHECKSUM} is not that of its content; copy or export the bundle again"
         )
-
-
-def _input(fields: Fields) -> InputRecord:
-    kind = _one_of(fields, "kind", ("image", "table"))
-    name, shape = fields.text("name", 100), _row_shape(fields, "shape")
-    if kind == "table":
-        columns = fields.texts("columns", 100_000)
-        if shape != (len(columns),):
-            fields.refuse("columns", f"are {len(columns)}, but the shape is {list(shape)}")
-        return InputRecord(kind, name, shape, _one_of(fields, "dtype", ("float",)), columns=columns)
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        fields.refuse("shape", f"is {list(shape)}; an image has [height, width, 1 or 3]")
-    low, high = fields.number("low"), fields.number("high")
-    if not 0 <= low < high <= 255:
-        fields.refuse("high", f"is {high:g} with low {low:g}; needed is 0 <= low < high <= 255")
-    return InputRecord(kind, name, shape, _one_of(fields, "dtype", ("uint8",)), low, high)
-
-
-def _output(fields: Fields) -> OutputRecord:
-    shape = _row_shape(fields, "shape")
-    if len(shape) != 1:
-        fields.refuse("shape", f"is {list(shape)}; an output row has one dimension")
-    return OutputRecord(fields.text("name", 100), shape)
-
-
-def _original(fields: Fields) -> Original:
-    return Original(
-        read_sha256(fields),
-        fields.text("device"),
-        fields.text("metric_name", 100),
-        fields.optional_number("metric"),
-    )
 
 
 def _files(fields: Fields) -> dict[str, FileRecord]:
@@ -182,98 +145,86 @@ def _files(fields: Fields) -> dict[str, FileRecord]:
     return found
 
 
-def _variant(
-    name: str, fields: Fields, files: Mapping[str, FileRecord], wanted: InputRecord, output: OutputRecord
-) -> Variant:
-    form, scheme = _one_of(fields, "format", FORMATS), fields.text("scheme", 40)
-    if name != (form if form == "saved_model" else f"{form}-{scheme}"):
-        fields.refuse(
-            "scheme", f"is {scheme!r} with the format {form!r}, which does not fit the name {name[:80]!r}"
-        )
-    file = _path(fields, "file")
-    if not (any(path.startswith(f"{file}/") for path in files) if form == "saved_model" else file in files):
-        fields.refuse("file", f"names {file!r}, which is not among the files")
-    tolerance = fields.fields("tolerance")
-    limit = tolerance.number("max_abs_error")
-    if limit < 0:
-        tolerance.refuse("max_abs_error", "must not be negative")
-    return Variant(
-        name=name,
-        format=form,
-        scheme=scheme,
-        file=file,
-        engines=fields.texts("engines", 20),
-        inputs=_tensor(fields.fields("inputs", 1), wanted.name, wanted.shape),
-        outputs=_tensor(fields.fields("outputs", 1), output.name, output.shape),
-        tolerance=Tolerance(limit, tolerance.text("reason")),
-        converter=fields.text("converter"),
-        recorded=_recorded(fields),
-    )
-
-
-def _recorded(fields: Fields) -> DriftLimits | None:
-    if "recorded" not in fields or fields.value("recorded") is None:
-        return None
-    limits = fields.fields("recorded")
-    most, usual = limits.number("max_abs_error"), limits.number("usual_abs_error")
-    if not 0 <= usual <= most:
-        limits.refuse("usual_abs_error", "must be from 0 to max_abs_error")
-    return DriftLimits(most, usual, limits.text("reason"))
-
-
-def _tensor(tensors: Fields, name: str, row_shape: tuple[int, ...]) -> dict[str, TensorSpec]:
-    fields = tensors.fields(name)
-    shape = fields.items("shape", 8)
-    if shape != [None, *row_shape]:
-        fields.refuse("shape", f"is {str(shape)[:80]}; expected null for the batch, then {list(row_shape)}")
-    fields.optional_number("scale")
-    if fields.value("zero_point") is not None:
-        fields.integer("zero_point", -(1 << 31), 1 << 31)
-    return {name: TensorSpec(_one_of(fields, "dtype", ("float32",)), (None, *row_shape))}
-
-
-def _row_shape(fields: Fields, key: str) -> tuple[int, ...]:
-    shape = fields.items(key, 4)
-    size = 1
-    for extent in shape:
-        if type(extent) is not int or extent < 1:
-            fields.refuse(key, "must hold whole numbers of at least 1")
-        size *= extent
-    if not shape or size > 1 << 28:
-        fields.refuse(key, f"must have 1 to 4 dimensions and at most {1 << 28} elements")
-    return tuple(shape)
-
-
-def _one_of(fields: Fields, key: str, known: tuple[str, ...]) -> str:
-    value = fields.text(key)
-    if value not in known:
-        fields.refuse(key, f"is {value[:80]!r}; known: {', '.join(known)}")
-    return value
-
-
-def _path(fields: Fields, key: str) -> str:
-    path = fields.text(key, 255)
-    if not is_safe_path(path):
-        fields.refuse(key, f"is {path[:80]!r}, not a safe path inside the bundle")
-    return path
-
-
-def is_safe_path(path: str) -> bool:
-    """Says whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
-    segments = path.split("/")
-    return (
-        len(path) <= 255
-        and len(segments) <= 8
-        and all(
-            segment and segment[0] not in ".-" and _PATH_CHARACTERS.issuperset(segment)
-            for segment in segments
-        )
-    )
-
-
 def read_sha256(fields: Fields, key: str = "sha256") -> str:
     """A SHA-256: 64 lower-case hex digits."""
     digest = fields.text(key, 64)
     if len(digest) != 64 or digest.strip("0123456789abcdef"):
         fields.refuse(key, "must be 64 lower-case hex digits")
     return digest
+
+
+def _variant(
+    name: str,
+    fields: Fields,
+    files: Mapping[str, FileRecord],
+    inputs: Mapping[str, InputRecord],
+    outputs: Mapping[str, OutputRecord],
+) -> Variant:
+    variant = read_built(name, fields, files)
+    given = _known(fields, "outputs", outputs)
+    limits = {output: given.fields(output) for output in outputs}
+    return variant._replace(
+        inputs=_tensors(_known(fields, "inputs", inputs), inputs),
+        outputs=_tensors(given, outputs),
+        tolerances={output: read_tolerance(limits[output]) for output in outputs},
+        recorded={
+            output: read_recorded(limits[output]) for output in outputs if limits[output].has("recorded")
+        },
+        notes=fields.texts("notes", 1000) if fields.has("notes") else (),
+    )
+
+
+def read_built(name: str, fields: Fields, files: Mapping[str, FileRecord]) -> Variant:
+    """What both versions of the format say of a variant alike; its tensors and limits are missing."""
+    form, scheme = fields.one_of("format", FORMATS), fields.text("scheme", 40)
+    # No slash: the name stands between slashes in the names of golden samples.
+    if name != (form if form == "saved_model" else f"{form}-{scheme}") or "/" in name:
+        fields.refuse(
+            "scheme", f"is {scheme!r} with the format {form!r}, which does not fit the name {name[:80]!r}"
+        )
+    file = fields.path("file")
+    if not (any(path.startswith(f"{file}/") for path in files) if form == "saved_model" else file in files):
+        fields.refuse("file", f"names {file!r}, which is not among the files")
+    engines, converter = fields.texts("engines", 20), fields.text("converter")
+    return Variant(name, form, scheme, file, engines, {}, {}, {}, {}, converter)
+
+
+def _known(fields: Fields, side: str, records: Mapping[str, Any]) -> Fields:
+    given = fields.fields(side, MAX_TENSORS)
+    unknown = next((name for name in given if name not in records), None)
+    if unknown is not None:
+        fields.refuse(side, f"name {unknown[:80]!r}; the manifest's are {', '.join(records)}")
+    return given
+
+
+def _tensors(given: Fields, records: Mapping[str, InputRecord | OutputRecord]) -> dict[str, TensorSpec]:
+    return {name: read_tensor(given.fields(name), record.tensor) for name, record in records.items()}
+
+
+def read_tensor(fields: Fields, expected: TensorSpec) -> TensorSpec:
+    """One tensor of a variant, which follows from the input or output that it is for."""
+    shape, dtype = fields.items("shape", 9), fields.text("dtype")
+    if shape != list(expected.shape):
+        wanted = list(expected.row_shape)
+        fields.refuse("shape", f"is {str(shape)[:80]}; expected null for the batch, then {wanted}")
+    if dtype != expected.dtype:
+        fields.refuse("dtype", f"is {dtype[:80]!r}; expected {expected.dtype!r}")
+    return expected
+
+
+def read_tolerance(fields: Fields) -> Tolerance:
+    """The `tolerance` of an object."""
+    tolerance = fields.fields("tolerance")
+    limit = tolerance.number("max_abs_error")
+    if limit < 0:
+        tolerance.refuse("max_abs_error", "must not be negative")
+    return Tolerance(limit, tolerance.text("reason"))
+
+
+def read_recorded(fields: Fields) -> DriftLimits:
+    """The `recorded` of an object."""
+    limits = fields.fields("recorded")
+    most, usual = limits.number("max_abs_error"), limits.number("usual_abs_error")
+    if not 0 <= usual <= most:
+        limits.refuse("usual_abs_error", "must be from 0 to max_abs_error")
+    return DriftLimits(most, usual, limits.text("reason"))

@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from runtime.errors import BundleError, EdgeProofError
 
+_PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+
 
 def parse_object(text: str | bytes, where: str, kind: type["Fields"] | None = None) -> "Fields":
     """Reads the JSON object in `text`.
@@ -62,14 +64,18 @@ class Fields:
         if not isinstance(value, dict):
             raise self.error(f"{where}: must be an object, not {_type_name(value)}")
         self._values: dict[str, Any] = value
-        self._where = where
+        self.where = where
 
     def refuse(self, key: str, problem: str) -> NoReturn:
         """Raises the error about one key."""
-        raise self.error(f"{self._where}: {key!r} {problem}")
+        raise self.error(f"{self.where}: {key!r} {problem}")
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
+
+    def has(self, key: str) -> bool:
+        """Says whether a key that may be missing is there, and not null."""
+        return self._values.get(key) is not None
 
     def __len__(self) -> int:
         return len(self._values)
@@ -80,7 +86,7 @@ class Fields:
     def value(self, key: str) -> Any:
         """Returns the value as it is."""
         if key not in self._values:
-            raise self.error(f"{self._where}: the key {key!r} is missing; {self.remedy}")
+            raise self.error(f"{self.where}: the key {key!r} is missing; {self.remedy}")
         return self._values[key]
 
     def text(self, key: str, longest: int = 1000) -> str:
@@ -92,6 +98,20 @@ class Fields:
         if not 0 < len(value) <= longest or not value.isprintable():
             self.refuse(key, f"must be 1 to {longest} printable characters")
         return value
+
+    def one_of(self, key: str, known: tuple[str, ...]) -> str:
+        """Returns a string that is one of `known`."""
+        value = self.text(key)
+        if value not in known:
+            self.refuse(key, f"is {value[:80]!r}; known: {', '.join(known)}")
+        return value
+
+    def path(self, key: str) -> str:
+        """Returns the name of a file in a bundle."""
+        path = self.text(key, 255)
+        if not is_safe_path(path):
+            self.refuse(key, f"is {path[:80]!r}, not a safe path inside the bundle")
+        return path
 
     def optional_text(self, key: str) -> str | None:
         """Returns a string, or None for null."""
@@ -138,18 +158,39 @@ class Fields:
 
     def texts(self, key: str, most: int) -> tuple[str, ...]:
         """Returns a list of at most `most` strings of 1 to 1,000 printable characters."""
+        found = self.optional_texts(key, most)
+        if None in found:
+            self.refuse(key, f"must hold strings of 1 to 1000 printable characters, not {_type_name(None)}")
+        return found  # type: ignore[return-value]
+
+    def optional_texts(self, key: str, most: int) -> tuple[str | None, ...]:
+        """Returns a list of at most `most` items: null, or strings of 1 to 1,000 printable characters."""
         found = self.items(key, most)
         for item in found:
-            if not isinstance(item, str) or not 0 < len(item) <= 1000 or not item.isprintable():
+            sound = isinstance(item, str) and 0 < len(item) <= 1000 and item.isprintable()
+            if item is not None and not sound:
                 self.refuse(key, f"must hold strings of 1 to 1000 printable characters, not {_shown(item)}")
         return tuple(found)
 
     def fields(self, key: str, most: int = 100) -> "Fields":
         """Returns a nested object of at most `most` keys."""
-        inner = type(self)(self.value(key), f"{self._where}: {key}")
+        inner = type(self)(self.value(key), f"{self.where}: {key}")
         if len(inner) > most:
             self.refuse(key, f"has {len(inner)} keys; at most {most} are allowed")
         return inner
+
+
+def is_safe_path(path: str) -> bool:
+    """Says whether a path stays inside the bundle on every system: no "..", no hidden, absolute or drive names."""
+    segments = path.split("/")
+    return (
+        len(path) <= 255
+        and len(segments) <= 8
+        and all(
+            segment and segment[0] not in ".-" and _PATH_CHARACTERS.issuperset(segment)
+            for segment in segments
+        )
+    )
 
 
 def _type_name(value: Any) -> str:

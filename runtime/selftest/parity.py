@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundle.manifest import DriftLimits, Tolerance
+from runtime.bundle.manifest import DTYPES, DriftLimits, Tolerance
 from runtime.errors import ParityError
 from runtime.namedtuples import FastNamedTuple
 
-_FLOAT32 = np.dtype(np.float32)
+_DTYPES = frozenset(map(np.dtype, DTYPES))
 _RARE = 8  # one row in so many; of 32 rows, Raspberry Pi boards move up to 2 (docs/arm.md)
 
 
@@ -21,7 +21,8 @@ class Parity(FastNamedTuple):
         max_abs_error: the largest error, in output units.
         mean_abs_error: the mean error, in output units.
         sqnr_db: the power of the expected outputs over that of the error, in dB; inf where they are equal.
-        top1_agreement: the fraction of rows with the same arg max; None for a single output.
+        top1_agreement: the fraction of answers that are the same class: of a classification the largest along the last
+            axis, of a binary or multilabel the side of 0.5; None for other tasks.
     """
 
     max_abs_error: float
@@ -30,8 +31,13 @@ class Parity(FastNamedTuple):
     top1_agreement: float | None
 
 
-def measure(actual: Any, expected: Any) -> Parity:
-    """Measures how well `actual` agrees with `expected`, both float32 [n, k] with n, k ≥ 1.
+def measure(actual: Any, expected: Any, task: str) -> Parity:
+    """Measures how well `actual` agrees with `expected`.
+
+    Args:
+        actual: outputs [n, …] with at least one element, of any dtype that an output may have.
+        expected: what they should be, of the same shape and dtype.
+        task: what the outputs mean; it says what is a class.
 
     Raises:
         ParityError: they cannot be compared: no arrays, other dtypes or shapes, no rows, NaN or Inf.
@@ -39,37 +45,38 @@ def measure(actual: Any, expected: Any) -> Parity:
     for name, array in (("actual", actual), ("expected", expected)):
         if not isinstance(array, np.ndarray):
             raise ParityError(f"the {name} outputs are a {type(array).__name__}, not an array")
-        if array.dtype != _FLOAT32:
-            raise ParityError(f"the {name} outputs are {array.dtype}, expected float32")
+        if array.dtype not in _DTYPES:
+            raise ParityError(f"the {name} outputs are {array.dtype}, expected one of {', '.join(DTYPES)}")
+    if actual.dtype != expected.dtype:
+        raise ParityError(f"the actual outputs are {actual.dtype}, expected {expected.dtype}")
     if actual.shape != expected.shape:
         raise ParityError(f"the outputs have the shape {list(actual.shape)}, expected {list(expected.shape)}")
-    if expected.ndim != 2 or 0 in expected.shape:
-        raise ParityError(f"the outputs have the shape {list(expected.shape)}, expected [n, k] with n, k ≥ 1")
+    if not expected.size or not expected.ndim:
+        raise ParityError(f"the outputs have the shape {list(expected.shape)}, expected [n, …] with n ≥ 1")
     for name, array in (("actual", actual), ("expected", expected)):
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
         if bad:
             raise ParityError(f"{bad} of {array.size} {name} outputs are NaN or infinite")
-    # In float64 from here on: the error of a good float32 variant is close to what float32 can resolve.
-    wanted = expected.astype(np.float64)
-    error = np.abs(actual - wanted)
+    error, wanted = _errors(actual, expected), expected.astype(np.float64)
     noise = float(np.sum(error * error))
     signal = float(np.sum(wanted * wanted))
     sqnr_db = math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
-    top1 = None
-    if expected.shape[1] > 1:
-        top1 = float(np.mean(np.argmax(actual, axis=1) == np.argmax(expected, axis=1)))
-    return Parity(float(error.max()), float(error.mean()), sqnr_db, top1)
+    return Parity(float(error.max()), float(error.mean()), sqnr_db, _agreement(actual, expected, task))
 
 
-def check(actual: Any, expected: Any, tolerance: Tolerance) -> Parity:
-    """Measures how well `actual` agrees with `expected`, as `measure` does.
+def _errors(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """The distance of each element, in float64: that of a good float32 variant is close to what float32 resolves."""
+    error: np.ndarray = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    # Float64 does not tell large whole numbers apart.
+    return error if expected.dtype.kind == "f" else np.maximum(error, actual != expected)
 
-    Raises:
-        ParityError: the largest error is above the tolerance, or they cannot be compared.
-    """
-    found = measure(actual, expected)
-    check_measured(found, tolerance)
-    return found
+
+def _agreement(actual: np.ndarray, expected: np.ndarray, task: str) -> float | None:
+    if task == "classification":
+        return float(np.mean(np.argmax(actual, axis=-1) == np.argmax(expected, axis=-1)))
+    if task in ("binary", "multilabel"):
+        return float(np.mean((actual >= 0.5) == (expected >= 0.5)))
+    return None
 
 
 def check_measured(found: Parity, tolerance: Tolerance) -> None:
@@ -82,8 +89,13 @@ def check_measured(found: Parity, tolerance: Tolerance) -> None:
         )
 
 
+def check(actual: Any, expected: Any, tolerance: Tolerance) -> None:
+    """Raises ParityError where the largest error is above the tolerance, or the outputs cannot be compared."""
+    check_measured(measure(actual, expected, "tensor"), tolerance)
+
+
 def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimits) -> None:
-    """Checks that `actual` agrees with one of the recorded outputs; all are float32 [n, k].
+    """Checks that `actual` agrees with one of the recorded outputs; all are [n, …] of one dtype.
 
     There is one recording for each engine that the file was verified on: their kernels round differently, and a later
     version of one engine may have taken over the kernels of another.
@@ -93,8 +105,8 @@ def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimi
     """
     nearest: tuple[float, float] | None = None
     for recorded in recordings:
-        measure(actual, recorded)
-        rows = np.abs(actual - recorded.astype(np.float64)).max(axis=1)
+        measure(actual, recorded, "tensor")
+        rows = _errors(actual, recorded).reshape(len(recorded), -1).max(axis=1)
         rows.sort()
         found = float(rows[-1]), float(rows[-1 - len(rows) // _RARE])
         if found[0] <= limits.max_abs_error and found[1] <= limits.usual_abs_error:
