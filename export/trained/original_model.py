@@ -73,23 +73,33 @@ class OriginalModel:
         """
         import tensorflow as tf
 
-        own = self.source.names
-        own_inputs = {tensor.name: tensor for tensor in self.loaded.inputs}
-        feed = {}
+        answers = self.loaded.serve(self.feed(tensors))
+        given = {}
+        for output in self.outputs:
+            answer = tf.cast(answers[self._own(output.name)], output.dtype)
+            # An image rebuilt has the axis of channels that its record has, even where the model's own has none.
+            answer = tf.expand_dims(answer, -1) if answer.shape.rank == len(output.shape) else answer
+            answer.set_shape((None, *output.shape))
+            given[output.name] = answer
+        return given
+
+    def feed(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """What the model itself is given for such tensors: by its own names, in its own dtypes, pixels scaled."""
+        import tensorflow as tf
+
+        own = {tensor.name: tensor for tensor in self.loaded.inputs}
+        found = {}
         for taken in self.inputs:
-            wanted = own_inputs[own.get(taken.name, taken.name)]
+            wanted = own[self._own(taken.name)]
             values = tensors[taken.name]
             if taken.kind == "image":
                 values = scaled(values, self.source.pixels.get(taken.name))
                 values = tf.squeeze(values, -1) if len(wanted.shape) == len(taken.shape) else values
-            feed[wanted.name] = values if values.dtype == wanted.dtype else tf.cast(values, wanted.dtype)
-        answers = self.loaded.serve(feed)
-        given = {}
-        for output in self.outputs:
-            answer = tf.cast(answers[own.get(output.name, output.name)], output.dtype)
-            answer.set_shape((None, *output.shape))
-            given[output.name] = answer
-        return given
+            found[wanted.name] = values if values.dtype == wanted.dtype else tf.cast(values, wanted.dtype)
+        return found
+
+    def _own(self, name: str) -> str:
+        return self.source.names.get(name, name)
 
     def call(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
         """The answers to raw values, a few rows at a time.
@@ -100,10 +110,7 @@ class OriginalModel:
         Returns:
             By output name, [n, …shape] in the output's dtype.
         """
-        feed = {
-            taken.name: np.asarray(arrays[taken.name]).astype(taken.tensor.dtype, copy=False)
-            for taken in self.inputs
-        }
+        feed = self.edge(arrays)
         rows = len(next(iter(feed.values())))
         size = chunk_rows(max(math.prod(taken.shape) for taken in self.inputs))
         answers = [
@@ -113,6 +120,13 @@ class OriginalModel:
         return {
             output.name: np.concatenate([np.asarray(answer[output.name]) for answer in answers])
             for output in self.outputs
+        }
+
+    def edge(self, arrays: Mapping[str, np.ndarray]) -> Arrays:
+        """Raw values as the arrays that `serve` takes."""
+        return {
+            taken.name: np.asarray(arrays[taken.name]).astype(taken.tensor.dtype, copy=False)
+            for taken in self.inputs
         }
 
     @cached_property
@@ -132,8 +146,8 @@ def scaled(pixels: Any, scaling: str | None) -> Any:
     if scaling is None:
         return pixels
     most, mean, spread = SCALINGS[scaling]
-    values = pixels / most if mean == (0.0,) else pixels / most - np.float32(mean)
-    return values if spread == (1.0,) else values / np.float32(spread)
+    values = pixels / most if mean == (0.0,) else pixels / most - np.asarray(mean, np.float32)
+    return values if spread == (1.0,) else values / np.asarray(spread, np.float32)
 
 
 def open_original(original: Original) -> OriginalModel:

@@ -1,4 +1,4 @@
-"""Registers a user's own model: finds out what it takes and gives, and writes the folder that training writes too."""
+"""Registers a user's own model: writes the folder that training writes too."""
 
 from __future__ import annotations
 
@@ -6,192 +6,184 @@ import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from data import Split, golden
-from data.arrays import read_npz
-from data.dataset import image_input, table_input
-from data.original import Original, keras_bytes, write_original
-from data.trained_model import MetricRecord, TrainedModel
-from export.chunks import chunks
+from data import golden
+from data.dataset import Arrays, Split
+from data.original import Original, write_original
+from data.trained_model import SAVED_MODEL, MetricRecord, TrainedModel
 from export.formats import unsupported
-from export.trained.model_files.load import load
-from runtime.bundle.manifest import InputRecord, OutputRecord
-from runtime.errors import DataError, InputError, UsageError
+from export.trained import calibration_warnings
+from export.trained.data_files.read import read
+from export.trained.data_files.wanted import Wanted
+from export.trained.describe import Described, describe
+from export.trained.model_files.loaded import LoadedModel
+from export.trained.original_model import OriginalModel, scaled
+from export.trained.user_model import Data, UserModel
+from runtime.errors import ConversionError, ModelError
 from runtime.measure.machine import cpu_name
 from runtime.measure.metric import metric, metric_name
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
-SEED = 7
-POOL, POOL_ELEMENTS = 512, 1 << 23  # golden inputs are chosen among so many, fewer where one is large
-
 
 @dataclass(frozen=True)
-class UserModel:
-    """A model of the user's own: its file, and what the user said of it.
+class Registered:
+    """A user's model in its folder, and sentences for the user about what was found out and what looks wrong."""
 
-    Attributes:
-        path: the `.keras`, `.h5` or `.hdf5` file, of Keras 2 or 3.
-        samples: an `.npz` file with the raw arrays calibration, inputs and targets.
-        labels: the classes of a classifier, in the order of its outputs.
-        unit: the unit of a regressor's value.
-        pixels: what the model takes, "0-255" or "0-1"; None for a table. For 0-1 the scaling becomes part of the
-            exported model, so that it cannot be forgotten on the device.
-        custom_objects: where the user's own layers are found: MODULE:NAME, or LAYER=MODULE:NAME.
-    """
-
-    path: Path
-    samples: Path | None = None
-    labels: tuple[str, ...] | None = None
-    unit: str | None = None
-    pixels: str | None = None
-    custom_objects: tuple[str, ...] = ()
+    original: Original
+    notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Samples:
-    """The user's samples, raw: calibration inputs [n, …] and labelled test data, and the file they come from."""
-
-    path: Path
-    calibration: np.ndarray
-    test_data: Split
-
-
-def register(user: UserModel, folder: Path) -> Original:
+def register(user: UserModel, folder: Path) -> Registered:
     """Write a user's model to `folder`, in the files that training writes; runs in a worker with TensorFlow.
 
     Raises:
         ModelError: the file is no Keras model, or cannot be loaded; the layer that prevents it is named.
-        ConversionError: neither format can express one of its layers.
-        UsageError: the model, the options and the labels do not fit together, or edgeproof cannot export it.
-        DataError: the samples cannot be read, or do not fit the model.
+        UsageError: the model, the options and the data do not fit together, or edgeproof cannot export it.
+        DataError: the data cannot be read, or do not fit the model.
         EdgeProofError: the folder cannot be written.
     """
-    loaded = load(user.path, user.custom_objects).keras
-    for format_ in ("tflite", "onnx"):
-        unsupported.check(loaded, format_)
-    model, takes = _with_raw_input(loaded, user)
-    gives, task = _output(model, user)
-    samples = None if user.samples is None else read_samples(user.samples, takes)
-    inputs = golden.synthesise(takes, SEED, _pool(takes)) if samples is None else samples.test_data.inputs
-    outputs = _predict(model, inputs)
-    chosen = golden.pick(inputs, outputs)
-    labels = user.labels or tuple(map(str, range(gives.shape[0])))
+    found = describe(user)
+    model = found.model
+    wanted = Wanted(model.inputs, model.outputs, found.names, user.target_columns)
+    calibration = _read(user.calibration, wanted, "--calibration")
+    test = _with_rebuilt(_read(user.test, wanted, "--test"), found)
+    reference = None if test is None else model.call(test.inputs)
+    chosen = _golden(found, calibration, test, reference)
     record = TrainedModel(
         model=folder.name,
-        task=task,
-        labels=labels if task == "classification" else None,
-        unit=user.unit,
-        inputs=(takes,),
-        outputs=(gives,),
+        inputs=model.inputs,
+        outputs=model.outputs,
         versions={name: version(name) for name in ("keras", "tensorflow", "numpy")},
         device=cpu_name(),
-        parameters=model.count_params(),
-        metric=None if samples is None else _metric(task, outputs, samples),
-        custom_objects=user.custom_objects,
+        parameters=_parameters(model.loaded),
+        source=model.source,
+        refused=_refused(model.loaded),
+        metrics=_metrics(model, test, reference),
     )
-    content = keras_bytes(model), (chosen, _predict(model, chosen))
-    if samples is None:
-        return write_original(folder, record, *content)
-    return write_original(folder, record, *content, outputs, samples.calibration, samples.test_data)
+    original = write_original(
+        folder,
+        record,
+        _files(user.path, model.source.file) | dict(found.vocabularies),
+        (chosen, model.call(chosen)),
+        reference,
+        None if calibration is None else calibration.inputs,
+        test,
+    )
+    return Registered(original, (*found.notes, *_notes_on_data(found, calibration, test)))
 
 
-def _with_raw_input(model: Any, user: UserModel) -> tuple[Any, InputRecord]:
-    """The model as it takes raw values, and what these are."""
-    import keras
+def _read(data: Data | None, wanted: Wanted, option: str) -> Split | None:
+    return None if data is None else read(data, wanted, option)
 
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise UsageError(
-            f"{user.path.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; edgeproof exports "
-            "models with one of each"
+
+def _with_rebuilt(test: Split | None, found: Described) -> Split | None:
+    """The test data, with what a reconstruction is compared with: its input, in the scale that the model works in."""
+    if test is None:
+        return None
+    targets = dict(test.targets)
+    for output in found.model.outputs:
+        if output.input is None or output.name in targets:
+            continue
+        values = test.inputs[output.input].astype(np.float32)
+        scaling = found.model.source.pixels.get(output.input)
+        own = found.first[output.input].scaling
+        if scaling is not None:
+            values = np.asarray(scaled(values, scaling), np.float32)
+        elif own is not None:
+            values = values * np.float32(own[0]) + np.float32(own[1])
+        targets[output.name] = values
+    return Split(test.inputs, targets)
+
+
+def _golden(
+    found: Described, calibration: Split | None, test: Split | None, reference: Arrays | None
+) -> Arrays:
+    """Golden inputs out of the user's own data, or synthetic ones where there are none."""
+    model = found.model
+    wanted = golden.count(model.inputs, model.outputs)
+    if test is not None and reference is not None:
+        pool, answers = test.inputs, reference
+    else:
+        pool = (
+            found.pool
+            if calibration is None
+            else _some(calibration.inputs, len(next(iter(found.pool.values()))))
         )
-    shape = tuple(model.inputs[0].shape[1:])
-    if any(size is None for size in shape):
-        raise UsageError(f"{user.path.name} takes inputs of the shape {shape}; only the batch may be unknown")
-    if len(shape) == 1:
-        return model, table_input([f"column {index}" for index in range(shape[0])])
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
-        raise UsageError(
-            f"{user.path.name} takes inputs of the shape {list(shape)}; edgeproof exports models of tables "
-            "[columns] and of images [height, width] or [height, width, 1 or 3]"
+        answers = model.call(pool)
+    chosen = golden.pick(pool, answers, model.outputs, wanted)
+    if not len(next(iter(chosen.values()))):
+        raise ModelError(
+            f"{model.loaded.path.name} answers NaN or infinity to every input that was tried; give inputs that it can "
+            "answer with --test or --calibration"
         )
-    if user.pixels is None:
-        raise UsageError(
-            f"{user.path.name} takes images, and the file does not say of which pixels: add --pixels 0-255 if it was "
-            "trained on raw pixels, --pixels 0-1 if they were divided by 255"
+    return chosen
+
+
+def _some(arrays: Arrays, most: int) -> Arrays:
+    """So many rows at most, evenly over all."""
+    count = len(next(iter(arrays.values())))
+    places = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    return {name: values[places] for name, values in arrays.items()}
+
+
+def _metrics(model: OriginalModel, test: Split | None, reference: Arrays | None) -> dict[str, MetricRecord]:
+    if test is None or reference is None:
+        return {}
+    return {
+        output.name: MetricRecord(
+            str(metric_name(output.task)),
+            metric(output, reference[output.name], test.targets[output.name]),
+            "samples",
         )
-    image = (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
-    first = values = keras.Input(image, name="image")
-    if user.pixels == "0-1":
-        values = keras.layers.Rescaling(1 / 255)(values)
-    if len(shape) == 2:
-        values = keras.layers.Reshape(shape)(values)
-    whole = keras.Model(first, model(values), name=user.path.stem.replace("-", "_"))
-    return whole, image_input(image, high=255)
+        for output in model.outputs
+        if output.name in test.targets
+    }
 
 
-def _output(model: Any, user: UserModel) -> tuple[OutputRecord, str]:
-    """What the model gives, and its task: several outputs are classes, a single one is a value."""
-    shape = tuple(model.outputs[0].shape[1:])
-    if len(shape) != 1:
-        raise UsageError(
-            f"{user.path.name} gives outputs of the shape {list(shape)}; expected [classes] or [1]"
+def _refused(loaded: LoadedModel) -> dict[str, str]:
+    """By format, why a Keras model has no form there."""
+    found = {}
+    for format_ in ("tflite", "onnx") if loaded.keras is not None else ():
+        try:
+            unsupported.check(loaded.keras, format_)
+        except ConversionError as error:
+            found[format_] = str(error)
+    return found
+
+
+def _parameters(loaded: LoadedModel) -> int:
+    if loaded.keras is not None:
+        return int(loaded.keras.count_params())
+    return sum(math.prod(variable.shape) for variable in loaded.signature.variables)
+
+
+def _files(path: Path, file: str) -> dict[str, bytes]:
+    """The user's own file or files, unchanged, under their names in the folder."""
+    if file != SAVED_MODEL:
+        return {file: path.read_bytes()}
+    return {
+        f"{SAVED_MODEL}/{inner.relative_to(path).as_posix()}": inner.read_bytes()
+        for inner in sorted(path.rglob("*"))
+        if inner.is_file()
+    }
+
+
+def _notes_on_data(found: Described, calibration: Split | None, test: Split | None) -> list[str]:
+    """What looks wrong with the data, or is missing in them."""
+    notes = []
+    model = found.model
+    if calibration is not None:
+        warning = calibration_warnings.warning(calibration, model.inputs, model.outputs, found.first)
+        notes += [warning] if warning else []
+    unlabelled = [
+        output.name
+        for output in model.outputs
+        if test is not None and metric_name(output.task) is not None and output.name not in test.targets
+    ]
+    if unlabelled:
+        notes.append(
+            f"the test data have no targets for {', '.join(unlabelled)}: what its files lose is not compared with a "
+            "budget"
         )
-    if shape[0] == 1:
-        if user.labels:
-            raise UsageError(
-                f"--labels names {len(user.labels)} classes, but {user.path.name} gives one value"
-            )
-        return OutputRecord("value", (1,)), "regression"
-    if user.labels and len(user.labels) != shape[0]:
-        raise UsageError(f"--labels names {len(user.labels)} classes, {user.path.name} has {shape[0]}")
-    return OutputRecord("probabilities", shape), "classification"
-
-
-def read_samples(path: Path, takes: InputRecord) -> Samples:
-    """The samples in the user's `.npz` file: images uint8 [n, height, width, channels], rows float32 [n, columns].
-
-    Raises:
-        DataError: the file cannot be read, lacks an array, or does not fit what the model takes.
-    """
-    remedy = "write it with numpy.savez(FILE, calibration=…, inputs=…, targets=…)"
-    arrays = read_npz(path, ("calibration", "inputs", "targets"), DataError, remedy)
-    calibration, inputs = (_raw(arrays[name], name, path, takes) for name in ("calibration", "inputs"))
-    targets = arrays["targets"]
-    if targets.size != len(inputs) or targets.shape[:1] != (len(inputs),):
-        raise DataError(
-            f"{path}: {len(inputs)} inputs, but targets of the shape {list(targets.shape)}; give one target for each "
-            "input"
-        )
-    return Samples(path, calibration, Split(inputs, targets.reshape(len(inputs))))
-
-
-def _raw(values: np.ndarray, name: str, path: Path, takes: InputRecord) -> np.ndarray:
-    """One array of the samples, [n, *shape]; `name` is for the error."""
-    if takes.kind == "image" and values.dtype != np.uint8:
-        raise DataError(f"{path}: {name} is {values.dtype}; give raw uint8 pixels from 0 to 255")
-    if values.dtype.kind not in "fiu":
-        raise DataError(f"{path}: {name} is {values.dtype}; give numbers")
-    rows = len(values) if values.ndim else 0
-    if not rows or values.size != rows * math.prod(takes.shape):
-        raise DataError(
-            f"{path}: {name} has the shape {list(values.shape)}; expected [n, {', '.join(map(str, takes.shape))}]"
-        )
-    return values.reshape(rows, *takes.shape).astype(np.uint8 if takes.kind == "image" else np.float32)
-
-
-def _metric(task: str, outputs: np.ndarray, samples: Samples) -> MetricRecord:
-    try:
-        return MetricRecord(metric_name(task), metric(task, outputs, samples.test_data.targets), "samples")
-    except InputError as error:
-        raise DataError(f"{samples.path}: {error}") from error
-
-
-def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
-    return np.concatenate([model.predict_on_batch(chunk.astype(np.float32)) for chunk in chunks(inputs)])
-
-
-def _pool(takes: InputRecord) -> int:
-    return min(POOL, max(golden.COUNT, POOL_ELEMENTS // math.prod(takes.shape)))
+    return notes

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
-
-from numpy.typing import NDArray
 
 import data
+from data.dataset import Arrays
 from data.original import Original
 
 
 def load_test_data(original: Original, data_dir: str | None) -> data.Split:
-    """The labelled samples that variants are compared with the original on: raw inputs [n, …] and targets [n].
+    """The samples that variants are compared with the original on: raw inputs, and targets where there are some.
 
     Raises:
         DatasetNotFound: there are none; the message says what was tried.
         DataError: a file of the dataset is damaged.
     """
     kept = original.test_data()
-    return _dataset(original, data_dir).test if kept is None else kept
+    if kept is not None:
+        return kept
+    if original.record.dataset is None:
+        raise data.DatasetNotFound(f"no test data were given with {original.name} (--test DATA)")
+    return _loaded(original.record.dataset.name, data_dir).test
 
 
-def load_calibration(original: Original, data_dir: str | None) -> NDArray[Any]:
-    """The raw inputs [n, …] to find activation ranges with: all of the training split, or of what the user gave.
+def load_calibration(original: Original, data_dir: str | None) -> Arrays:
+    """The raw inputs to find activation ranges with: all of the training split, or of what the user gave.
 
     Raises:
         DatasetNotFound: there are none; the message says what was tried.
         DataError: a file of the dataset is damaged.
     """
     kept = original.calibration()
-    return _dataset(original, data_dir).train.inputs if kept is None else kept
+    if kept is not None:
+        return kept
+    if original.record.dataset is None:
+        raise data.DatasetNotFound(
+            f"no calibration data were given with {original.name} (--calibration DATA)"
+        )
+    return _loaded(original.record.dataset.name, data_dir).train.inputs
 
 
 def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
-    """Why a model's labelled samples are not there; None when they are.
+    """Why a model's test data are not there; None when they are.
 
     Raises:
         DataError: they are there, but damaged.
@@ -44,14 +52,6 @@ def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
     except data.DatasetNotFound as error:
         return str(error)
     return None
-
-
-def _dataset(original: Original, data_dir: str | None) -> data.Dataset:
-    if original.record.dataset is not None:
-        return _loaded(original.record.dataset.name, data_dir)
-    if original.calibration() is not None:
-        raise data.DatasetNotFound(f"{original.name} has images to calibrate with, and none with labels")
-    raise data.DatasetNotFound(f"no labelled samples were given with {original.name} (--samples FILE.npz)")
 
 
 # Kept for the next step of the same model; two, since the steps of two models may alternate.

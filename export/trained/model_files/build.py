@@ -157,8 +157,9 @@ def symbolic(model: Any, shapes: Shapes, file: str) -> Symbolic:
         for name, symbol in zip(names, keras.tree.flatten(symbols), strict=True)
     ]
     structure = keras.tree.pack_sequence_as(symbols, inputs)
+    own_outputs = None if own is None else _ends(model, "output")  # a call gives the model other ones
     outputs = model(structure)
-    given = _names(outputs, lambda _: "output") if own is None else _output_names(_ends(model, "output"))
+    given = _names(outputs, lambda _: "output") if own is None else _output_names(own_outputs)
     return Symbolic(keras.Model(structure, outputs, name=model.name), names, given)
 
 

@@ -20,7 +20,9 @@ _ACTIVATIONS = {
     "Softmax": "softmax", "Sigmoid": "sigmoid", "ReLU": "relu", "Relu": "relu", "LeakyReLU": "leaky_relu",
     "Tanh": "tanh", "Softplus": "softplus", "ELU": "elu", "PReLU": "prelu",
 }  # fmt: skip
-_BINARY = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
+_BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
+# Losses of two classes whose outputs are no probabilities; on logits, those of _BINARY are such too.
+_MARGINS = ("hinge", "squared_hinge")
 _CLASSES = (
     "categorical_crossentropy", "sparse_categorical_crossentropy", "categorical_focal_crossentropy",
     "categorical_hinge",
@@ -55,31 +57,36 @@ def guess_task(model: LoadedModel) -> dict[str, Guess]:
 
 
 def _guess(output: Tensor, inputs: tuple[Tensor, ...], head: _Head | None, loss: Loss | None) -> Guess:
-    units = output.shape[1] if len(output.shape) == 2 else None
+    units = output.shape[-1] if len(output.shape) > 1 else None
     if _is_copy(output, inputs) and (loss is None or loss.name in (*_VALUES, "binary_crossentropy")):
         softmax = head is not None and head.activation == "softmax"
         if not softmax:
             return "reconstruction", "it has the shape of the input"
     if units is None:
-        return (
-            "tensor",
-            f"each answer has {len(output.shape) - 1} dimensions" if output.shape else "its shape is unknown",
+        why = (
+            "each answer is one number without an axis" if output.shape == (None,) else "its shape is unknown"
         )
+        return "tensor", why
     by_loss = _from_loss(units, head, loss)
-    return by_loss or _from_head(units, head)
+    return by_loss or _from_head(units, len(output.shape) - 1, head)
 
 
 def _is_copy(output: Tensor, inputs: tuple[Tensor, ...]) -> bool:
-    """Whether an output may be an input rebuilt: of the same known shape, and more than one number."""
+    """Whether an output may be the only input rebuilt: of the same known shape, and more than one number.
+
+    Of several inputs one may be a state, whose next value has its shape too.
+    """
     shape = output.shape[1:]
     known = bool(shape) and None not in shape and shape != (1,)
-    return known and any(tensor.shape[1:] == shape for tensor in inputs)
+    return known and [tensor.shape[1:] for tensor in inputs] == [shape]
 
 
 def _from_loss(units: int, head: _Head | None, loss: Loss | None) -> Guess | None:
     if loss is None:
         return None
     why = f"it was trained with {loss.name}" + (" on logits" if loss.from_logits else "")
+    if loss.name in _MARGINS or (loss.name in _BINARY and loss.from_logits):
+        return "tensor", f"{why}, and gives no probabilities; end the model in a sigmoid for that"
     if loss.name in _BINARY:
         return ("binary" if units == 1 else "multilabel"), why
     if loss.name in _CLASSES and units > 1:
@@ -90,11 +97,13 @@ def _from_loss(units: int, head: _Head | None, loss: Loss | None) -> Guess | Non
     return None
 
 
-def _from_head(units: int, head: _Head | None) -> Guess:
+def _from_head(units: int, dimensions: int, head: _Head | None) -> Guess:
     if head is None:
         return "tensor", "the file does not say what its numbers mean"
     if head.activation == "softmax" and units > 1:
         return "classification", f"it ends in a softmax over {units} classes"
+    if dimensions > 1:
+        return "tensor", f"each answer has {dimensions} dimensions"
     if head.activation == "sigmoid":
         if units == 1:
             return "binary", "it ends in a sigmoid of one unit"

@@ -49,9 +49,7 @@ def load(folder: Path, signature: str | None, shapes: Mapping[str, tuple[int | N
         raise UsageError(
             f"--shape {unknown[0]}: {folder} has no such input; its inputs are {', '.join(sorted(named))}"
         )
-    outputs = tuple(
-        _tensor(folder, name, spec, ()) for name, spec in sorted(function.structured_outputs.items())
-    )
+    outputs = tuple(_output(folder, name, spec) for name, spec in sorted(function.structured_outputs.items()))
 
     def serve(feed: Mapping[str, Any]) -> dict[str, Any]:
         answers: dict[str, Any] = function(**{name: tf.convert_to_tensor(feed[name]) for name in named})
@@ -133,8 +131,18 @@ def _signature(folder: Path, module: Any, name: str | None) -> Any:
     raise UsageError(f"--signature {name}: {folder} has no such signature; it has {there}")
 
 
+def _output(folder: Path, name: str, spec: Any) -> Tensor:
+    """An output; its shape is (None,) where the signature does not know it."""
+    own = (None,) if spec.shape.rank is None else tuple(spec.shape)
+    if own == ():
+        raise ModelError(
+            f"{folder} gives {name!r} as a single number for all rows; choose another one with --signature NAME"
+        )
+    return Tensor(name, spec.dtype.name, own)
+
+
 def _tensor(folder: Path, name: str, spec: Any, given: tuple[int | None, ...] | None) -> Tensor:
-    """An input or output; the user's shape fixes what the signature leaves open, except the batch."""
+    """An input; the user's shape fixes what the signature leaves open, except the batch."""
     own = None if spec.shape.rank is None else tuple(spec.shape)
     if own is None and given is None:
         raise ModelError(

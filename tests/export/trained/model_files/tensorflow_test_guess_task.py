@@ -40,7 +40,9 @@ NESTED = keras.Sequential([layers.Input((64,)), layers.Dense(3), layers.Softmax(
         (layers.Reshape((1,))(layers.Dense(1)(FLAT)), "regression", "it ends in a linear layer of 1 unit"),
         (layers.Conv2D(1, 3, padding="same")(INPUT), "reconstruction", "it has the shape of the input"),
         (layers.Conv2D(1, 1, activation="sigmoid")(INPUT), "reconstruction", "it has the shape of the input"),
-        (layers.Conv2D(4, 1, activation="softmax")(INPUT), "tensor", "each answer has 3 dimensions"),
+        (layers.Conv2D(4, 1, activation="softmax")(INPUT), "classification", "it ends in a softmax over 4 classes"),
+        (layers.Conv2D(4, 1, activation="sigmoid")(INPUT), "tensor", "each answer has 3 dimensions"),
+        (keras.ops.sum(FLAT, axis=1), "tensor", "each answer is one number without an axis"),
         (
             layers.GlobalAveragePooling2D()(layers.Conv2D(9, 3)(INPUT)),
             "tensor",
@@ -65,9 +67,17 @@ def test_by_the_last_layers(tmp_path, output, task, why):
         (
             1,
             keras.losses.BinaryCrossentropy(from_logits=True),
-            "binary",
-            "it was trained with binary_crossentropy on logits",
+            "tensor",
+            "it was trained with binary_crossentropy on logits, and gives no probabilities; end the model in a sigmoid "
+            "for that",
         ),
+        (
+            1,
+            "hinge",
+            "tensor",
+            "it was trained with hinge, and gives no probabilities; end the model in a sigmoid for that",
+        ),
+        (1, "binary_crossentropy", "binary", "it was trained with binary_crossentropy"),
         (4, "binary_crossentropy", "multilabel", "it was trained with binary_crossentropy"),
         (4, "mse", "regression", "it was trained with mean_squared_error"),
         (64, "mae", "reconstruction", "it has the shape of the input"),

@@ -1,0 +1,120 @@
+"""What a Keras model does first with each of its inputs: it tells what the input is.
+
+Keras does not document the nodes of its graphs.  Read in keras 3.12 and 3.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Layers and operations that pass numbers on as they are, or only arrange them anew.
+_PASSES = (
+    "InputLayer", "Dropout", "GaussianNoise", "Identity", "Reshape", "Flatten", "Permute", "ZeroPadding1D",
+    "ZeroPadding2D", "Cropping1D", "Cropping2D", "Masking", "Squeeze", "ExpandDims", "Transpose", "Cast",
+)  # fmt: skip
+# Factors of pixels: 1/255 and 1/127.5, and what is near to them.
+_PIXEL_FACTORS = (1 / 300, 1 / 100)
+_MOST_STEPS = 50  # through layers that pass numbers on
+
+
+@dataclass(frozen=True)
+class FirstLayers:
+    """The layers that compute something with one input before any other does; none for a SavedModel."""
+
+    layers: tuple[Any, ...] = ()
+
+    @property
+    def scaling(self) -> tuple[float, float] | None:
+        """Factor and offset of a Rescaling that is the only first layer, for all values alike; None without one."""
+        if len(self.layers) != 1 or _kind(self.layers[0]) != "Rescaling":
+            return None
+        factor, offset = np.asarray(self.layers[0].scale), np.asarray(self.layers[0].offset)
+        return (float(factor), float(offset)) if factor.ndim == offset.ndim == 0 else None
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether they scale whole numbers up to 255."""
+        return self.scaling is not None and _PIXEL_FACTORS[0] <= self.scaling[0] <= _PIXEL_FACTORS[1]
+
+    @property
+    def highest_number(self) -> int | None:
+        """The largest number that every table of embeddings has a row for; None where no table takes the input."""
+        sizes = [layer.input_dim for layer in self.layers if _kind(layer) == "Embedding"]
+        return min(sizes) - 1 if sizes else None
+
+    @property
+    def only_embeddings(self) -> bool:
+        """Whether tables of embeddings take the input and nothing else does: then it holds whole numbers."""
+        return bool(self.layers) and all(_kind(layer) == "Embedding" for layer in self.layers)
+
+    def spread(self, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Mean and standard deviation that a normalisation expects of a row of this shape; None without one."""
+        for layer in self.layers:
+            if _kind(layer) == "Normalization" and not getattr(layer, "invert", False):
+                found = np.asarray(layer.mean, np.float64), np.sqrt(np.asarray(layer.variance, np.float64))
+            elif _kind(layer) == "BatchNormalization":
+                size = len(layer.moving_mean)
+                if layer.axis not in (-1, len(shape)) or shape[-1:] != (size,):
+                    continue
+                found = (
+                    np.asarray(layer.moving_mean, np.float64),
+                    np.sqrt(np.asarray(layer.moving_variance, np.float64)),
+                )
+            else:
+                continue
+            mean, deviation = (_fitting(values, shape) for values in found)
+            if mean is not None and deviation is not None:
+                return mean, np.maximum(deviation, 1e-12)
+        return None
+
+
+def first_layers(model: Any) -> tuple[FirstLayers, ...]:
+    """For each input of a Keras model with symbolic inputs, in Keras' order."""
+    return tuple(FirstLayers(tuple(_behind(model, symbol, _MOST_STEPS))) for symbol in model.inputs)
+
+
+def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
+    if not steps:
+        return
+    for operation in _operations(model):
+        for node in operation._inbound_nodes:
+            places = [place for place, given in enumerate(node.input_tensors) if given is symbol]
+            if not places:
+                continue
+            if _is_model(operation):
+                for place in places:
+                    yield from _behind(operation, operation.inputs[place], steps - 1)
+            elif _kind(operation) in _PASSES:
+                for passed in node.output_tensors:
+                    yield from _behind(model, passed, steps - 1)
+            else:
+                yield operation
+
+
+def _operations(model: Any) -> list[Any]:
+    """The layers and operations of a model's graph; a Sequential model keeps its graph to itself."""
+    return list(getattr(getattr(model, "_functional", None) or model, "operations", ()))
+
+
+def _is_model(operation: Any) -> bool:
+    return bool(_operations(operation)) and bool(getattr(operation, "inputs", None))
+
+
+def _kind(layer: Any) -> str:
+    return type(layer).__name__
+
+
+def _fitting(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """Values that fit to a row of the shape, without the axes of size 1 in front; None where they do not fit."""
+    while values.ndim > len(shape) and values.shape[0] == 1:
+        values = values[0]
+    try:
+        np.broadcast_to(values, shape)
+    except ValueError:
+        return None
+    return values
