@@ -125,7 +125,7 @@ def _parser() -> "argparse.ArgumentParser":
     root = argparse.ArgumentParser("edgeproof", add_help=False)
     commands = root.add_subparsers()
     parsers = {name: import_module(f"runtime.commands.{name}").parser() for name in COMMANDS}
-    for name, module in (("train", "train.flags"), ("export", "export.command")):
+    for name, module in (("train", "train.flags"), ("export", "export.options")):
         if not _missing(name):
             parsers[name] = import_module(module).parser()
     if not _missing("export"):

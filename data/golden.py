@@ -183,6 +183,8 @@ def pick(inputs: Arrays, outputs: Arrays, records: Sequence[OutputRecord], wante
         wanted: how many are chosen, at most as many as there are.
     """
     sound = np.flatnonzero(np.all([_finite(outputs[record.name]) for record in records], axis=0))
+    if not len(sound):
+        return {name: values[:0] for name, values in inputs.items()}
     wishes = [_wishes(record, outputs[record.name][sound], wanted) for record in records]
     turns = (row for turn in itertools.zip_longest(*wishes) for row in turn if row is not None)
     chosen = list(itertools.islice(dict.fromkeys(turns), wanted))
@@ -191,7 +193,8 @@ def pick(inputs: Arrays, outputs: Arrays, records: Sequence[OutputRecord], wante
 
 
 def _finite(outputs: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    return finite
 
 
 def _wishes(record: OutputRecord, outputs: NDArray[Any], wanted: int) -> list[int]:

@@ -68,7 +68,9 @@ def find_pictures(path: Path) -> Pictures:
 
 def _members(path: Path) -> list[PurePosixPath]:
     if path.is_dir():
-        found = [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()]
+        found = [
+            PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()
+        ]
     else:
         try:
             with zipfile.ZipFile(path) as archive:
