@@ -2,7 +2,7 @@
 
 import argparse
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from runtime.backends import engine_version, import_engine
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
+from runtime.commands.answers import answers
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -115,13 +116,15 @@ def footnote(rows: Sequence[MeasuredRow]) -> str:
     )
 
 
-def _batch_us_per_row(model: Model, inputs: np.ndarray) -> float:
-    rows = max(len(inputs), min(_BATCH_ROWS, _BATCH_ELEMENTS // int(inputs[0].size)))
-    batch = np.resize(inputs, (rows, *inputs.shape[1:]))
+def _batch_us_per_row(model: Model, inputs: Mapping[str, np.ndarray]) -> float:
+    known = len(next(iter(inputs.values())))
+    elements = sum(values[0].size for values in inputs.values())
+    rows = max(known, min(_BATCH_ROWS, _BATCH_ELEMENTS // elements))
+    batch = {name: np.resize(values, (rows, *values.shape[1:])) for name, values in inputs.items()}
     times: list[float] = []
     for _ in range(_BATCH_ROUNDS):
         begin = perf_counter()
-        model.predict(batch)
+        answers(model, batch)
         times.append(perf_counter() - begin)
         if sum(times) > 3:
             break

@@ -1,14 +1,16 @@
 """`compare`: size, metric, parity and latency of all variants on this device, and which file to ship."""
 
 import argparse
-from pathlib import Path
-
-import numpy as np
+import math
+from collections.abc import Mapping
+from typing import Any
 
 from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
+from runtime.choose.limits import budget
 from runtime.choose.rule import choose, ship_line
+from runtime.commands.answers import answers
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -18,31 +20,27 @@ from runtime.commands.arguments import (
     quiet_engines,
 )
 from runtime.commands.bench import footnote
-from runtime.commands.files import read_column, read_inputs, read_targets
 from runtime.commands.table import aligned, kib
-from runtime.errors import InputError, UsageError
+from runtime.commands.targets import Labelled, add_labelled, read_labelled
 from runtime.measure.latency import measure, single_calls
-from runtime.measure.metric import metric, metric_text
+from runtime.measure.metric import drop, known_metric, metric, metric_name, metric_text
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.verdicts import engines_here, judge, pairs_of, variants_of
 
-Labelled = tuple[np.ndarray, np.ndarray]  # inputs and targets
+Pair = tuple[str, str]  # a variant and an engine
+Scores = dict[Pair, dict[str, float]]  # by output, on labelled data given here
 
 
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = new_parser(
         "compare",
-        "Measure every variant on every engine of this device: file size, accuracy or RMSE on labelled data, parity "
+        "Measure every variant on every engine of this device: file size, the metric on labelled data, parity "
         "with the original on the golden samples, latency; and say which file to ship. Exit code 1 where one fails.",
         "python -m runtime compare artifacts/mnist-cnn/bundle \\\n"
         "    --inputs t10k-images-idx3-ubyte.gz --targets t10k-labels-idx1-ubyte.gz",
     )
-    made.add_argument("--inputs", metavar="FILE", type=Path, help="labelled data: .npy, .npz, .csv or IDX")
-    made.add_argument("--targets", metavar="FILE", type=Path, help="its labels or values")
-    made.add_argument(
-        "--target-column", metavar="NAME", help="the column of the --inputs CSV with the targets"
-    )
+    add_labelled(made)
     add_variants(made)
     add_engine(made, "all that are installed")
     made.add_argument(
@@ -55,102 +53,194 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Prints the table, the notes, and in the last line the choice."""
     bundle = open_bundle(args.bundle)
-    labelled = _labelled(args, bundle.manifest)
-    rows = _measured(args, bundle, labelled)
-    choice = choose(rows)
+    manifest = bundle.manifest
+    labelled = read_labelled(args, manifest)
+    rows, scores = _measured(args, bundle, labelled)
+    references = _references(rows, scores, manifest)
+    if labelled:
+        rows = [
+            _with_worst(row, scores.get((row.variant, row.engine), {}), references, manifest) for row in rows
+        ]
+    choice = choose([_with_reference(row, references) for row in rows])
     if args.json:
         row = choice.row
         ship = row and {"variant": row.variant, "engine": row.engine, "file": row.file}
-        print(rows_to_json(rows, model=bundle.manifest.model, ship=ship, why=choice.why), end="")
+        beside: dict[str, Any] = {"model": manifest.model, "ship": ship, "why": choice.why}
+        if labelled and len(labelled.targets) > 1:
+            beside["metrics"] = [
+                {"variant": variant, "engine": engine, "metrics": found}
+                for (variant, engine), found in scores.items()
+            ]
+        print(rows_to_json(rows, **beside), end="")
     else:
-        _print(bundle.manifest, rows, labelled)
+        _print(manifest, rows, labelled, scores)
         print(ship_line(choice))
     return 1 if choice.row is None or any(row.status == "failed" for row in rows) else 0
 
 
-def _measured(args: argparse.Namespace, bundle: Bundle, labelled: Labelled | None) -> list[MeasuredRow]:
-    """A row for each variant and engine; the metric is that of the bundle's report where no labelled data is given."""
+def _measured(
+    args: argparse.Namespace, bundle: Bundle, labelled: Labelled | None
+) -> tuple[list[MeasuredRow], Scores]:
+    """A row for each variant and engine, and its scores on labelled data.
+
+    Where no labelled data is given, the metric of a row is that of the bundle's report.
+    """
     manifest = bundle.manifest
     engines = engines_here(args.engine)
     pairs = pairs_of(variants_of(manifest, args.variant), engines)
     golden = read_golden(bundle)
     recorded = {(row.variant, row.engine): row for row in read_report(bundle)}
     rows, calls = [], {}
+    scores: Scores = {}
     for number, (variant, engine) in enumerate(pairs, 1):
         progress(f"{variant.name} with {engine} ({number}/{len(pairs)})")
         with quiet_engines():
             row, model = judge(bundle, golden, variant, engine, engines[engine], args.threads)
+            known = recorded.get((variant.name, engine))
             if labelled is None:
-                row = row.with_metric_of(recorded.get((variant.name, engine)))
+                row = row.with_metric_of(known)
             elif model:
-                inputs, targets = labelled
-                score = metric(manifest.task, model.predict(inputs), targets)
-                row = row._replace(metric=score, samples=len(inputs), split="given")
+                outputs = answers(model, labelled.inputs)
+                scores[variant.name, engine] = {
+                    name: metric(manifest.outputs[name], outputs[name], targets)
+                    for name, targets in labelled.targets.items()
+                }
+                row = row._replace(budget=known and known.budget, samples=labelled.samples, split="given")
         if model:
             calls[f"{variant.name} {engine}"] = single_calls(model.predict, golden.inputs)
         rows.append(row)
     progress("measuring latencies")
     latencies = measure(calls, args.calls)
     progress("")
-    return [
+    timed = [
         row._replace(**latencies[key]._asdict())
         if (key := f"{row.variant} {row.engine}") in latencies
         else row
         for row in rows
     ]
+    return timed, scores
 
 
-def _labelled(args: argparse.Namespace, manifest: Manifest) -> Labelled | None:
-    """The inputs and targets that were given, if any."""
-    if args.inputs is None:
-        if args.targets or args.target_column:
-            raise UsageError("targets without --inputs; give both")
-        return None
-    if (args.targets is None) == (args.target_column is None):
-        raise UsageError("give --inputs with either --targets FILE or --target-column NAME")
-    inputs, _ = read_inputs(args.inputs, manifest.input)
-    targets = (
-        read_column(args.inputs, args.target_column) if args.target_column else read_targets(args.targets)
-    )
-    if len(inputs) != len(targets):
-        raise InputError(f"{len(inputs)} inputs but {len(targets)} targets; they must belong together")
-    return inputs, targets
+def _references(rows: list[MeasuredRow], scores: Scores, manifest: Manifest) -> dict[str, float | None]:
+    """By output that labelled data was given for, what stands for the original's score on them, as in the rule."""
+    found: dict[str, float | None] = {}
+    for name in next(iter(scores.values()), {}):
+        exact = [
+            scores[row.variant, row.engine][name]
+            for row in rows
+            if row.variant.endswith("-float32") and (row.variant, row.engine) in scores
+        ]
+        known = known_metric(metric_name(manifest.outputs[name].task))
+        found[name] = known.best(exact) if exact else _original(manifest, name)
+    return found
 
 
-def _print(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None) -> None:
-    name = manifest.original.metric_name
-    shown = [
-        (
-            row.variant,
-            row.engine,
-            row.status,
-            "-" if row.size_bytes is None else kib(row.size_bytes),
-            metric_text(name, row.metric),
-            "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}",
-            *("-" if value is None else f"{value:.1f}" for value in _latencies(row)),
+def _original(manifest: Manifest, output: str) -> float | None:
+    score = manifest.original.metrics.get(output)
+    return score and score.value
+
+
+def _with_worst(
+    row: MeasuredRow, scores: Mapping[str, float], references: Mapping[str, float | None], manifest: Manifest
+) -> MeasuredRow:
+    """The row with the metric of the output that lost most of its budget."""
+    candidates = {
+        name: row._replace(
+            output=name,
+            metric_name=metric_name(manifest.outputs[name].task),
+            metric=score,
+            metric_original=_original(manifest, name),
         )
-        for row in rows
+        for name, score in scores.items()
+    }
+    lost = {name: _budgets_lost(found, references[name]) for name, found in candidates.items()}
+    return candidates[max(lost, key=lost.__getitem__)] if lost else row
+
+
+def _budgets_lost(row: MeasuredRow, reference: float | None) -> float:
+    if reference is None or row.metric is None:
+        return -math.inf
+    lost, allowed = drop(row.metric_name, row.metric, reference), budget(row)
+    return lost / allowed if allowed else math.inf if lost > 0 else lost
+
+
+def _with_reference(row: MeasuredRow, references: Mapping[str, float | None]) -> MeasuredRow:
+    """The row as the rule needs it: the float32 variants' rows may be of another output, and do not stand for it."""
+    if row.output is None or row.output not in references:
+        return row
+    return row._replace(metric_original=references[row.output])
+
+
+def _print(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None, scores: Scores) -> None:
+    several = len(manifest.outputs) > 1
+    given = list(labelled.targets) if labelled else []
+    names = {name: metric_name(manifest.outputs[name].task) for name in given}
+    if len(given) > 1:
+        metrics = [f"{name} {names[name]}" for name in given]
+    else:
+        used = sorted({row.metric_name for row in rows if row.metric_name})
+        metrics = [used[0] if len(used) == 1 else "metric"]
+    shown = []
+    for row in rows:
+        found = scores.get((row.variant, row.engine), {})
+        texts = [metric_text(names[name], found.get(name)) for name in given]
+        shown.append(
+            (
+                row.variant,
+                row.engine,
+                row.status,
+                "-" if row.size_bytes is None else kib(row.size_bytes),
+                *([row.output or "-"] if several else []),
+                *(texts if len(given) > 1 else [metric_text(row.metric_name, row.metric)]),
+                "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}",
+                *("-" if value is None else f"{value:.1f}" for value in _latencies(row)),
+            )
+        )
+    header = [
+        *("variant", "engine", "status", "KiB"),
+        *["output"] * several,
+        *metrics,
+        *("max error", "p50 µs", "p90 µs", "p99 µs"),
     ]
-    header = ("variant", "engine", "status", "KiB", name, "max error", "p50 µs", "p90 µs", "p99 µs")
-    print(aligned(header, shown, right=(3, 4, 5, 6, 7, 8)))
+    first = header.index(metrics[0])
+    print(aligned(header, shown, right=(3, *range(first, len(header)))))
     print()
     for row in rows:
         if row.reason:
             print(f"{row.status}: {row.variant} with {row.engine}: {row.reason}")
-    before = metric_text(name, manifest.original.metric)
-    if labelled:
-        print(f"{name}: on {len(labelled[0])} rows; the original has {before} on its test split.")
-    elif any(row.metric is not None for row in rows):
-        print(
-            f"{name}: measured at export on the test split, where the original has {before}; give --inputs and "
-            "--targets to measure it here."
-        )
-    else:
-        print(f"{name}: not measured: give --inputs and --targets; the original has {before}.")
-    print("max error: against the original's outputs for the golden samples.")
+    for line in _notes(manifest, rows, labelled):
+        print(line)
     timed = [row for row in rows if row.calls]
     if timed:
         print(footnote(timed))
+
+
+def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None) -> list[str]:
+    """What the metrics and the errors in the table are, and of which output."""
+    several = len(manifest.outputs) > 1
+    notes = []
+    for name, record in manifest.outputs.items():
+        metric_of = metric_name(record.task)
+        if metric_of is None:
+            continue
+        score = manifest.original.metrics.get(name)
+        before = metric_text(metric_of, score and score.value)
+        what = f"{name} {metric_of}" if several else metric_of
+        if labelled and name in labelled.targets:
+            notes.append(f"{what}: on {labelled.samples} rows; the original has {before} on its test split.")
+        elif labelled is None and any(row.metric is not None for row in rows):
+            notes.append(
+                f"{what}: measured at export on the test split, where the original has {before}; give --inputs and "
+                "--targets to measure it here."
+            )
+        elif labelled is None:
+            notes.append(f"{what}: not measured: give --inputs and --targets; the original has {before}.")
+    if several:
+        notes.append(
+            "output: the one that the row's metric and error are of, which lost most of its budget, or without a "
+            "metric is furthest from the original."
+        )
+    return [*notes, "max error: against the original's outputs for the golden samples."]
 
 
 def _latencies(row: MeasuredRow) -> tuple[float | None, float | None, float | None]:

@@ -2,17 +2,19 @@
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from runtime.backends import ENGINES, engine_version
-from runtime.bundle.manifest import Manifest, Variant
-from runtime.bundle.manifest_json import to_json
+from runtime.bundle.manifest import InputRecord, Manifest, OutputRecord, Variant
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import add_json, new_parser, print_json
 from runtime.commands.table import aligned, kib
 from runtime.errors import BundleError
 from runtime.requirements import engine_problem, file_problem, read_facts
+
+_MOST_NAMES = 20  # so many labels or columns are shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         import json
 
-        print_json(json.loads(to_json(manifest)) | {"engines": versions, "verdicts": verdicts})
+        print_json(json.loads(bundle.read_manifest()) | {"engines": versions, "verdicts": verdicts})
         return 0
     print("\n".join(_facts(manifest)))
     print()
@@ -44,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
         for engine, reason in reasons.items():
             if reason:
                 print(f"{name} with {engine}: {reason}")
+    for variant in manifest.variants.values():
+        for note in variant.notes:
+            print(f"{variant.name}: {note}")
     print()
     here = [f"{name} {found}" for name, found in versions.items() if found]
     print(f"engines here: {', '.join(here) or 'none; pip install ai-edge-litert or onnxruntime'}")
@@ -68,29 +73,91 @@ def _verdicts(bundle: Bundle, row: Variant, versions: dict[str, str | None]) -> 
 
 
 def _facts(manifest: Manifest) -> list[str]:
-    wanted, original = manifest.input, manifest.original
-    shape = "x".join(map(str, wanted.shape))
-    if wanted.kind == "image":
-        takes = f"images {shape}, uint8 pixels from {wanted.low:g} to {wanted.high:g}"
-    else:
-        takes = f"rows of {shape}: {', '.join(wanted.columns or ())}"
-    gives = f"{manifest.output.name}"
-    if manifest.labels:
-        gives += f" of {len(manifest.labels)} labels: {', '.join(manifest.labels[:20])}"
-        gives += ", …" if len(manifest.labels) > 20 else ""
-    elif manifest.unit:
-        gives += f" in {manifest.unit}"
-    score = (
-        f"{original.metric_name} {'not measured' if original.metric is None else f'{original.metric:.4g}'}"
-    )
+    inputs, outputs, original = manifest.inputs, manifest.outputs, manifest.original
+    several = len(outputs) > 1
+    scores = [
+        f"{f'{name}: ' if several else ''}{score.name} "
+        f"{'not measured' if score.value is None else f'{score.value:.4g}'}"
+        for name, score in original.metrics.items()
+    ]
     producers = ", ".join(f"{name} {found}" for name, found in manifest.producer.items())
+    of_one = next(iter(outputs.values())).task if len(outputs) == 1 else None
+    kind = f", {_ARTICLES[of_one]} with" if of_one else ","
     return [
-        f"model:     {manifest.model}, a {manifest.task} with {manifest.parameters:,} parameters",
-        f"takes:     {takes}",
-        f"gives:     {gives}",
-        f"original:  {score} on {original.device}",
+        f"model:     {manifest.model}{kind} {manifest.parameters:,} parameters",
+        *_named("takes:", {name: _taken(record) for name, record in inputs.items()}, len(inputs) > 1),
+        *_named("gives:", {name: _given(record) for name, record in outputs.items()}, False),
+        f"original:  {', '.join(scores) or 'no metric'} on {original.device}",
         f"made by:   {producers}",
     ]
+
+
+_ARTICLES = {
+    "classification": "a classification",
+    "binary": "a binary classification",
+    "multilabel": "a multilabel classification",
+    "regression": "a regression",
+    "reconstruction": "a reconstruction",
+    "tensor": "a model of no known task",
+}
+
+
+def _named(heading: str, texts: Mapping[str, str], names: bool) -> list[str]:
+    """A line for each text, the first behind the heading, and with its name where that is wanted."""
+    lines = [f"{name}: {text}" if names else text for name, text in texts.items()]
+    return [f"{heading if not number else '':<11}{line}" for number, line in enumerate(lines)]
+
+
+def _taken(record: InputRecord) -> str:
+    shape = "x".join(map(str, record.shape))
+    dtype = "numbers" if record.dtype == "float" else record.dtype
+    if record.low is not None and record.high is not None:
+        dtype += f" from {record.low:g} to {record.high:g}"
+    return {
+        "image": f"images {shape}, {record.dtype} pixels from {record.low or 0:g} to {record.high or 255:g}, "
+        f"{_RESIZED[record.resize]}",
+        "table": f"rows of {shape}: {_in_short(record.columns or ())}",
+        "sequence": f"sequences {shape} of {dtype}",
+        "text": f"texts, their first {shape} words",
+        "tensor": f"tensors {shape} of {dtype}" if shape else f"single {dtype}",
+    }[record.kind]
+
+
+_RESIZED = {
+    None: "others are stretched",
+    "stretch": "others are stretched",
+    "crop": "others are cropped and resized",
+    "pad": "others are resized and padded",
+}
+
+
+def _given(record: OutputRecord) -> str:
+    shape = "x".join(map(str, record.shape)) or "single"
+    if record.labels:
+        places = (
+            f", for each of {'x'.join(map(str, record.shape[:-1]))} places" if len(record.shape) > 1 else ""
+        )
+        labels = f"{len(record.labels)} labels: {_in_short(record.labels)}"
+        of = {"binary": "the second of ", "multilabel": "any of "}.get(record.task, "")
+        return f"{record.name} of {of}{labels}{places}"
+    if record.task == "regression":
+        return f"{record.name}{_values(record)}"
+    if record.task == "reconstruction":
+        return f"{record.name}, {shape}, a reconstruction of {record.input}"
+    return f"{record.name}, {shape} {record.dtype}"
+
+
+def _values(record: OutputRecord) -> str:
+    units = record.units or (None,) * len(record.columns or ())
+    if record.columns:
+        pairs = zip(record.columns, units, strict=True)
+        return f": {_in_short([f'{name} in {unit}' if unit else name for name, unit in pairs])}"
+    known = list(dict.fromkeys(unit for unit in units if unit))
+    return f" in {', '.join(known)}" if known else ""
+
+
+def _in_short(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
 
 
 def _variants(manifest: Manifest, verdicts: dict[str, dict[str, str | None]]) -> str:
@@ -108,5 +175,6 @@ def _variants(manifest: Manifest, verdicts: dict[str, dict[str, str | None]]) ->
             here = ", ".join(name for name, reason in found.items() if reason is None)
             here = here or ("no, see below" if found else "no: no engine for it")
         size = kib(sum(sizes))
-        rows.append((row.name, size, f"{row.tolerance.max_abs_error:.2g}", ", ".join(row.engines), here))
+        tolerances = " / ".join(f"{limit.max_abs_error:.2g}" for limit in row.tolerances.values())
+        rows.append((row.name, size, tolerances, ", ".join(row.engines), here))
     return aligned(("variant", "KiB", "tolerance", "verified on", "runs here"), rows, right=(1, 2))

@@ -1,14 +1,14 @@
-"""`predict`: answers for images, tables and arrays, as labels with probabilities or values with units."""
+"""`predict`: answers for files, numbers and texts, in the words of each output's task."""
 
 import argparse
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
+from runtime.commands.answers import Answer, answers, as_json, in_words, rms_of
 from runtime.commands.arguments import add_engine, add_json, new_parser, print_json, quiet_engines
-from runtime.commands.files import KNOWN, read_inputs
+from runtime.commands.files import KNOWN
+from runtime.commands.given_inputs import Given, given_inputs
 from runtime.errors import UsageError
 from runtime.loading import load
 from runtime.model import Model
@@ -18,11 +18,20 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = new_parser(
         "predict",
-        "Print the answers of a model for files: the most probable labels of a classifier, the value of a regressor. "
-        "Images are converted to the model's size and channels.",
+        "Print the answers of a model: the most probable labels of a classifier, the values of a regressor, whatever "
+        "its outputs mean. Images are converted to the model's size and channels. A file is for all inputs; where "
+        "there are several, it is an .npz with an array named after each, or each input has its own NAME=FILE.",
         "python -m runtime predict artifacts/mnist-cnn/bundle digit.png --invert",
     )
-    made.add_argument("files", metavar="FILE", nargs="+", type=Path, help=KNOWN)
+    made.add_argument("files", metavar="[NAME=]FILE", nargs="*", help=KNOWN)
+    made.add_argument(
+        "--values",
+        metavar="[NAME=]NUMBERS",
+        action="append",
+        default=[],
+        help="the numbers of one row, such as '8.3 41 6.9'",
+    )
+    made.add_argument("--text", metavar="[NAME=]TEXT", action="append", default=[], help="a text")
     made.add_argument("--variant", metavar="NAME", help="default: the first that runs here")
     add_engine(made, "the first that is installed")
     made.add_argument("--top", metavar="N", type=int, default=3, help="labels to print; default: 3")
@@ -32,43 +41,55 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints one line for each row of each file."""
+    """Prints one line for each row, or for each output of it where there are several."""
     if args.top < 1:
         raise UsageError(f"--top is {args.top}; give at least 1")
     with quiet_engines():
         model = load(args.bundle, args.variant, args.engine, args.threads)
-    rows = []
-    for path in args.files:
-        inputs, notes = read_inputs(path, model.manifest.input, args.invert)
-        for note in notes:
-            print(f"note: {path}: {note}", file=sys.stderr)
-        outputs = model.predict(inputs)
-        for index, output in enumerate(outputs):
-            source = str(path) if len(outputs) == 1 else f"{path}[{index}]"
-            rows.append((source, output))
+    lines: list[str] = []
+    predictions: list[dict[str, Any]] = []
+    for given in given_inputs(args.files, args.values, args.text, model.manifest.inputs, args.invert):
+        for note in given.notes:
+            print(f"note: {given.source}: {note}", file=sys.stderr)
+        for source, row in _rows(model, given):
+            if args.json:
+                predictions.append({"source": source} | _as_json(row, args.top))
+            else:
+                lines += _in_words(source, row, args.top)
     if args.json:
-        predictions = [_answer(model, source, output, args.top) for source, output in rows]
         print_json({"variant": model.variant, "engine": model.engine, "predictions": predictions})
     else:
-        for source, output in rows:
-            print(f"{source}: {_line(model, output, args.top)}")
+        print("\n".join(lines))
     return 0
 
 
-def _best(output: np.ndarray, top: int) -> list[int]:
-    return [int(index) for index in np.argsort(-output, kind="stable")[:top]]
+def _rows(model: Model, given: Given) -> Iterator[tuple[str, list[Answer]]]:
+    """For each row: where it came from, and the answer of each output."""
+    count = given.rows
+    outputs = answers(model, given.values)
+    inputs, records = model.manifest.inputs, model.manifest.outputs
+    for index in range(count):
+        source = given.source if count == 1 else f"{given.source}[{index}]"
+        row = []
+        for name, record in records.items():
+            compared = record.input and inputs[record.input]
+            rms = (
+                rms_of(outputs[name][index], given.values[compared.name][index], compared)
+                if compared
+                else None
+            )
+            row.append(Answer(record, outputs[name][index], rms))
+        yield source, row
 
 
-def _line(model: Model, output: np.ndarray, top: int) -> str:
-    if model.labels:
-        return ", ".join(f"{model.labels[index]} {output[index]:.2%}" for index in _best(output, top))
-    values = " ".join(f"{value:.6g}" for value in output)
-    return f"{values} ({model.unit})" if model.unit else values
+def _as_json(row: list[Answer], top: int) -> dict[str, Any]:
+    """The answer itself where the model has one output, as in `predict` of Python; else by name."""
+    if len(row) == 1:
+        return as_json(row[0], top)
+    return {"outputs": {answer.record.name: as_json(answer, top) for answer in row}}
 
 
-def _answer(model: Model, source: str, output: np.ndarray, top: int) -> dict[str, Any]:
-    if model.labels:
-        best = _best(output, top)
-        labels = [{"label": model.labels[index], "probability": float(output[index])} for index in best]
-        return {"source": source, "labels": labels}
-    return {"source": source, "values": output.tolist(), "unit": model.unit}
+def _in_words(source: str, row: list[Answer], top: int) -> list[str]:
+    """A line for each output, with its name where there are several."""
+    names = [f"{answer.record.name}: " if len(row) > 1 else "" for answer in row]
+    return [f"{source}: {name}{in_words(answer, top)}" for name, answer in zip(names, row, strict=True)]

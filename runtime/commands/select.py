@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(rows_to_json(rows, **beside), end="")
     else:
-        _print(rows, choice)
+        _print(rows, choice, len(bundle.manifest.outputs) > 1)
         print(
             f"Use {in_words(choice.row, threads=True)}: {choice.why}."
             if choice.row
@@ -132,7 +132,8 @@ def _thread_counts() -> list[int]:
     return sorted({1 << power for power in range(cores.bit_length())} & set(range(1, cores + 1)) | {cores})
 
 
-def _print(rows: list[MeasuredRow], choice: Choice) -> None:
+def _print(rows: list[MeasuredRow], choice: Choice, several: bool) -> None:
+    """The table, with the output that a drop is of where there are several, and what was left out."""
     cells = []
     for row in rows:
         if row.latency_us_p50 is not None:
@@ -142,6 +143,7 @@ def _print(rows: list[MeasuredRow], choice: Choice) -> None:
                     row.engine,
                     str(row.threads),
                     "-" if row.size_bytes is None else kib(row.size_bytes),
+                    *([row.output or "-"] if several else []),
                     drop_text(row.metric_name, drop_of(row, rows)),
                     f"{row.latency_us_p50:.1f}",
                     _span(row.latency_us_low, row.latency_us_high, 1, "-"),
@@ -149,8 +151,19 @@ def _print(rows: list[MeasuredRow], choice: Choice) -> None:
                 )
             )
     if cells:
-        header = ("variant", "engine", "threads", "KiB", "drop", "µs", "95 % interval", "times the fastest")
-        print(aligned(header, cells, right=(2, 3, 4, 5, 6, 7)))
+        output = ["output"] * several
+        header = (
+            "variant",
+            "engine",
+            "threads",
+            "KiB",
+            *output,
+            "drop",
+            "µs",
+            "95 % interval",
+            "times the fastest",
+        )
+        print(aligned(header, cells, right=(2, 3, *range(4 + several, 8 + several))))
         print()
     for out in choice.excluded:
         timed = out.row.latency_us_p50 is not None

@@ -77,14 +77,28 @@ def _damaged(bundle: Bundle) -> list[str]:
 
 
 def _print(bundle: Bundle, rows: list[MeasuredRow], damaged: list[str], signed_by: Path | None) -> None:
+    several = len(bundle.manifest.outputs) > 1
     cells = []
     for row in rows:
-        limit = bundle.manifest.variants[row.variant].tolerance.max_abs_error
+        tolerances = bundle.manifest.variants[row.variant].tolerances
+        limit = tolerances.get(row.output or next(iter(tolerances)))
+        tolerance = "-" if limit is None or (several and not row.output) else f"{limit.max_abs_error:.2g}"
         error = "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}"
         top1 = "-" if row.top1_agreement is None else f"{row.top1_agreement:.1%}"
-        cells.append((row.variant, row.engine, row.status, error, f"{limit:.2g}", top1, row.reason or ""))
-    header = ("variant", "engine", "status", "max error", "tolerance", "same top-1", "reason")
-    print(aligned(header, cells, right=(3, 4, 5)))
+        output = [row.output or "-"] if several else []
+        shown = (row.variant, row.engine, row.status, *output, error, tolerance, top1, row.reason or "")
+        cells.append(shown)
+    header = (
+        "variant",
+        "engine",
+        "status",
+        *["output"] * several,
+        "max error",
+        "tolerance",
+        "same top-1",
+        "reason",
+    )
+    print(aligned(header, cells, right=range(3 + several, 6 + several)))
     print()
     for problem in damaged:
         print(f"damaged: {problem}")
