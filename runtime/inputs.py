@@ -1,29 +1,89 @@
 """Checks raw inputs for `predict`: refuses what would be answered wrongly, and says how to mend it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 
-from runtime.backends.feeds import FLOAT32, all_finite
+from runtime.backends.feeds import FLOAT32, all_finite, check_rows
 from runtime.bundle.manifest import InputRecord
-from runtime.errors import InputError
+from runtime.errors import BundleError, InputError
+
+Check = Callable[[Any], np.ndarray]
 
 _UINT8 = np.dtype(np.uint8)
 _largest = np.maximum.reduce
 _FEW = 1024
+_BITS = {"int32": 32, "int64": 64}
+# What an error calls the values of a kind, and one row of them.
+_WORDS = {
+    "image": ("images", "image"),
+    "table": ("rows", "row"),
+    "sequence": ("sequences", "sequence"),
+    "text": ("numbers of words", "row"),
+    "tensor": ("values", "row"),
+}
 
 
-def raw_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
-    """Returns the function that checks raw inputs and returns them as rows [n, *record.shape].
+def feeds_check(
+    records: Mapping[str, InputRecord], vocabularies: Mapping[str, bytes]
+) -> Callable[[Any], dict[str, np.ndarray]]:
+    """Returns the function that checks what `predict` is given and returns an array [n, …] for each input by name.
 
-    It returns images with an integer dtype and tables as float32, copies nothing without need, and raises InputError
-    for inputs that do not fit.
+    It takes a dict by name, and for a model with one input what that input takes as well. `vocabularies` has the
+    content of the file with a text's words, by input.
     """
-    return _image_check(record) if record.kind == "image" else _table_check(record)
+    checks = {name: raw_check(record, vocabularies.get(name)) for name, record in records.items()}
+
+    def check_dict(values: Any) -> dict[str, np.ndarray]:
+        if not isinstance(values, Mapping):
+            wanted = ", ".join(f"{name!r}: …" for name in checks)
+            raise InputError(
+                f"a {type(values).__name__}; this model takes several inputs: give it {{{wanted}}}"
+            )
+        if set(values) != set(checks):
+            raise InputError(
+                f"inputs named {', '.join(sorted(map(str, values))) or 'nothing'}; this model takes {', '.join(checks)}"
+            )
+        feeds = {}
+        for name, check in checks.items():
+            try:
+                feeds[name] = check(values[name])
+            except InputError as error:
+                raise InputError(f"input {name}: {error}") from None
+        check_rows(feeds)
+        return feeds
+
+    if len(checks) > 1:
+        return check_dict
+    ((only, check_only),) = checks.items()
+
+    def check_one(values: Any) -> dict[str, np.ndarray]:
+        if type(values) is not np.ndarray and isinstance(values, Mapping):
+            return check_dict(values)
+        return {only: check_only(values)}
+
+    return check_one
 
 
-def _image_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
+def raw_check(record: InputRecord, vocabulary: bytes | None = None) -> Check:
+    """Returns the function that checks raw values of one input and returns them as rows [n, *record.shape].
+
+    It returns floats as float32, images and whole numbers in any integer dtype, and copies nothing without need.  It
+    raises InputError for values that do not fit.  `vocabulary` is the content of the file with the words of a text.
+    """
+    if record.kind == "image":
+        return _image_check(record)
+    if record.kind == "table":
+        return _table_check(record)
+    if record.kind == "text":
+        return _text_check(record, vocabulary)
+    if record.dtype == "float":
+        return _float_check(record)
+    return _bool_check(record) if record.dtype == "bool" else _whole_check(record)
+
+
+def _image_check(record: InputRecord) -> Check:
     height, width, channels = shape = record.shape
     low, high = int(record.low or 0), int(255 if record.high is None else record.high)
     full_range = low == 0 and high == 255
@@ -70,30 +130,25 @@ def _integer_pixels(images: Any) -> np.ndarray:
 
 def _image_rows(images: np.ndarray, record: InputRecord) -> np.ndarray:
     height, width, channels = record.shape
-    if images.ndim == 4 and images.shape[1:] == record.shape:
-        return images
-    if channels == 1 and images.ndim == 3 and images.shape[1:] == (height, width):
-        return images.reshape(len(images), *record.shape)
-    wanted = f"[n, {height}, {width}{f', {channels}' if channels > 1 else ''}]"
-    one = images.shape in ((height, width), record.shape)
-    hint = "; for a single image give image[None]" if one else ""
-    raise InputError(f"the images have the shape {list(images.shape)}, this model takes {wanted}{hint}")
+    plain = (height, width) if channels == 1 else record.shape
+    if not images.ndim or images.shape[1:] not in (record.shape, plain):
+        _refuse_shape(
+            images, record, f"[n, {', '.join(map(str, plain))}]", images.shape in (record.shape, plain)
+        )
+    return images.reshape(len(images), *record.shape)
 
 
-def _table_check(record: InputRecord) -> Callable[[Any], np.ndarray]:
-    (width,) = record.shape
-    columns = record.columns or tuple(map(str, range(width)))
+def _table_check(record: InputRecord) -> Check:
+    columns = record.columns or tuple(map(str, range(record.shape[0])))
 
     def check(values: Any) -> np.ndarray:
         plain = type(values) is np.ndarray and values.dtype is FLOAT32
         rows: np.ndarray = values if plain else _float32_rows(values, columns)
-        if rows.ndim != 2 or rows.shape[1] != width:
-            hint = "; for a single row give row[None]" if rows.shape == (width,) else ""
-            raise InputError(
-                f"the rows have the shape {list(rows.shape)}, this model takes [n, {width}]: {', '.join(columns)}{hint}"
-            )
+        if rows.ndim != 2 or rows.shape[1:] != record.shape:
+            _refuse_shape(rows, record, f"[n, {len(columns)}]: {', '.join(columns)}")
         if not all_finite(rows):
-            _refuse_values(rows, columns)
+            row, column = np.argwhere(~np.isfinite(rows))[0]
+            _refuse_value(rows[row, column], f"row {row}, column {columns[column]}")
         return rows
 
     return check
@@ -109,15 +164,126 @@ def _float32_rows(rows: Any, columns: tuple[str, ...]) -> np.ndarray:
     array = _array(rows)
     if array.dtype.kind not in "fiu":
         raise InputError(f"the rows are {array.dtype}; this model takes numbers")
+    return _float32(array)
+
+
+def _float_check(record: InputRecord) -> Check:
+    values_word, _ = _WORDS[record.kind]
+
+    def check(values: Any) -> np.ndarray:
+        rows = values if type(values) is np.ndarray else _array(values)
+        if rows.dtype.kind != "f":
+            scaled = rows.dtype.kind in "iu"
+            fix = ": give it float32, scaled as the model was trained" if scaled else ""
+            raise InputError(
+                f"the {values_word} are {rows.dtype}; this model takes floating-point numbers{fix}"
+            )
+        _check_shape(rows, record)
+        rows = rows if rows.dtype is FLOAT32 else _float32(rows)
+        if not all_finite(rows):
+            place = tuple(map(int, np.argwhere(~np.isfinite(rows))[0]))
+            _refuse_value(rows[place], f"the value at {list(place)}")
+        return rows
+
+    return check
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # a value that overflows becomes Inf, which is refused later
         floats: np.ndarray = array.astype(FLOAT32)
         return floats
 
 
-def _refuse_values(rows: np.ndarray, columns: tuple[str, ...]) -> NoReturn:
-    row, column = np.argwhere(~np.isfinite(rows))[0]
-    value = "NaN" if np.isnan(rows[row, column]) else "infinite or too large for float32"
-    raise InputError(f"row {row}, column {columns[column]} is {value}; every value must be a finite number")
+def _bool_check(record: InputRecord) -> Check:
+    values_word, row_word = _WORDS[record.kind]
+
+    def check(values: Any) -> np.ndarray:
+        rows = _array(values)
+        if rows.dtype.kind != "b":
+            raise InputError(
+                f"the {values_word} are {rows.dtype}; this model takes bool: give it {row_word}s != 0"
+            )
+        _check_shape(rows, record)
+        return rows
+
+    return check
+
+
+def _whole_check(record: InputRecord) -> Check:
+    values_word, row_word = _WORDS[record.kind]
+    bits = _BITS.get(record.dtype)
+    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if bits else (0, 255)
+    low = least if record.low is None else int(record.low)
+    high = most if record.high is None else int(record.high)
+
+    def check(values: Any) -> np.ndarray:
+        rows = values if type(values) is np.ndarray else _array(values)
+        if rows.dtype.kind not in "iu":
+            whole = rows.dtype.kind == "f" and bool((rows == np.floor(rows)).all())
+            fix = f": give it {row_word}s.astype('{record.dtype}')" if whole else ""
+            raise InputError(f"the {values_word} are {rows.dtype}; this model takes whole numbers{fix}")
+        _check_shape(rows, record)
+        if rows.size and not (low <= int(rows.min()) and int(rows.max()) <= high):
+            raise InputError(
+                f"{values_word} from {rows.min()} to {rows.max()}; this model takes whole numbers from {low} to {high}"
+            )
+        return rows
+
+    return check
+
+
+def _text_check(record: InputRecord, vocabulary: bytes | None) -> Check:
+    check_numbers = _whole_check(record)
+    numbers_of: dict[str, int] = {}
+
+    def check(values: Any) -> np.ndarray:
+        if isinstance(values, str):
+            raise InputError("a single text; this model takes a list of texts: give it [text]")
+        texts = _texts(values)
+        if texts is None:
+            return check_numbers(values)
+        if vocabulary is None:
+            raise InputError("texts, without a vocabulary at hand; give the numbers of their words")
+        from runtime.text import read_vocabulary, to_numbers
+
+        if not numbers_of:
+            words = read_vocabulary(vocabulary)
+            if max(words.values()) != record.high:
+                raise BundleError(
+                    f"the vocabulary of the input {record.name} has numbers up to {max(words.values())}, the manifest "
+                    f"says {int(record.high or 0)}; export the bundle again"
+                )
+            numbers_of.update(words)
+        return to_numbers(texts, numbers_of, record.shape[0])
+
+    return check
+
+
+def _texts(values: Any) -> list[str] | None:
+    """The texts in a list, or in an array or data frame's column; None where they are no texts."""
+    if isinstance(values, list | tuple):
+        return list(values) if all(isinstance(value, str) for value in values) else None
+    array = _array(values)
+    if array.ndim != 1 or array.dtype.kind not in "UTO":
+        return None
+    return [str(value) if array.dtype.kind != "O" else value for value in array.tolist()]
+
+
+def _check_shape(rows: np.ndarray, record: InputRecord) -> None:
+    if not rows.ndim or rows.shape[1:] != record.shape:
+        _refuse_shape(rows, record, f"[{', '.join(map(str, ('n', *record.shape)))}]")
+
+
+def _refuse_shape(rows: np.ndarray, record: InputRecord, wanted: str, one: bool | None = None) -> NoReturn:
+    values, row = _WORDS[record.kind]
+    is_one = rows.shape == record.shape if one is None else one
+    hint = f"; for a single {row} give {row}[None]" if is_one else ""
+    raise InputError(f"the {values} have the shape {list(rows.shape)}, this model takes {wanted}{hint}")
+
+
+def _refuse_value(value: Any, place: str) -> NoReturn:
+    problem = "NaN" if np.isnan(value) else "infinite or too large for float32"
+    raise InputError(f"{place} is {problem}; every value must be a finite number")
 
 
 def _array(values: Any) -> np.ndarray:

@@ -66,7 +66,13 @@ def load_from(bundle: Bundle, variant: str | None, engine: str | None, threads: 
 
 def _open(bundle: Bundle, row: Variant, engine: str, threads: int) -> Model:
     backend = open_backend(engine, bundle.read(row.file), threads)
-    return Model(bundle.manifest, row, engine, backend)
+    # Read now, though strings may never come: later, another bundle may be in its place.
+    vocabularies = {
+        name: bundle.read(record.vocabulary)
+        for name, record in bundle.manifest.inputs.items()
+        if record.vocabulary is not None
+    }
+    return Model(bundle.manifest, row, engine, backend, vocabularies)
 
 
 def resolve(manifest: Manifest, variant: str | None, engine: str | None) -> tuple[Variant, str]:

@@ -7,9 +7,9 @@ import numpy as np
 
 from runtime.backends import Backend
 from runtime.backends.feeds import all_finite
-from runtime.bundle.manifest import Manifest, TensorSpec, Variant
+from runtime.bundle.manifest import Manifest, OutputRecord, TensorSpec, Variant
 from runtime.errors import BundleError, EngineError
-from runtime.inputs import raw_check
+from runtime.inputs import feeds_check
 from runtime.namedtuples import FastNamedTuple
 
 
@@ -24,52 +24,72 @@ class Model:
     """A loaded variant, as `load` returns it. Threads may share it.
 
     Attributes:
-        labels: the classes of a classifier in the order of the outputs; None for a regressor.
-        unit: the unit of a regressor's values; None where it has none.
+        labels: the names of the classes in the order of the outputs; None where the output has none. Of a model with
+            several outputs a dict of them by output, as `units` too.
+        units: the units of the values of a row, one for each; None where none has one.
+        unit: the unit of the values of the one output; None where it has none, or not one for all.
         signature: inputs and outputs by name.
         variant: the name of the variant that was loaded.
         engine: the name of the engine that runs it.
         manifest: everything that the bundle says of itself.
     """
 
-    def __init__(self, manifest: Manifest, variant: Variant, engine: str, backend: Backend) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        variant: Variant,
+        engine: str,
+        backend: Backend,
+        vocabularies: Mapping[str, bytes] | None = None,
+    ) -> None:
         for side in ("inputs", "outputs"):
-            found, expected = getattr(backend, side), getattr(variant, side)
-            if {name: spec.shape for name, spec in found.items()} != {
-                name: spec.shape for name, spec in expected.items()
-            }:
+            found, expected = dict(getattr(backend, side)), dict(getattr(variant, side))
+            if found != expected:
                 raise BundleError(f"{variant.file}: its {side} are {found}, the manifest says {expected}")
         self.manifest = manifest
-        self.labels = manifest.labels
-        self.unit = manifest.unit
+        outputs = manifest.outputs
+        self.labels = _of_each(outputs, "labels")
+        self.units = _of_each(outputs, "units")
+        self.unit = _one_unit(self.units) if len(outputs) == 1 else None
         self.signature = Signature(variant.inputs, variant.outputs)
         self.variant = variant.name
         self.engine = engine
         # Looked up here once: `predict` and `run` may cost next to nothing over the engine's own calls.
-        self._check = raw_check(manifest.input)
+        self._feeds = feeds_check(manifest.inputs, vocabularies or {})
         self._infer = backend.infer
         self._run = backend.run
+        self._floats = [name for name, record in outputs.items() if record.dtype == "float32"]
+        self._only = next(iter(outputs)) if len(outputs) == 1 else None
 
-    def predict(self, inputs: Any) -> np.ndarray:
-        """Returns the answers to raw inputs as a new array, float32 [n, k]: probabilities, or values in `unit`.
+    def predict(self, inputs: Any) -> Any:
+        """Returns the answers to raw inputs: a new array [n, …] where the model has one output, else a dict of them.
 
         Args:
-            inputs: uint8 pixels [n, height, width] or [n, height, width, channels] for images; unscaled rows
-                [n, columns] of any real dtype for tables. Any n, 0 included.
+            inputs: any number n of rows, 0 included; of a model with several inputs a dict of them by name. An image
+                is uint8 pixels [n, height, width] or [n, height, width, channels]; a table unscaled rows [n, columns]
+                of any real dtype; a text a list of n strings, or the numbers of their words; a sequence or tensor
+                an array [n, …] of the input's dtype.
 
         Raises:
-            InputError: a wrong dtype, shape or value, NaN and Inf included.
+            InputError: a wrong name, dtype, shape or value, NaN and Inf included.
             EngineError: the engine answered NaN or Inf.
         """
-        outputs = self._infer(self._check(inputs))
-        if not all_finite(outputs):
-            raise EngineError(
-                f"{self.variant} answered NaN or Inf on {self.engine}; run `python -m runtime verify`"
-            )
+        outputs = self.answers(inputs)
+        return outputs if self._only is None else outputs[self._only]
+
+    def answers(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Returns what `predict` does, by name whatever the number of outputs."""
+        outputs = self._infer(self._feeds(inputs))
+        for name in self._floats:
+            if not all_finite(outputs[name]):
+                where = "" if self._only else f" for {name}"
+                raise EngineError(
+                    f"{self.variant} answered NaN or Inf{where} on {self.engine}; run `python -m runtime verify`"
+                )
         return outputs
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns {output name: float32 [n, k]}, new arrays, for {input name: float32 [n, …]}, below `predict`.
+        """Returns the outputs by name as new arrays [n, …], for arrays [n, …] of the tensors' dtypes, below `predict`.
 
         Raises:
             InputError: another name, dtype or shape. Values are not looked at.
@@ -78,3 +98,12 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.manifest.model}: {self.variant} on {self.engine}>"
+
+
+def _of_each(outputs: Mapping[str, OutputRecord], field: str) -> Any:
+    found = {name: getattr(record, field) for name, record in outputs.items()}
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _one_unit(units: tuple[str | None, ...] | None) -> str | None:
+    return units[0] if units and len(set(units)) == 1 else None

@@ -1,7 +1,11 @@
 """Does each variant still compute what the original did, here, on this device? Golden samples say."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from runtime.backends import ENGINES, engine_version, installed, no_wheel, pip_line, probe
-from runtime.bundle.golden import Golden
+from runtime.bundle.golden import Golden, kept, kept_shape
 from runtime.bundle.manifest import Manifest, Variant
 from runtime.bundle.reader import Bundle
 from runtime.errors import EdgeProofError, EngineError, UsageError
@@ -9,7 +13,7 @@ from runtime.loading import load_from
 from runtime.measure.row import MeasuredRow
 from runtime.model import Model
 from runtime.selftest import parity
-from runtime.selftest.check import check_drift, self_test
+from runtime.selftest.check import check_drift, named, self_test
 
 
 def engines_here(asked: str | None = None) -> dict[str, str]:
@@ -53,7 +57,8 @@ def judge(
     """The verdict on one variant and engine of this device, and the model, ready to use, where the verdict is ok.
 
     The row holds the verdict, the parity of the golden samples as one batch, and what the manifest says of the file.
-    `problem` says why the engine cannot be used here, if so: the verdict is then skipped.
+    Of several outputs it shows the one that uses most of its tolerance. `problem` says why the engine cannot be used
+    here, if so: the verdict is then skipped.
     """
     manifest = bundle.manifest
     row = MeasuredRow(
@@ -65,18 +70,21 @@ def judge(
         threads=threads,
         file=variant.file,
         size_bytes=manifest.files[variant.file].size_bytes,
-        metric_name=manifest.original.metric_name,
-        metric_original=manifest.original.metric,
     )
+    if len(manifest.outputs) == 1:
+        row = _with_score(row, manifest, next(iter(manifest.outputs)))
     if problem:
         return row.with_verdict("skipped", problem), None
     try:
         model = load_from(bundle, variant.name, engine, threads)
-        outputs = model.predict(golden.inputs)
-        found = parity.measure(outputs, golden.outputs)
-        row = row.with_parity(found, manifest.task)
-        parity.check_measured(found, variant.tolerance)
-        check_drift(outputs, golden.recordings(variant.name), variant)
+        answers = {output: kept(rows) for output, rows in model.answers(golden.inputs).items()}
+        output, found = _furthest(answers, golden, variant, manifest)
+        if len(manifest.outputs) > 1:
+            row = _with_score(row._replace(output=output), manifest, output)
+        row = row.with_parity(found)
+        with named(output, variant):
+            parity.check_measured(found, variant.tolerances[output])
+        check_drift(answers, golden.recordings, variant)
         # A batch and single calls go different ways through an engine: both must be right.
         self_test(model, golden)
     except UsageError:
@@ -84,3 +92,38 @@ def judge(
     except EdgeProofError as error:
         return row.with_verdict("failed", str(error)), None
     return row.with_verdict("ok"), model
+
+
+def _with_score(row: MeasuredRow, manifest: Manifest, output: str) -> MeasuredRow:
+    """The row with the original's own score for an output."""
+    score = manifest.original.metrics.get(output)
+    return row if score is None else row._replace(metric_name=score.name, metric_original=score.value)
+
+
+def _furthest(
+    answers: Mapping[str, np.ndarray], golden: Golden, variant: Variant, manifest: Manifest
+) -> tuple[str, parity.Parity]:
+    """The output whose largest error is the largest part of its tolerance, and its parity.
+
+    Args:
+        answers: what is kept of the answers to the golden inputs, by output.
+        golden: the golden samples.
+        variant: whose answers they are.
+        manifest: of the bundle.
+
+    Raises:
+        ParityError: the answers to one output cannot be compared.
+    """
+    furthest: tuple[float, str, parity.Parity] | None = None
+    for output, record in manifest.outputs.items():
+        # A class is the largest of all scores, and of large rows not all are kept.
+        whole = kept_shape(record.shape) == record.shape or record.task != "classification"
+        with named(output, variant):
+            found = parity.measure(
+                answers[output], golden.outputs[output], record.task if whole else "tensor"
+            )
+        used = found.max_abs_error / max(variant.tolerances[output].max_abs_error, 1e-30)
+        if furthest is None or used > furthest[0]:
+            furthest = used, output, found
+    assert furthest is not None  # a manifest has at least one output
+    return furthest[1:]

@@ -27,33 +27,49 @@ def all_finite(array: np.ndarray) -> bool:
     return True
 
 
-def feed(feeds: Any, name: str, spec: TensorSpec) -> np.ndarray:
-    """Returns the one array in `feeds` as native float32 of the spec's shape.
+def feed(feeds: Any, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
+    """Returns the arrays in `feeds`, one for each of `specs`, in the specs' native dtypes.
 
-    Backends have a faster way for the usual array, and call this for every other.
+    Backends have a faster way for the usual arrays, and call this for all others.
 
     Raises:
-        InputError: `feeds` holds anything else.
+        InputError: `feeds` holds anything else, or arrays of different numbers of rows.
     """
     if not isinstance(feeds, Mapping):
-        raise InputError(f"run takes {{{name!r}: array}}, not a {type(feeds).__name__}")
-    if set(feeds) != {name}:
-        raise InputError(
-            f"run got inputs named {sorted(map(str, feeds))}; this model has exactly one, {name!r}"
-        )
-    array = feeds[name]
+        wanted = ", ".join(f"{name!r}: array" for name in specs)
+        raise InputError(f"run takes {{{wanted}}}, not a {type(feeds).__name__}")
+    if set(feeds) != set(specs):
+        has = f"exactly one, {next(iter(specs))!r}" if len(specs) == 1 else ", ".join(map(repr, specs))
+        raise InputError(f"run got inputs named {sorted(map(str, feeds))}; this model has {has}")
+    arrays = {name: _array(feeds[name], name, spec) for name, spec in specs.items()}
+    check_rows(arrays)
+    return arrays
+
+
+def _array(array: Any, name: str, spec: TensorSpec) -> np.ndarray:
     if not isinstance(array, np.ndarray):
-        raise InputError(f"the input {name!r} is a {type(array).__name__}; give a numpy array of float32")
-    if array.dtype.newbyteorder("=") != FLOAT32:
         raise InputError(
-            f"the input {name!r} is {array.dtype}, expected float32; `predict` takes other dtypes"
+            f"the input {name!r} is a {type(array).__name__}; give a numpy array of {spec.dtype}"
+        )
+    if array.dtype.newbyteorder("=") != spec.dtype:
+        raise InputError(
+            f"the input {name!r} is {array.dtype}, expected {spec.dtype}; `predict` takes other dtypes"
         )
     if array.ndim != len(spec.shape) or array.shape[1:] != spec.shape[1:]:
-        refuse_shape(name, array.shape, spec.shape)
-    return np.asarray(array, FLOAT32)
+        _refuse_shape(name, array.shape, spec.shape)
+    return np.asarray(array, spec.dtype)
 
 
-def refuse_shape(name: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> NoReturn:
-    """Raises an InputError about a shape."""
+def _refuse_shape(name: str, received: tuple[int, ...], expected: tuple[int | None, ...]) -> NoReturn:
     wanted = ", ".join("n" if extent is None else str(extent) for extent in expected)
     raise InputError(f"the input {name!r} has the shape {list(received)}, expected [{wanted}]")
+
+
+def check_rows(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises InputError where arrays [n, …] do not all have the same number of rows."""
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise InputError(
+            f"the inputs have different numbers of rows: {found}; row i of each belongs together"
+        )

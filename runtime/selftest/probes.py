@@ -1,17 +1,24 @@
 """Makes probes of the golden inputs: unusual inputs, which reach weights that usual inputs leave silent."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from runtime.bundle.manifest import InputRecord
 
 
-def probe_inputs(inputs: np.ndarray, record: InputRecord) -> np.ndarray:
-    """Returns the probes: as many raw inputs as there are golden ones, of the same shape and dtype.
+def probe_inputs(
+    inputs: Mapping[str, np.ndarray], records: Mapping[str, InputRecord]
+) -> dict[str, np.ndarray]:
+    """Returns the probes by input: as many raw inputs as there are golden ones, of the same shapes and dtypes.
 
     They are made by exact arithmetic, so that they are the same on every machine; docs/bundle.md specifies it. Only a
     variant's own answers to them are known, not the original's.
     """
-    return _images(inputs, record) if record.kind == "image" else _rows(inputs)
+    return {
+        name: _images(rows, records[name]) if records[name].kind == "image" else _rows(rows, records[name])
+        for name, rows in inputs.items()
+    }
 
 
 def _images(images: np.ndarray, record: InputRecord) -> np.ndarray:
@@ -30,13 +37,14 @@ def _images(images: np.ndarray, record: InputRecord) -> np.ndarray:
     return probes
 
 
-def _rows(rows: np.ndarray) -> np.ndarray:
-    """Each value is that of another row in the same column; every second row is moved twice as far from the middle."""
-    count, columns = rows.shape
-    ordered = np.sort(rows, axis=0)
-    middle = ordered[count // 2]
-    index = np.arange(count)
-    mixed = np.stack([rows[(index * (2 * j + 1) + 5 * j) % count, j] for j in range(columns)], axis=1)
-    mixed[1::2] = middle + (mixed[1::2] - middle) * np.float32(2)
-    probes: np.ndarray = mixed.astype(np.float32)
-    return probes
+def _rows(rows: np.ndarray, record: InputRecord) -> np.ndarray:
+    """Each element is that of another row in the same place; floats of every second row are moved from the middle."""
+    count = len(rows)
+    flat = rows.reshape(count, -1)
+    places = np.arange(flat.shape[1])
+    index = np.arange(count)[:, None]
+    mixed: np.ndarray = flat[(index * (2 * places + 1) + 5 * places) % count, places]
+    if record.dtype == "float":
+        middle = np.sort(flat, axis=0)[count // 2]
+        mixed[1::2] = middle + (mixed[1::2] - middle) * np.float32(2)
+    return mixed.reshape(rows.shape)
