@@ -136,7 +136,7 @@ def _parser() -> "argparse.ArgumentParser":
     for action in [action for parser in commands.choices.values() for action in parser._actions]:
         if action.dest == "models":
             action.help = "MODEL"
-        if action.dest == "models" or action.type is Path:
+        if action.dest == "models" or action.type is Path or action.metavar == "FILE":
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return root
 

@@ -8,7 +8,7 @@ from typing import Any
 from runtime.commands.answers import Answer, answers, as_json, in_words, rms_of
 from runtime.commands.arguments import add_engine, add_json, new_parser, print_json, quiet_engines
 from runtime.commands.files import KNOWN
-from runtime.commands.given_inputs import Given, given_inputs
+from runtime.commands.inputs import Given, given_inputs
 from runtime.errors import UsageError
 from runtime.loading import load
 from runtime.model import Model
@@ -23,15 +23,17 @@ def parser() -> argparse.ArgumentParser:
         "there are several, it is an .npz with an array named after each, or each input has its own NAME=FILE.",
         "python -m runtime predict artifacts/mnist-cnn/bundle digit.png --invert",
     )
-    made.add_argument("files", metavar="[NAME=]FILE", nargs="*", help=KNOWN)
+    made.add_argument("files", metavar="FILE", nargs="*", help=f"{KNOWN}; or NAME=FILE for one input")
     made.add_argument(
         "--values",
-        metavar="[NAME=]NUMBERS",
+        metavar="NUMBERS",
         action="append",
         default=[],
-        help="the numbers of one row, such as '8.3 41 6.9'",
+        help="the numbers of one row, such as '8.3 41 6.9'; or NAME=NUMBERS for one input",
     )
-    made.add_argument("--text", metavar="[NAME=]TEXT", action="append", default=[], help="a text")
+    made.add_argument(
+        "--text", metavar="TEXT", action="append", default=[], help="a text; or NAME=TEXT for one input"
+    )
     made.add_argument("--variant", metavar="NAME", help="default: the first that runs here")
     add_engine(made, "the first that is installed")
     made.add_argument("--top", metavar="N", type=int, default=3, help="labels to print; default: 3")

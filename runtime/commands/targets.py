@@ -11,7 +11,7 @@ import numpy as np
 from runtime.bundle.manifest import Manifest, OutputRecord
 from runtime.commands.arrays import first_of, is_array, read_array, read_arrays
 from runtime.commands.csv_file import CsvFile, is_number, read_csv
-from runtime.commands.given_inputs import joined, split_name
+from runtime.commands.inputs import joined, split_name
 from runtime.errors import InputError, UsageError
 from runtime.measure.metric import checked_targets, metric_name
 
@@ -36,22 +36,22 @@ def add_labelled(parser: argparse.ArgumentParser) -> None:
     """--inputs, --targets, --target-column."""
     parser.add_argument(
         "--inputs",
-        metavar="[NAME=]FILE",
+        metavar="FILE",
         action="append",
-        help="labelled data: any file that predict takes; an .npz may hold `targets` too, or for several outputs "
-        "`targets_` and the name of each",
+        help="labelled data: what predict takes, also INPUT=FILE for each of several inputs; an .npz may hold "
+        "`targets` too, or for several outputs `targets_` and the name of each",
     )
     parser.add_argument(
         "--targets",
-        metavar="[NAME=]FILE",
+        metavar="FILE",
         action="append",
-        help="the labels or values, where they have a file of their own; NAME is an output, where there are several",
+        help="the labels or values, where they have a file of their own; OUTPUT=FILE where there are several outputs",
     )
     parser.add_argument(
         "--target-column",
-        metavar="[NAME=]COLUMN",
+        metavar="NAME",
         action="append",
-        help="the column of the --inputs CSV with the targets",
+        help="the column of the --inputs CSV with the targets; OUTPUT=NAME where there are several outputs",
     )
 
 
