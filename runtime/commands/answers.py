@@ -7,7 +7,6 @@ import numpy as np
 
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.measure.metric import decided
-from runtime.model import Model
 
 _ROUNDING = 1e-4  # a probability may be above 1 by this much
 _MOST_VALUES = 8  # of a tensor
@@ -20,14 +19,6 @@ class Answer(NamedTuple):
     record: OutputRecord
     row: np.ndarray
     rms: float | None = None
-
-
-def answers(model: Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What `predict` gives for raw inputs by name, always by name: arrays [n, …]."""
-    given = next(iter(inputs.values())) if len(inputs) == 1 else dict(inputs)
-    found = model.predict(given)
-    (first, *others) = model.manifest.outputs
-    return dict(found) if others else {first: found}
 
 
 def rms_of(row: np.ndarray, given: Any, taken: InputRecord) -> float | None:

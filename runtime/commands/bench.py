@@ -10,7 +10,6 @@ import numpy as np
 from runtime.backends import engine_version, import_engine
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
-from runtime.commands.answers import answers
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -124,7 +123,7 @@ def _batch_us_per_row(model: Model, inputs: Mapping[str, np.ndarray]) -> float:
     times: list[float] = []
     for _ in range(_BATCH_ROUNDS):
         begin = perf_counter()
-        answers(model, batch)
+        model.answers(batch)
         times.append(perf_counter() - begin)
         if sum(times) > 3:
             break

@@ -10,7 +10,6 @@ from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.choose.limits import budget
 from runtime.choose.rule import choose, ship_line
-from runtime.commands.answers import answers
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -100,7 +99,7 @@ def _measured(
             if labelled is None:
                 row = row.with_metric_of(known)
             elif model:
-                outputs = answers(model, labelled.inputs)
+                outputs = model.answers(labelled.inputs)
                 scores[variant.name, engine] = {
                     name: metric(manifest.outputs[name], outputs[name], targets)
                     for name, targets in labelled.targets.items()

@@ -114,8 +114,8 @@ def _taken(record: InputRecord) -> str:
     if record.low is not None and record.high is not None:
         dtype += f" from {record.low:g} to {record.high:g}"
     return {
-        "image": f"images {shape}, {record.dtype} pixels from {record.low or 0:g} to {record.high or 255:g}, "
-        f"{_RESIZED[record.resize]}",
+        "image": f"images {shape}, {record.dtype} pixels from {record.low or 0:g} to {record.high or 255:g}; "
+        f"other sizes are {_RESIZED[record.resize or 'stretch']}",
         "table": f"rows of {shape}: {_in_short(record.columns or ())}",
         "sequence": f"sequences {shape} of {dtype}",
         "text": f"texts, their first {shape} words",
@@ -124,10 +124,9 @@ def _taken(record: InputRecord) -> str:
 
 
 _RESIZED = {
-    None: "others are stretched",
-    "stretch": "others are stretched",
-    "crop": "others are cropped and resized",
-    "pad": "others are resized and padded",
+    "stretch": "stretched",
+    "crop": "cropped",
+    "pad": "padded",
 }
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from runtime.commands.answers import Answer, answers, as_json, in_words, rms_of
+from runtime.commands.answers import Answer, as_json, in_words, rms_of
 from runtime.commands.arguments import add_engine, add_json, new_parser, print_json, quiet_engines
 from runtime.commands.files import KNOWN
 from runtime.commands.inputs import Given, given_inputs
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 def _rows(model: Model, given: Given) -> Iterator[tuple[str, list[Answer]]]:
     """For each row: where it came from, and the answer of each output."""
     count = given.rows
-    outputs = answers(model, given.values)
+    outputs = model.answers(given.values)
     inputs, records = model.manifest.inputs, model.manifest.outputs
     for index in range(count):
         source = given.source if count == 1 else f"{given.source}[{index}]"

@@ -1,13 +1,12 @@
 """What `predict` prints: every task, in one place and in many, as a line and as JSON."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from runtime.bundle.manifest import OutputRecord
-from runtime.commands.answers import Answer, answers, as_json, in_words, rms_of
+from runtime.commands.answers import Answer, as_json, in_words, rms_of
 from tests.runtime.commands.records import (
     IMAGE,
     MOOD,
@@ -19,10 +18,8 @@ from tests.runtime.commands.records import (
     SIZE,
     TABLE,
     TAGS,
-    TENSOR,
     TEXT,
     WALK,
-    by_name,
 )
 
 STEPS = [[0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0, 1, 0]]
@@ -127,22 +124,3 @@ def test_the_distance_of_a_reconstruction_is_in_the_scale_of_its_input():
     assert rms_of(np.ones(3, np.float32), [1, 1, 4], TABLE) == pytest.approx(np.sqrt(3))
     assert rms_of(row, given, IMAGE) is None
     assert rms_of(row, "a text", TEXT) is None
-
-
-def model_of(outputs, answer, seen):
-    """A model that notes what `predict` is called with."""
-
-    def predict(inputs):
-        seen.append(inputs)
-        return answer
-
-    return SimpleNamespace(predict=predict, manifest=SimpleNamespace(outputs=by_name(*outputs)))
-
-
-def test_answers_are_by_name_whether_a_model_has_one_input_and_output_or_several():
-    seen, rows, one = [], np.ones((2, 3)), np.ones((2, 1))
-    assert answers(model_of([PRICE], one, seen), {"rows": rows}) == {"price": one} and seen[0] is rows
-    several = {"price": one, "mood": one}
-    inputs = {"rows": rows, "state": rows}
-    assert answers(model_of([PRICE, MOOD], several, seen), inputs) == several
-    assert seen[1] == inputs and by_name(TABLE, TENSOR).keys() == seen[1].keys()
