@@ -20,5 +20,6 @@ def chunks(samples: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]
     size = chunk_rows(max(rows[0].size for rows in samples.values()))
     count = len(next(iter(samples.values())))
     return (
-        {name: rows[start : start + size] for name, rows in samples.items()} for start in range(0, count, size)
+        {name: rows[start : start + size] for name, rows in samples.items()}
+        for start in range(0, count, size)
     )

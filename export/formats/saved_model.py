@@ -37,9 +37,7 @@ def write(model: OriginalModel, folder: Path) -> None:
     import tensorflow as tf
 
     names = [taken.name for taken in model.inputs]
-    specs = [
-        tf.TensorSpec(taken.tensor.shape, taken.tensor.dtype, name=taken.name) for taken in model.inputs
-    ]
+    specs = [tf.TensorSpec(taken.tensor.shape, taken.tensor.dtype, name=taken.name) for taken in model.inputs]
 
     def serve(*values: Any) -> dict[str, Any]:
         return _apart(values, model.serve(dict(zip(names, values, strict=True))))

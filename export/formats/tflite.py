@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from export.chunks import chunks
-from export.formats.format import Calibration, Conversion, Format, Ranges, Scheme
+from export.formats.converter_errors import from_tflite
+from export.formats.format import Calibration, Conversion, Format
 from export.formats.saved_model import SIGNATURE
-from export.formats.tflite_graph import Operator, operators, signature, type_name
+from export.formats.tflite_graph import Graph, graphs, operators, signature
+from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
+from export.formats.tflite_proof import prove, quantized
+from export.formats.tflite_quantizer import Quantizer
+from export.formats.tflite_ranges import activations, record_ranges
+from export.quantization.keep_in_float import (
+    Kept,
+    Node,
+    clip_softmax,
+    kept_in_float,
+    share_note,
+    without_ranges,
+)
 from export.quantization.saturation import clip, in_tflite
-from export.quantization.select_branches import select_branches
 from runtime.atomic import write_file
 from runtime.bundle.manifest import TensorSpec
 from runtime.errors import ConversionError
 
-# Ops that carry weights: what comes before the first of them is preprocessing and stays in float (see `prefix`).
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL")
 SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales and the engine's extra work cost
+RUNGS = ("all ops", "without the ops that an engine lacks", "ops with weights only")
+# Ops of few bits that tflite-runtime 2.14 has no kernels for, or ones that end the process; LiteRT has them.
+LACKING: dict[int, tuple[str, ...]] = {
+    8: ("DIV", "SQRT", "ELU", "MAXIMUM", "MINIMUM", "BROADCAST_TO"),
+    16: ("DIV", "SQRT", "RSQRT", "SUM", "GELU"),
+}
+_UNSUPPORTED = ("CONV_3D", "CONV_3D_TRANSPOSE")  # which the quantizer does not know
+# Of small values, which few bits round to zero, these make large ones.
+_STEEP = ("RSQRT", "SQRT", "DIV")
 
 
 def float32(conversion: Conversion) -> tuple[str, ...]:
@@ -33,13 +46,7 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     try:
         content = converter.convert()
     except Exception as error:
-        missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
-        if not missing:
-            raise
-        raise ConversionError(
-            f"TFLite has no op for {', '.join(missing)}, and an engine on a device has no Flex ops; build the model "
-            "from other layers"
-        ) from error
+        raise from_tflite(error) from error
     write_file(conversion.destination, content)
     _check_signature(conversion)
     return ()
@@ -51,11 +58,12 @@ def _check_signature(conversion: Conversion) -> None:
     Raises:
         ConversionError: it has others.
     """
+    record = conversion.record
     found = signature(conversion.destination, SIGNATURE)
     for what, records, has in zip(
-        ("inputs", "outputs"), (conversion.record.inputs, conversion.record.outputs), found or ({}, {}), strict=True
+        ("inputs", "outputs"), (record.inputs, record.outputs), found or ({}, {}), strict=True
     ):
-        wanted = {record.name: record.tensor for record in records}
+        wanted = {end.name: end.tensor for end in records}
         if has != wanted:
             raise ConversionError(
                 f"the .tflite file has the {what} {_described(has)}; expected {_described(wanted)}"
@@ -76,23 +84,12 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     By the quantizer, which touches weights alone: TensorFlow's converter also rounds the constants of a
     standardisation (a longitude of -119.57 becomes -119.56), which cost a regressor 4 % of its outputs' spread.
     """
-    from litert_quantizer import qtyping
-
-    job = _quantizer(conversion.source)
-    for operation in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE"):
-        job.update_quantization_recipe(
-            regex=".*",
-            operation_name=qtyping.TFLOperationName[operation],
-            op_config=qtyping.OpQuantizationConfig(
-                weight_tensor_config=qtyping.TensorQuantizationConfig(
-                    num_bits=16, dtype=qtyping.TensorDataType.FLOAT
-                ),
-                explicit_dequantize=True,
-            ),
-            algorithm_key="float_casting",
-        )
-    _write_quantized(job, conversion)
-    return ()
+    _weights_of(nodes(graphs(conversion.source)))
+    job = Quantizer(conversion.source)
+    for operation in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+        job.float16(operation)
+    write_file(conversion.destination, job.content())
+    return _share(conversion)
 
 
 def dynamic(conversion: Conversion) -> tuple[str, ...]:
@@ -101,191 +98,114 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     Convolutions are quantized per channel, dense layers per tensor: per channel, a dense layer needs
     FULLY_CONNECTED version 12, which tflite-runtime 2.14 does not have (TensorFlow's converter writes that version,
     and the file does not load; the quantizer does not, and the file answers garbage).  Small layers stay in float,
-    as in TensorFlow's own dynamic-range files, but the largest one never does.
+    as in TensorFlow's own dynamic-range files, but the largest one never does.  tflite-runtime has no such kernel
+    for TRANSPOSE_CONV and BATCH_MATMUL: their weights are turned into float32 again.  Tables of embeddings are looked
+    up in int8.
     """
-    from litert_quantizer import qtyping
-
-    job = _quantizer(conversion.source)
-    least = min(SMALL_WEIGHTS, max(weight_counts(conversion.source), default=0))
-    per_layer = {
-        "FULLY_CONNECTED": "TENSORWISE",
-        "CONV_2D": "CHANNELWISE",
-        "DEPTHWISE_CONV_2D": "CHANNELWISE",
-    }
-    for operation, granularity in per_layer.items():
-        job.update_quantization_recipe(
-            regex=".*",
-            operation_name=qtyping.TFLOperationName[operation],
-            op_config=qtyping.OpQuantizationConfig(
-                weight_tensor_config=qtyping.TensorQuantizationConfig(
-                    num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity[granularity]
-                ),
-                compute_precision=qtyping.ComputePrecision.INTEGER,
-                min_weight_elements=least,
-            ),
-        )
-    _write_quantized(job, conversion)
-    return ()
+    found = nodes(graphs(conversion.source))
+    least = min(SMALL_WEIGHTS, max(_weights_of(found)))
+    job = Quantizer(conversion.source)
+    for operation, per_tensor in (
+        ("FULLY_CONNECTED", True),
+        ("CONV_2D", False),
+        ("DEPTHWISE_CONV_2D", False),
+    ):
+        job.dynamic(operation, per_tensor, least)
+    for operation in ("TRANSPOSE_CONV", "BATCH_MATMUL"):
+        job.weights_only(operation, least)
+    tables = [node for node in found if node.op == "GATHER" and node.weights >= least]
+    job.static("GATHER", 8, keys=[node.key for node in tables])
+    job.keep_float_edges()
+    ranges = table_ranges(conversion.source, {node.outputs[0] for node in tables})
+    write_file(conversion.destination, job.content(ranges or None))
+    prove(conversion.destination, "dynamic", [node.outputs[0] for node in found if node.weights])
+    return _share(conversion)
 
 
 def int8(conversion: Conversion) -> tuple[str, ...]:
     """Weights and activations as int8, weights per channel, ranges from the calibration."""
-    return _static(conversion, activation_bits=8)
+    return _static(conversion, 8)
 
 
 def int16x8(conversion: Conversion) -> tuple[str, ...]:
     """Weights as int8, activations as int16."""
-    return _static(conversion, activation_bits=16)
+    return _static(conversion, 16)
 
 
-def _quantizer(source: Path) -> Any:
-    from litert_quantizer import quantizer
-
-    return quantizer.Quantizer(str(source))
-
-
-def _static(conversion: Conversion, activation_bits: int) -> tuple[str, ...]:
-    from litert_quantizer import qtyping
-
-    job = _quantizer(conversion.source)
-    job.add_static_config(
-        regex=".*",
-        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
-        activation_num_bits=activation_bits,
-        weight_num_bits=8,
-    )
-    # Float in, float out: every variant has the same signature, and the graph quantizes faster than numpy would.
-    for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        job.update_quantization_recipe(regex=".*", operation_name=edge, algorithm_key="no_quantize")
-    rows = list(operators(conversion.source))
-    for name in prefix(rows):
-        job.update_quantization_recipe(
-            regex=f"^{re.escape(name)};?$",
-            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
-            algorithm_key="no_quantize",
-        )
+def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    flat = in_tflite(rows, conversion.ranges)
-    ranges = clip(conversion.ranges, flat, activation_bits)
-    as_arrays = {
-        name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
-        for name, (low, high) in ranges.items()
-    }
-    _write_quantized(job, conversion, as_arrays)
-    return ()
+    found = graphs(conversion.source)
+    every = nodes(found)
+    _weights_of(every)
+    ranges = clip_softmax(every, conversion.ranges)
+    kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found))
+    kept |= _left_out(every, kept, bits, conversion.rung)
+    job = Quantizer(conversion.source)
+    job.static("*", bits)
+    job.keep_float_edges()
+    job.keep(kept)
+    # tflite-runtime answers wrongly where such a layer has a scale for each channel.
+    job.static(
+        "FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept) if bits == 16 else ()
+    )
+    ranges = clip(ranges, in_tflite(operators(conversion.source), ranges), bits)
+    write_file(conversion.destination, job.content(ranges))
+    left = [name for node in every if node.key in kept or node.op in _UNSUPPORTED for name in node.outputs]
+    prove(conversion.destination, "int8" if bits == 8 else "int16x8", left)
+    reasons = sorted({reason for key, reason in kept.items() if reason})
+    return (*_share(conversion), *(f"In float32: {reason}." for reason in reasons))
 
 
-def _write_quantized(job: Any, conversion: Conversion, ranges: dict[str, Any] | None = None) -> None:
-    result = job.quantize(ranges, enable_progress_report=False, enable_progress_bar=False)
-    write_file(conversion.destination, bytes(result.quantized_model))
+def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:
+    """What is not quantized although it could be: the steep ops, and on later rungs what an engine has no kernel for."""
+    found: Kept = {}
+    for node in every:
+        if node.key in kept:
+            continue
+        if node.op in _STEEP:
+            found[node.key] = "quotients and square roots, since they make large values of small ones"
+        elif rung >= 2 and not node.weights:
+            found[node.key] = "all ops without weights, since an engine fails on one of them"
+        elif rung >= 1 and node.op in LACKING[bits]:
+            found[node.key] = f"{node.op}, for which an engine has no kernel of {bits} bits"
+    return found
 
 
-def prefix(rows: Iterable[Operator]) -> list[str]:
-    """Names of the tensors made before the first op that carries weights: scaling, standardising, clipping.
-
-    These stay in float: one int8 scale for all columns of a table would erase the small ones.
-    """
-    names: list[str] = []
-    for name, _, outputs in rows:
-        if name in _WEIGHTED:
-            return names
-        names += [tensor.name.decode() for tensor in outputs]
-    return []
-
-
-def weight_counts(path: Path) -> list[int]:
-    """The number of weights of each operator that carries any."""
+def _sequence_dense(found: Sequence[Graph], kept: Mapping[str, str]) -> list[str]:
+    """The keys of dense layers with a bias whose input has three or more dimensions."""
     return [
-        int(np.prod(inputs[1].shape))
-        for name, inputs, _ in operators(path)
-        if name in _WEIGHTED and len(inputs) > 1
+        node.key
+        for graph, operator, node in zip(
+            (graph for graph in found for _ in graph.operators),
+            (operator for graph in found for operator in graph.operators),
+            nodes(found),
+            strict=True,
+        )
+        if operator.name == "FULLY_CONNECTED"
+        and len(operator.inputs) > 2
+        and len(operator.inputs[0].shape) > 2
+        and node.key not in kept
     ]
 
 
-def activations(path: Path) -> set[str]:
-    """Names of all float32 tensors that operators make: those that have a range."""
-    return {
-        tensor.name.decode()
-        for operator in operators(path)
-        for tensor in operator.outputs
-        if type_name(tensor) == "FLOAT32"
-    }
-
-
-def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
-    """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
-
-    Exact extremes, not the quantizer's moving average, which cuts off what is rare; of what a SELECT throws away,
-    none.  `samples` are by input name, [n, …] in the dtypes of the file's tensors.
-    """
-    import warnings
-
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that keeping all tensors costs memory, which is the point
-        interpreter = Interpreter(
-            str(path),
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            num_threads=1,
-        )
-    given = interpreter.get_signature_runner(SIGNATURE).get_input_details()
-    made = activations(path) | {detail["name"] for detail in given.values()}
-    rules = select_branches(operators(path))
-    details = interpreter.get_tensor_details()
-    index = {detail["name"]: detail["index"] for detail in details}
-    ranges: Ranges = {}
-    for chunk in chunks(samples):
-        for name, detail in given.items():
-            interpreter.resize_tensor_input(detail["index"], chunk[name].shape)
-        interpreter.allocate_tensors()
-        for name, detail in given.items():
-            interpreter.set_tensor(detail["index"], chunk[name])
-        interpreter.invoke()
-        for detail in details:
-            if detail["dtype"] is np.float32 and detail["name"] in made:
-                value = interpreter.get_tensor(detail["index"])
-                rule = rules.get(detail["name"])
-                if rule is not None:
-                    value = rule.kept(value, interpreter.get_tensor(index[rule.condition]))
-                low, high = ranges.get(detail["name"], (np.inf, -np.inf))
-                ranges[detail["name"]] = (min(low, float(value.min())), max(high, float(value.max())))
-    return ranges
-
-
-def prove(path: Path, scheme: Scheme) -> None:
-    """Prove by the file's own tensors that it is what its name says.
+def _weights_of(every: Sequence[Node]) -> list[int]:
+    """The number of weights of each operator that carries any.
 
     Raises:
-        ConversionError: it holds a Flex or custom op, or tensors of another type than its scheme's.
+        ConversionError: there is none.
     """
-    weighted: list[tuple[str, str, str, str]] = []
-    halves = 0
-    for name, inputs, outputs in operators(path):
-        if name.startswith("CUSTOM:"):
-            raise ConversionError(
-                f"{path.name} needs the custom op {name.removeprefix('CUSTOM:')}, which a device's engine does not "
-                "have; build the model from builtin ops"
-            )
-        halves += sum(type_name(tensor) == "FLOAT16" for tensor in inputs)
-        if name in _WEIGHTED:
-            given = inputs[2 if name == "TRANSPOSE_CONV" else 0]  # its first input is the output's shape
-            weighted.append((name, type_name(given), type_name(inputs[1]), type_name(outputs[0])))
-    accepts: dict[Scheme, Callable[[str, str, str], bool]] = {
-        "float32": lambda x, w, y: (x, w, y) == ("FLOAT32",) * 3 and not halves,
-        "float16": lambda x, w, y: x == y == "FLOAT32" and halves > 0,
-        "dynamic": lambda x, w, y: x == y == "FLOAT32" and w in ("INT8", "FLOAT32"),
-        "int8": lambda x, w, y: (x, w, y) == ("INT8",) * 3,
-        "int16x8": lambda x, w, y: (x, w, y) == ("INT16", "INT8", "INT16"),
-    }
-    for name, source, weights, result in weighted:
-        if not accepts[scheme](source, weights, result):
-            raise ConversionError(
-                f"{path.name} is not {scheme}: its {name} has input {source}, weights {weights}, output {result}"
-            )
-    if scheme == "dynamic" and not any(weights == "INT8" for _, _, weights, _ in weighted):
-        raise ConversionError(f"{path.name} is not dynamic: none of its weights is INT8")
+    found = [node.weights for node in every if node.weights and node.op not in _UNSUPPORTED]
+    if not found:
+        others = sorted({node.op for node in every if node.weights})
+        which = (
+            f"only {', '.join(others)}, which the quantizer does not know," if others else "none of its ops"
+        )
+        raise ConversionError(f"the model has nothing to quantize: {which} carries weights; use float32")
+    return found
+
+
+def _share(conversion: Conversion) -> tuple[str, ...]:
+    return share_note(*quantized(conversion.destination))
 
 
 TFLITE = Format(
@@ -301,4 +221,5 @@ TFLITE = Format(
     },
     prove=prove,
     calibration=Calibration(activations, record_ranges),
+    rungs=RUNGS,
 )

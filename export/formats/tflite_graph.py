@@ -6,15 +6,19 @@ ai-edge-litert 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import struct
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from runtime.bundle.manifest import TensorSpec
 
 
 class Operator(NamedTuple):
-    """One operator: its name (custom ops: `CUSTOM:<code>`), inputs, outputs.
+    """One operator: its name (custom ops: `CUSTOM:<code>`), inputs, outputs, and the numbers of the graphs it runs.
 
     Tensors are the schema's objects, with `name` (bytes), `type`, `shape`, `quantization` and `buffer`.
     """
@@ -22,26 +26,87 @@ class Operator(NamedTuple):
     name: str
     inputs: list[Any]
     outputs: list[Any]
+    bodies: tuple[int, ...] = ()
+
+
+class Graph(NamedTuple):
+    """One graph: its operators in the order in which they run, its inputs and outputs, the names of its constants."""
+
+    operators: list[Operator]
+    inputs: list[Any]
+    outputs: list[Any]
+    constants: frozenset[str]
 
 
 def operators(path: Path) -> Iterator[Operator]:
     """Each operator of a `.tflite` file, in the order of its graphs."""
+    for graph in graphs(path):
+        yield from graph.operators
+
+
+def graphs(path: Path) -> list[Graph]:
+    """The graphs of a `.tflite` file: first the main one, then the conditions and bodies of loops."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+
+    def operator(op: Any, tensors: list[Any]) -> Operator:
+        code = model.operatorCodes[op.opcodeIndex]
+        builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+        name = names.get(builtin, f"BUILTIN:{builtin}")
+        if name == "CUSTOM":
+            name = f"CUSTOM:{(code.customCode or b'?').decode()}"
+        options = vars(op.builtinOptions) if op.builtinOptions is not None else {}
+        return Operator(
+            name,
+            [tensors[index] for index in op.inputs if index >= 0],
+            [tensors[index] for index in op.outputs],
+            tuple(value for key, value in options.items() if key.endswith("SubgraphIndex")),
+        )
+
+    return [
+        Graph(
+            [operator(op, graph.tensors) for op in graph.operators or ()],
+            [graph.tensors[index] for index in graph.inputs],
+            [graph.tensors[index] for index in graph.outputs],
+            frozenset(name_of(tensor) for tensor in graph.tensors if _stored(model.buffers[tensor.buffer])),
+        )
+        for graph in model.subgraphs
+    ]
+
+
+def _stored(buffer: Any) -> bool:
+    # Large files keep their buffers behind the graph, at an offset.
+    return buffer.data is not None or buffer.offset > 1
+
+
+def constants(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
+    """The values of the named float32 constants."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    found = {}
     for graph in model.subgraphs:
-        for op in graph.operators:
-            code = model.operatorCodes[op.opcodeIndex]
-            builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-            name = names.get(builtin, f"BUILTIN:{builtin}")
-            if name == "CUSTOM":
-                name = f"CUSTOM:{(code.customCode or b'?').decode()}"
-            yield Operator(
-                name,
-                [graph.tensors[index] for index in op.inputs if index >= 0],
-                [graph.tensors[index] for index in op.outputs],
-            )
+        for tensor in graph.tensors:
+            if name_of(tensor) in names:
+                buffer = model.buffers[tensor.buffer]
+                behind = content[buffer.offset : buffer.offset + buffer.size] if buffer.offset > 1 else b""
+                raw = behind if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
+                found[name_of(tensor)] = np.frombuffer(raw, np.float32)
+    return found
+
+
+def name_of(tensor: Any) -> str:
+    """The name of one tensor."""
+    name: str = tensor.name.decode()
+    return name
+
+
+def count(tensor: Any) -> int:
+    """How many elements a constant has."""
+    return math.prod(int(size) for size in tensor.shape) if tensor.shape is not None else 1
 
 
 def signature(path: Path, name: str) -> tuple[dict[str, TensorSpec], dict[str, TensorSpec]] | None:
@@ -56,7 +121,7 @@ def signature(path: Path, name: str) -> tuple[dict[str, TensorSpec], dict[str, T
         if entry.signatureKey.decode() == name:
             tensors = model.subgraphs[entry.subgraphIndex].tensors
             inputs, outputs = (
-                {end.name.decode(): _spec(tensors[end.tensorIndex]) for end in ends}
+                {end.name.decode(): _spec(tensors[end.tensorIndex]) for end in ends or ()}
                 for ends in (entry.inputs, entry.outputs)
             )
             return inputs, outputs
@@ -65,6 +130,7 @@ def signature(path: Path, name: str) -> tuple[dict[str, TensorSpec], dict[str, T
 
 def _spec(tensor: Any) -> TensorSpec:
     shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+    shape = () if shape is None else shape
     return TensorSpec(type_name(tensor).lower(), tuple(None if size < 0 else int(size) for size in shape))
 
 
@@ -76,3 +142,31 @@ def type_name(tensor: Any) -> str:
         code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)
     }
     return names[tensor.type]
+
+
+def with_float_edges(content: bytes) -> bytes:
+    """The file with the outputs of its inner graphs before they are quantized, not behind.
+
+    The LiteRT quantizer makes an output of the quantized copy of a tensor that another op in the same graph wants
+    quantized. The engines want what a loop's body gives to be of the type that it takes.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(content)
+    model = schema.Model.GetRootAs(changed, 0)
+    for number in range(1, model.SubgraphsLength()):
+        graph = model.Subgraphs(number)
+        before: Mapping[int, int] = {
+            op.Outputs(0): op.Inputs(0)
+            for op in map(graph.Operators, range(graph.OperatorsLength()))
+            if _is_quantize(model.OperatorCodes(op.OpcodeIndex()), schema)
+        }
+        # The vector of outputs is changed where it lies: written anew, the file would lose what is behind the graph.
+        start = graph._tab.Vector(graph._tab.Offset(8))
+        for place, output in enumerate(graph.OutputsAsNumpy().tolist() if graph.OutputsLength() else ()):
+            struct.pack_into("<i", changed, start + 4 * place, before.get(output, output))
+    return bytes(changed)
+
+
+def _is_quantize(code: Any, schema: Any) -> bool:
+    return bool(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) == schema.BuiltinOperator.QUANTIZE)

@@ -36,7 +36,7 @@ def in_onnx(nodes: Iterable[Any]) -> set[str]:
     return {name for name, ops in takers.items() if ops <= {"Elu", "Selu"}}
 
 
-def in_tflite(operators: Iterable[tuple[str, list[Any], list[Any]]], ranges: Ranges) -> set[str]:
+def in_tflite(operators: Iterable[tuple[Any, ...]], ranges: Ranges) -> set[str]:
     """The tensors of a `.tflite` graph that only ELU takes, or only what selu is made of.
 
     That is a comparison, EXP, and what the comparison keeps where x is above zero: the recorded ranges show where.
@@ -45,7 +45,7 @@ def in_tflite(operators: Iterable[tuple[str, list[Any], list[Any]]], ranges: Ran
     rules = select_branches(rows)
     # By tensor: each op that takes it, and what it makes.
     takers: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for op, inputs, outputs in rows:
+    for op, inputs, outputs, *_ in rows:
         for tensor in inputs:
             takers[tensor.name.decode()].append((op, outputs[0].name.decode()))
     found = set()
@@ -53,7 +53,11 @@ def in_tflite(operators: Iterable[tuple[str, list[Any], list[Any]]], ranges: Ran
         flat = any(op in _EXPONENTIALS for op, _ in taken)
         conditions = {made for op, made in taken if op in _COMPARISONS}
         others = [made for op, made in taken if op not in _EXPONENTIALS + _COMPARISONS]
-        above_zero = {rules[made].condition for made in others if made in rules and ranges[made][0] >= 0}
+        above_zero = {
+            rules[made].condition
+            for made in others
+            if made in rules and ranges.get(made, (-1.0, 0.0))[0] >= 0
+        }
         if flat and above_zero == conditions and all(made in rules for made in others):
             found.add(name)
     return found

@@ -28,11 +28,11 @@ class Branch(NamedTuple):
         return values[mask] if mask.any() else values
 
 
-def select_branches(operators: Iterable[tuple[str, list[Any], list[Any]]]) -> dict[str, Branch]:
+def select_branches(operators: Iterable[tuple[Any, ...]]) -> dict[str, Branch]:
     """For the operators of `export.formats.tflite.operators`: which tensors are only used where a SELECT keeps them."""
     rows = list(operators)
-    made_by = {tensor.name: (name, inputs) for name, inputs, outputs in rows for tensor in outputs}
-    uses = Counter(tensor.name for _, inputs, _ in rows for tensor in inputs)
+    made_by = {tensor.name: (name, inputs) for name, inputs, outputs, *_ in rows for tensor in outputs}
+    uses = Counter(tensor.name for _, inputs, *_ in rows for tensor in inputs)
     found: dict[str, Branch] = {}
 
     def follow(tensor: Any, rule: Branch, shape: list[int]) -> None:
@@ -44,7 +44,7 @@ def select_branches(operators: Iterable[tuple[str, list[Any], list[Any]]]) -> di
         for source in inputs if name in _ELEMENTWISE else ():
             follow(source, rule, shape)
 
-    for name, inputs, outputs in rows:
+    for name, inputs, outputs, *_ in rows:
         if name in _SELECTS:
             condition, when_true, when_false = inputs
             shape = list(outputs[0].shape)

@@ -1,0 +1,95 @@
+"""A `.tflite` file as the rules of what stays in float32 see it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from export.formats.format import Ranges
+from export.formats.tflite_graph import Graph, Operator, constants, count, name_of, operators, type_name
+from export.quantization.keep_in_float import Node
+
+# By op that carries weights, the place of those among its inputs.
+WEIGHTED = {
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "FULLY_CONNECTED": 1,
+    "TRANSPOSE_CONV": 1,
+    "CONV_3D": 1,
+    "CONV_3D_TRANSPOSE": 1,
+    "BATCH_MATMUL": 1,
+    "GATHER": 0,  # a table of embeddings
+}
+
+
+def nodes(graphs: Sequence[Graph]) -> list[Node]:
+    """The operators of all graphs; a node's key is what the LiteRT quantizer calls an operator: its outputs' names."""
+    return [
+        _node(operator, number, graph) for number, graph in enumerate(graphs) for operator in graph.operators
+    ]
+
+
+def outputs(graphs: Sequence[Graph]) -> set[str]:
+    """The names of what the graphs give."""
+    return {name_of(tensor) for graph in graphs for tensor in graph.outputs}
+
+
+def floats(graphs: Sequence[Graph]) -> set[str]:
+    """The names of the float32 tensors that have a range.
+
+    They are what operators make and an inner graph is given, where somebody takes it: what a loop gives and nobody
+    takes holds whatever lay in the memory.
+    """
+    found = set()
+    for number, graph in enumerate(graphs):
+        made = [tensor for operator in graph.operators for tensor in operator.outputs]
+        given = graph.inputs if number else []
+        taken = {name_of(tensor) for operator in graph.operators for tensor in operator.inputs}
+        taken |= {name_of(tensor) for tensor in graph.outputs if tensor in made}
+        found |= {
+            name_of(tensor)
+            for tensor in (*made, *given)
+            if type_name(tensor) == "FLOAT32" and name_of(tensor) in taken
+        }
+    return found
+
+
+def weights(operator: Operator, constants: frozenset[str]) -> int:
+    """How many weights an operator carries: a product of two activations and a gather of activations carry none."""
+    place = WEIGHTED.get(operator.name)
+    if place is None or len(operator.inputs) <= place:
+        return 0
+    tensor = operator.inputs[place]
+    is_table = operator.name != "GATHER" or type_name(tensor) in ("FLOAT32", "FLOAT16", "INT8")
+    return count(tensor) if is_table and name_of(tensor) in constants else 0
+
+
+def _node(operator: Operator, number: int, graph: Graph) -> Node:
+    kinds = [[type_name(tensor) for tensor in ends] for ends in (operator.inputs, operator.outputs)]
+    return Node(
+        key=";".join(name_of(tensor) for tensor in operator.outputs),
+        op=operator.name,
+        inputs=tuple(name_of(tensor) for tensor in operator.inputs),
+        outputs=tuple(name_of(tensor) for tensor in operator.outputs),
+        weights=weights(operator, graph.constants),
+        to_integers=operator.name == "CAST"
+        and kinds[0][0] == "FLOAT32"
+        and kinds[1][0].startswith(("INT", "UINT")),
+        graph=number,
+        bodies=operator.bodies,
+    )
+
+
+def table_ranges(path: Path, tables: Collection[str]) -> Ranges:
+    """The lowest and highest value of the tables that the named tensors are looked up in."""
+    found = constants(
+        path, {name_of(op.inputs[0]) for op in operators(path) if name_of(op.outputs[0]) in tables}
+    )
+    return {
+        name_of(op.outputs[0]): (
+            float(found[name_of(op.inputs[0])].min()),
+            float(found[name_of(op.inputs[0])].max()),
+        )
+        for op in operators(path)
+        if name_of(op.outputs[0]) in tables
+    }

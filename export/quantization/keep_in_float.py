@@ -1,0 +1,155 @@
+"""Which ops of a graph are not quantized in a static scheme, and why: rules that hold in TFLite and in ONNX.
+
+Found by trying every layer of Keras (docs/layers.md): a file without them loads, and answers wrongly or dies.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from export.formats.format import Ranges
+
+LARGEST = 1e5  # what an additive mask adds is 1e9: a scale that reaches there leaves nothing of the scores
+SOFTMAX_SPAN = 24.0  # exp(-24) is 4e-11: what lies further below the largest score has no part in a softmax
+_SOFTMAX = ("SOFTMAX", "Softmax")
+_LOGARITHM = ("LOG", "Log")
+_SPLIT = ("SPLIT", "SPLIT_V", "Split")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op of a graph, in TFLite or in ONNX.
+
+    Attributes:
+        key: what its quantizer calls it; no two nodes have the same.
+        op: its kind, such as "CONV_2D" or "Conv".
+        inputs: the names of the tensors that it takes.
+        outputs: the names of the tensors that it makes.
+        weights: how many weights it carries.
+        to_integers: whether it makes whole numbers of real ones.
+        graph: the graph that it is in: 0 is the main one, the others are inside loops and branches.
+        bodies: the graphs that it runs.
+    """
+
+    key: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weights: int = 0
+    to_integers: bool = False
+    graph: int = 0
+    bodies: tuple[int, ...] = ()
+
+
+# By a node's key, why it stays in float; an empty reason is none that a user has to know.
+Kept = dict[str, str]
+
+PREPROCESSING = ""
+_REASONS = {
+    "logarithm": "what a logarithm is taken of, since few bits leave nothing of its small values",
+    "indices": "what whole numbers are made of, since a rounded index is another index",
+    "large": f"values beyond {LARGEST:g}, such as an additive mask, since a scale for them rounds all others to zero",
+    "split": "a split of which a part is not used",
+    "loop": "what a loop computes without weights, since an error there grows from step to step",
+    "without a range": "what the calibration samples never reached",
+}
+
+
+def kept_in_float(nodes: Sequence[Node], ranges: Ranges, outputs: Collection[str]) -> Kept:
+    """The nodes that no static file may quantize, with the reason.
+
+    Args:
+        nodes: those of all graphs, each graph's in the order in which they run.
+        ranges: of the float tensors.
+        outputs: the names of the tensors that a graph gives.
+    """
+    kept: Kept = dict.fromkeys(before_weights(nodes), PREPROCESSING)
+
+    def add(keys: Iterable[str], reason: str) -> None:
+        for key in keys:
+            kept.setdefault(key, _REASONS[reason])
+
+    add(upstream(nodes, {node.key for node in nodes if node.op in _LOGARITHM}), "logarithm")
+    add(upstream(nodes, {node.key for node in nodes if node.to_integers}), "indices")
+    add(_of_large_values(nodes, ranges), "large")
+    add(_splits(nodes, outputs), "split")
+    add((node.key for node in nodes if node.graph and not node.weights), "loop")
+    return kept
+
+
+def before_weights(nodes: Iterable[Node]) -> list[str]:
+    """The nodes with no op that carries weights before them: scaling, standardising, clipping.
+
+    These stay in float: one int8 scale for all columns of a table would erase the small ones.
+    """
+    behind: set[str] = set()  # the tensors that depend on weights
+    found = []
+    for node in nodes:
+        if node.graph:
+            continue
+        if node.weights or node.bodies or behind.intersection(node.inputs):
+            behind.update(node.outputs)
+        else:
+            found.append(node.key)
+    return found
+
+
+def upstream(nodes: Sequence[Node], keys: Collection[str]) -> set[str]:
+    """These nodes and all that lead to them, with all that is inside a loop among them."""
+    wanted: set[str] = set()
+    found: set[str] = set()
+    bodies: set[int] = set()
+    for node in reversed(nodes):
+        if node.key in keys or wanted.intersection(node.outputs):
+            found.add(node.key)
+            wanted.update(node.inputs)
+            bodies.update(node.bodies)
+    return found | {node.key for node in nodes if node.graph in bodies}
+
+
+def clip_softmax(nodes: Iterable[Node], ranges: Ranges) -> Ranges:
+    """The ranges; a masked one that only softmaxes take begins where a value has no part in the answer any more."""
+    takers: dict[str, set[str]] = defaultdict(set)
+    for node in nodes:
+        for name in node.inputs:
+            takers[name].add(node.op)
+    return {
+        name: (max(low, high - SOFTMAX_SPAN), high)
+        if low < -LARGEST and takers[name] and takers[name] <= set(_SOFTMAX)
+        else (low, high)
+        for name, (low, high) in ranges.items()
+    }
+
+
+def _of_large_values(nodes: Iterable[Node], ranges: Ranges) -> set[str]:
+    large = {
+        name
+        for name, (low, high) in ranges.items()
+        if not (isfinite(low) and isfinite(high)) or max(-low, high) > LARGEST
+    }
+    return {node.key for node in nodes if large.intersection((*node.inputs, *node.outputs))}
+
+
+def _splits(nodes: Sequence[Node], outputs: Collection[str]) -> set[str]:
+    used = {name for node in nodes for name in node.inputs}.union(outputs)
+    return {node.key for node in nodes if node.op in _SPLIT and not used.issuperset(node.outputs)}
+
+
+def without_ranges(nodes: Iterable[Node], floats: Collection[str], ranges: Ranges) -> Kept:
+    """The nodes of which a float tensor has no range, as those of a loop that never ran."""
+    missing = set(floats) - set(ranges)
+    return {
+        node.key: _REASONS["without a range"]
+        for node in nodes
+        if missing.intersection((*node.inputs, *node.outputs))
+    }
+
+
+def share_note(done: int, total: int) -> tuple[str, ...]:
+    """The sentence on how many of all weights are quantized, where it is not all of them."""
+    if done >= total:
+        return ()
+    return (f"{100 * done / total:.3g} % of the weights are quantized; the others stay in float32.",)
