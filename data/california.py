@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from data.dataset import Dataset, Split, table_input, value_output
 from data.sources import DatasetNotFound, cache_folder, download, locate
+from runtime.bundle.manifest import OutputRecord
 from runtime.errors import DataError
 
 COLUMNS = ["MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude"]
@@ -24,37 +26,57 @@ SHA256 = {FILE: "94ef369b909f5c725340b512b7c9a05c1550a554b6592d29303990e3ba521a1
 # The archive that scikit-learn reads too; the frame's columns are ratios of its columns.
 ARCHIVE = "cal_housing.tgz"
 ARCHIVE_SHA256 = "aaa5c9a6afe2225cc2aed2723682ae403280c4a3695a2ddda4ffb5d8215ea681"
+FOLDER = "california-housing"
+PLACE = ("Latitude", "Longitude")
+_VALUE = value_output("100,000 USD", TARGET)
+_ABOVE = OutputRecord("above", (1,), "binary", labels=("up to the median", "above the median"))
+_TWO_INPUTS = (
+    table_input(PLACE)._replace(name="place"),
+    table_input([name for name in COLUMNS if name not in PLACE])._replace(name="house"),
+)
 _URL = "https://ndownloader.figshare.com/files/5976036"
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD.
 
+    `california-housing-two` has the place and the other columns as two inputs, and as a second target whether the price
+    is above the median of the training split.
+
     Raises:
         DatasetNotFound: it is in no folder and cannot be downloaded.
         DataError: its file is damaged.
     """
     try:
-        paths, _ = locate(name, SHA256, None, data_dir)
+        paths, _ = locate(FOLDER, SHA256, None, data_dir)
         path = paths[FILE]
     except DatasetNotFound as missing:
         path = _fetch(missing)
     rows, prices = read_frame(path)
     rest, test, rest_prices, test_prices = train_test_split(rows, prices, random_state=7)
     train, validation, train_prices, validation_prices = train_test_split(rest, rest_prices, random_state=11)
+    split = _split if name == FOLDER else partial(_two, median=float(np.median(train_prices)))
     return Dataset(
         name=name,
-        inputs=(table_input(COLUMNS),),
-        outputs=(value_output("100,000 USD", TARGET),),
+        inputs=(table_input(COLUMNS),) if name == FOLDER else _TWO_INPUTS,
+        outputs=(_VALUE,) if name == FOLDER else (_VALUE, _ABOVE),
         sha256=dict(SHA256),
-        train=_split(train, train_prices),
-        validation=_split(validation, validation_prices),
-        test=_split(test, test_prices),
+        train=split(train, train_prices),
+        validation=split(validation, validation_prices),
+        test=split(test, test_prices),
     )
 
 
 def _split(rows: NDArray[np.float32], prices: NDArray[np.float32]) -> Split:
     return Split({"rows": rows}, {"value": prices[:, np.newaxis]})
+
+
+def _two(rows: NDArray[np.float32], prices: NDArray[np.float32], median: float) -> Split:
+    columns = {taken.name: [COLUMNS.index(name) for name in taken.columns or ()] for taken in _TWO_INPUTS}
+    return Split(
+        {name: np.ascontiguousarray(rows[:, places]) for name, places in columns.items()},
+        {"value": prices[:, np.newaxis], "above": (prices > median).astype(np.int64)},
+    )
 
 
 def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -98,7 +120,7 @@ def frame_from_archive(archive: bytes) -> bytes:
 
 def _fetch(missing: DatasetNotFound) -> Path:
     """Download the archive into the cache and write the CSV file beside it."""
-    folder = cache_folder("california-housing")
+    folder = cache_folder(FOLDER)
     reason = download(folder, ARCHIVE, ARCHIVE_SHA256, _URL)
     if reason is not None:
         before, _, after = str(missing).rpartition("; set ")
@@ -108,4 +130,4 @@ def _fetch(missing: DatasetNotFound) -> Path:
         file.write(content)
         os.fsync(file.fileno())
     Path(file.name).replace(folder / FILE)
-    return locate("california-housing", SHA256, None)[0][FILE]
+    return locate(FOLDER, SHA256, None)[0][FILE]

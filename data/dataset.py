@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class Dataset:
         train: what a model learns from.
         validation: what epochs and settings are chosen by.
         test: what a trained model is measured on, once.
+        vocabularies: by file name, the words of text inputs; the files go beside a trained model.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    vocabularies: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def image_input(shape: tuple[int, int, int], high: int) -> InputRecord:

@@ -22,7 +22,7 @@ BUDGET_BYTES = 48 << 10
 _ANSWERS = 8
 _KEPT = 2048  # elements of an output's row at most, docs/bundle.md
 # Which shapes stand in for which dataset's images; other images get a mixture of all.
-STYLES = {"mnist": "digits", "digits": "digits", "fashion-mnist": "garments"}
+STYLES = {"mnist": "digits", "mnist-rebuilt": "digits", "digits": "digits", "fashion-mnist": "garments"}
 # Where the best and the second class are closer than this, rounding alone may decide: no golden sample.
 LEAST_MARGIN = 0.1
 # Floats of sequences and tensors are multiples of this: most of their bits are 0, and the file is small.

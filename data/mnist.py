@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.dataset import Dataset, Split, class_output, image_input
 from data.sources import locate
+from runtime.bundle.manifest import OutputRecord
 from runtime.errors import DataError
 
 VALIDATION = 5_000  # the last of the training images
@@ -45,27 +46,37 @@ LABELS = {
     ),
 }
 
+_REBUILT = (
+    OutputRecord("rebuilt", (28, 28, 1), "reconstruction", input="image"),
+    OutputRecord("anomaly", (1,), "regression", columns=("mean squared error",)),
+)
+
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
+
+    `mnist-rebuilt` has the same images, and the task to rebuild them: as targets their pixels from 0 to 1, and an
+    output for the error of each image, for which there are none.
 
     Raises:
         DatasetNotFound: it is in no folder and cannot be downloaded.
         DataError: one of its files is damaged.
     """
-    urls = {file: _URL[name] + file for file in SHA256[name]}
-    paths, _ = locate(name, SHA256[name], urls, data_dir)
+    folder = name.removesuffix("-rebuilt")
+    urls = {file: _URL[folder] + file for file in SHA256[folder]}
+    paths, _ = locate(folder, SHA256[folder], urls, data_dir)
     images, labels = (read_idx(paths[file]) for file in _TRAIN)
     test_images, test_labels = (read_idx(paths[file]) for file in _TEST)
     cut = len(images) - VALIDATION
+    split = _split if folder == name else _rebuilt
     return Dataset(
         name=name,
         inputs=(image_input((28, 28, 1), high=255),),
-        outputs=(class_output(LABELS[name]),),
-        sha256=dict(SHA256[name]),
-        train=_split(images[:cut], labels[:cut]),
-        validation=_split(images[cut:], labels[cut:]),
-        test=_split(test_images, test_labels),
+        outputs=(class_output(LABELS[name]),) if folder == name else _REBUILT,
+        sha256=dict(SHA256[folder]),
+        train=split(images[:cut], labels[:cut]),
+        validation=split(images[cut:], labels[cut:]),
+        test=split(test_images, test_labels),
     )
 
 
@@ -95,3 +106,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
     return Split({"image": images[..., np.newaxis]}, {"probabilities": labels.astype(np.int64)})
+
+
+def _rebuilt(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:
+    pixels = images[..., np.newaxis]
+    return Split({"image": pixels}, {"rebuilt": pixels.astype(np.float32) / 255})

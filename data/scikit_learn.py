@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
 from data.dataset import Dataset, Split, class_output, image_input, table_input, value_output
+from runtime.bundle.manifest import InputRecord
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `digits` or `diabetes`; they come with scikit-learn, so `data_dir` is of no use to them."""
-    return _digits() if name == "digits" else _diabetes()
+    """Load `digits`, `digits-rows` or `diabetes`; they come with scikit-learn: `data_dir` is of no use to them."""
+    if name == "diabetes":
+        return _diabetes()
+    return _digits() if name == "digits" else _rows(_digits())
 
 
 def _digits() -> Dataset:
@@ -38,6 +42,22 @@ def _digits() -> Dataset:
         train=Split({"image": train}, {"probabilities": train_labels}),
         validation=Split({"image": validation}, {"probabilities": validation_labels}),
         test=Split({"image": test}, {"probabilities": test_labels}),
+    )
+
+
+def _rows(digits: Dataset) -> Dataset:
+    """The digits as sequences of their eight rows from above: float32 [n, 8, 8] with values 0 to 16."""
+
+    def split(found: Split) -> Split:
+        return Split({"rows": found.inputs["image"][..., 0].astype(np.float32)}, found.targets)
+
+    return replace(
+        digits,
+        name="digits-rows",
+        inputs=(InputRecord("sequence", "rows", (8, 8), "float"),),
+        train=split(digits.train),
+        validation=split(digits.validation),
+        test=split(digits.test),
     )
 
 

@@ -71,9 +71,12 @@ def _train(recipe: Recipe, arguments: argparse.Namespace) -> None:
     )
     with data_parallel.scope(arguments.distribute):
         fitted = fit(recipe, dataset, run)
-    metric = save(recipe, dataset, fitted, arguments.seed, folder, pictures).record.metric
-    assert metric is not None, "a dataset has a test split"
-    print(f"{recipe.model}: test {metric.name} {metric.value:.4f} (goal {recipe.goal:g}), in {folder}")
+    metrics = save(recipe, dataset, fitted, arguments.seed, folder, pictures).record.metrics
+    figures = ", ".join(
+        f"{metric.name} {metric.value:.4f}{f' of {output}' if len(metrics) > 1 else ''}"
+        for output, metric in metrics.items()
+    )
+    print(f"{recipe.model}: test {figures} (goal {recipe.goal:g}), in {folder}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data import golden
 from data.dataset import image_input
 from data.original import Original, keras_bytes, write_original
-from data.trained_model import TrainedModel
+from data.trained_model import MODEL, TrainedModel
 from runtime.bundle.manifest import OutputRecord
 from train.device import device_name
 from train.recipe import Application
@@ -42,16 +42,16 @@ def save(row: Application, seed: int, folder: Path) -> Original:
     """
     keras.utils.set_random_seed(seed)
     pixels = image_input(SHAPE, high=255)
-    images = golden.synthesise(pixels, seed, CALIBRATION)
+    images = golden.synthesise([pixels], seed, CALIBRATION)["image"]
     model, weights = _model(row, images)
     inputs = images[:GOLDEN]
+    output = OutputRecord(model.output_names[0], model.output_shape[1:], "tensor")
+    if row.classes:
+        output = output._replace(task="classification", labels=_labels())
     record = TrainedModel(
         model=row.model,
-        task="classification" if row.classes else "regression",
-        labels=_labels() if row.classes else None,
-        unit=None,
         inputs=(pixels,),
-        outputs=(OutputRecord(model.output_names[0], model.output_shape[1:]),),
+        outputs=(output,),
         weights=weights,
         seed=seed,
         versions=versions(),
@@ -60,7 +60,13 @@ def save(row: Application, seed: int, folder: Path) -> Original:
         parameters=model.count_params(),
     )
     outputs = model.predict(inputs.astype(np.float32), verbose=0)
-    return write_original(folder, record, keras_bytes(model), (inputs, outputs), calibration=images)
+    return write_original(
+        folder,
+        record,
+        {MODEL: keras_bytes(model)},
+        ({"image": inputs}, {output.name: outputs}),
+        calibration={"image": images},
+    )
 
 
 def _model(row: Application, images: NDArray[np.uint8]) -> tuple[keras.Model, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -103,10 +105,39 @@ def _vgg_cnn(x: Any, recipe: Recipe) -> Any:
     return layers.GlobalAveragePooling2D()(x)
 
 
+def _joined(x: dict[str, Any], recipe: Recipe) -> Any:
+    """Each input through a layer of its own, then all together through the others."""
+    first, *others = recipe.hidden
+    branches = [_dense(first, recipe)(values) for values in x.values()]
+    return _mlp(layers.Concatenate()(branches), replace(recipe, hidden=tuple(others)))
+
+
+def _autoencoder(x: Any, recipe: Recipe) -> dict[str, Any]:
+    """The image through ever fewer units and back, and how far what comes back is from it."""
+    features = layers.Flatten()(x)
+    for units in (*recipe.hidden, *recipe.hidden[-2::-1]):
+        features = _dense(units, recipe)(features)
+    pixels = layers.Dense(math.prod(x.shape[1:]), activation="sigmoid")(features)
+    rebuilt = layers.Reshape(x.shape[1:], name="rebuilt")(pixels)
+    error = keras.ops.square(rebuilt - x)
+    anomaly = layers.GlobalAveragePooling2D(name="anomaly")(error)
+    return {"rebuilt": rebuilt, "anomaly": anomaly}
+
+
+def _gru(x: Any, recipe: Recipe) -> Any:
+    (units,) = recipe.hidden
+    return layers.GRU(units, **_options(recipe))(x)
+
+
+# Of a model with one input, an architecture is given its scaled values; of several, all by name. It gives the features
+# that the heads of the dataset's outputs take, or the outputs themselves by name.
 ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
     "lenet5": _lenet5,
     "small-cnn": _small_cnn,
     "mlp": _mlp,
     "tutorial-mlp": _tutorial_mlp,
     "vgg-cnn": _vgg_cnn,
+    "joined-mlp": _joined,
+    "autoencoder": _autoencoder,
+    "gru": _gru,
 }

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import Dataset
+from data.dataset import Arrays
+from runtime.bundle.manifest import OutputRecord
 from train import keras_objects
-from train.batches import Batches, Shuffle
+from train.batches import Batches, Shuffle, alone
 from train.callbacks import from_recipe, loggers
 from train.checkpoint import Checkpoint
 from train.models import build
@@ -61,14 +63,18 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
     """
     keras.utils.set_random_seed(run.seed)
     model = build(recipe, dataset)
-    batches = Batches(dataset.train.inputs, targets(recipe, dataset, "train"), recipe.batch_size, run.seed)
-    trainer = _with_augmentation(model, recipe, run.seed)
+    outputs = trained_outputs(dataset)
+    dtypes = {taken.name: taken.tensor.dtype for taken in dataset.inputs}
+    wanted = targets(recipe, dataset, "train")
+    batches = Batches(dataset.train.inputs, wanted, dtypes, recipe.batch_size, run.seed)
+    trainer = _trainer(model, recipe, dataset, run.seed)
+    names = [output.name for output in outputs]
+    weights = [_loss_weight(output, wanted[output.name]) for output in outputs]
     trainer.compile(
         optimizer=keras_objects.optimizer(recipe, len(batches)),
-        loss=keras_objects.loss(recipe),
-        metrics=keras_objects.metrics(recipe),
-        # Divided by the variance, the loss has no unit and can be added to a regularizer's penalty.
-        loss_weights=[1 / float(dataset.train.targets.var())] if dataset.task == "regression" else None,
+        loss=keras_objects.loss(recipe, names),
+        metrics=keras_objects.metrics(recipe, names),
+        loss_weights=dict(zip(names, weights, strict=True)) if len(names) > 1 else weights,
     )
     best = run.state / "best.weights.h5"
     callbacks = [Shuffle(batches), *from_recipe(recipe, best), *run.extra]
@@ -82,8 +88,10 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
             initial_epoch=checkpoint.epoch,
             epochs=checkpoint.epoch if checkpoint.ended else recipe.epochs,
             validation_data=(
-                dataset.validation.inputs.astype(np.float32),
-                targets(recipe, dataset, "validation"),
+                alone(
+                    {name: values.astype(dtypes[name]) for name, values in dataset.validation.inputs.items()}
+                ),
+                alone(targets(recipe, dataset, "validation")),
             ),
             validation_batch_size=1000,
             callbacks=callbacks,
@@ -97,27 +105,48 @@ def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
         progress.close()
     trainer.load_weights(str(best))
     shutil.rmtree(run.state)
-    return Fitted(trainer.layers[-1], checkpoint.history)
+    return Fitted(trainer.get_layer(model.name), checkpoint.history)
 
 
-def targets(recipe: Recipe, dataset: Dataset, split: str) -> NDArray[Any]:
-    """The targets of a split in the form that the loss takes: one-hot [n, k], class numbers [n] or values [n, 1]."""
-    found = getattr(dataset, split).targets
-    if dataset.task == "regression":
-        return np.asarray(found[:, np.newaxis], np.float32)
-    if recipe.loss.lower().startswith("sparse"):
-        return np.asarray(found)
-    assert dataset.labels is not None
-    return np.asarray(np.eye(len(dataset.labels), dtype=np.float32)[found])
+def trained_outputs(dataset: Dataset) -> list[OutputRecord]:
+    """The outputs that the dataset has targets for; an architecture may give others."""
+    return [output for output in dataset.outputs if output.name in dataset.train.targets]
 
 
-def _with_augmentation(model: keras.Model, recipe: Recipe, seed: int) -> keras.Model:
-    """Put the augmentation layers before `model`, for training only."""
-    augmentation = [
-        getattr(keras.layers, name)(seed=seed + number, **dict(arguments))
-        for number, (name, arguments) in enumerate(recipe.augmentation)
-    ]
-    return keras.Sequential([keras.Input(model.input_shape[1:]), *augmentation, model])
+def targets(recipe: Recipe, dataset: Dataset, split: str) -> Arrays:
+    """The targets of a split by output, as the losses take them: one-hot [n, k], class numbers [n] or values [n, …]."""
+    found = {}
+    for output in trained_outputs(dataset):
+        values = getattr(dataset, split).targets[output.name]
+        if output.task != "classification":
+            found[output.name] = np.asarray(values, np.float32).reshape(len(values), *output.shape)
+        elif "sparse" in recipe.loss.lower():
+            found[output.name] = np.asarray(values)
+        else:
+            found[output.name] = np.eye(output.shape[-1], dtype=np.float32)[values]
+    return found
+
+
+def _loss_weight(output: OutputRecord, values: NDArray[Any]) -> float:
+    """Divided by the variance, a regression's loss has no unit and can be added to others and to penalties."""
+    return 1 / float(values.var()) if output.task == "regression" else 1.0
+
+
+def _trainer(model: keras.Model, recipe: Recipe, dataset: Dataset, seed: int) -> keras.Model:
+    """The model behind the augmentation of its images, with the outputs that are trained, for training only."""
+    inputs = {
+        taken.name: keras.Input(taken.shape, dtype=taken.tensor.dtype, name=taken.name)
+        for taken in dataset.inputs
+    }
+    values = dict(inputs)
+    for taken in dataset.inputs:
+        for number, (name, arguments) in enumerate(recipe.augmentation if taken.kind == "image" else ()):
+            layer = getattr(keras.layers, name)(seed=seed + number, **dict(arguments))
+            values[taken.name] = layer(values[taken.name])
+    answers = model(alone(values))
+    if isinstance(answers, dict):
+        answers = alone({output.name: answers[output.name] for output in trained_outputs(dataset)})
+    return keras.Model(alone(inputs), answers)
 
 
 def _begin(trainer: keras.Model, checkpoint: Checkpoint, run: Run, recipe: Recipe) -> keras.Model:

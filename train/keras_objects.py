@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -88,26 +89,56 @@ def regularizer(words: str | None) -> Any:
     return make("regularizer", words)
 
 
-def metrics(recipe: Recipe) -> list[Any]:
+def metrics(recipe: Recipe, outputs: Sequence[str]) -> Any:
     """Make the metrics of a recipe; their names in the history do not depend on earlier trainings.
 
-    Raises:
-        UsageError: Keras has no such metric.
-    """
-    return [
-        words if words == "accuracy" else make("metric", words, name=_snake(words))
-        for words in recipe.metrics
-    ]
+    Args:
+        recipe: the recipe.
+        outputs: the names of the outputs that are trained.
 
-
-def loss(recipe: Recipe) -> Any:
-    """Make the loss of a recipe.
+    Returns:
+        A list for one output, else a list by name.
 
     Raises:
-        UsageError: Keras has no such loss.
+        UsageError: Keras has no such metric, or the model no such output.
     """
-    smoothing = {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing else {}
-    return make("loss", recipe.loss, **smoothing)
+    found: dict[str, list[Any]] = {name: [] for name in outputs}
+    for text in recipe.metrics:
+        output, words = _of_output("metric", text, outputs)
+        found[output].append(words if words == "accuracy" else make("metric", words, name=_snake(words)))
+    return found if len(outputs) > 1 else found[outputs[0]]
+
+
+def loss(recipe: Recipe, outputs: Sequence[str]) -> Any:
+    """Make the loss of a recipe: one for one output, else one by name for each of `outputs`.
+
+    Raises:
+        UsageError: Keras has no such loss, or the model no such output, or an output has none.
+    """
+    texts = recipe.loss.split() if len(outputs) > 1 else [recipe.loss]
+    named = dict(_of_output("loss", text, outputs) for text in texts)
+    missing = [name for name in outputs if name not in named]
+    if missing:
+        raise UsageError(f"loss {recipe.loss!r}: the output {missing[0]} has none; give OUTPUT=LOSS for each")
+    found = {name: make("loss", words, **_smoothing(recipe, words)) for name, words in named.items()}
+    return found if len(outputs) > 1 else found[outputs[0]]
+
+
+def _smoothing(recipe: Recipe, words: str) -> dict[str, Any]:
+    smoothed = recipe.label_smoothing and "crossentropy" in words.replace("_", "").lower()
+    return {"label_smoothing": recipe.label_smoothing} if smoothed else {}
+
+
+def _of_output(kind: str, text: str, outputs: Sequence[str]) -> tuple[str, str]:
+    """The output that a loss or metric is of, and its words; `output=` may be left out where there is one output."""
+    name, equals, words = text.partition("=")
+    if not equals or ":" in name:
+        name, words = (outputs[0] if len(outputs) == 1 else ""), text
+    if name not in outputs:
+        raise UsageError(
+            f"{kind} {text!r}: give OUTPUT={kind.upper()} for one of the outputs {', '.join(outputs)}"
+        )
+    return name, words
 
 
 def optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:

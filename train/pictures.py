@@ -15,16 +15,15 @@ matplotlib.use("Agg")  # no window, also where there is no display
 from matplotlib import pyplot as plt
 
 from data import Dataset
+from data.dataset import Arrays
+from runtime.bundle.manifest import OutputRecord
+from runtime.measure.metric import decided
 
 _COLUMNS, _ROWS = 8, 4
 
 
 def pictures(
-    name: str,
-    model: keras.Model,
-    history: dict[str, list[float]],
-    dataset: Dataset,
-    outputs: NDArray[np.float32],
+    name: str, model: keras.Model, history: dict[str, list[float]], dataset: Dataset, outputs: Arrays
 ) -> dict[str, bytes]:
     """Draw everything there is to see of one training.
 
@@ -33,18 +32,28 @@ def pictures(
         model: the trained model.
         history: the figures of every epoch by name.
         dataset: what it was trained on.
-        outputs: the model's on the test split, float32 [n, k].
+        outputs: the model's on the test split, float32 [n, …shape] by name.
 
     Returns:
         PNG bytes by file name.
     """
     drawn = {"learning-curves.png": _learning_curves(name, history), "model.png": _layers(name, model)}
-    if dataset.task == "classification":
-        drawn["confusion-matrix.png"] = _confusion_matrix(name, dataset, outputs)
-    else:
-        drawn["predicted.png"] = _predicted(name, dataset, outputs)
-    if dataset.input.kind == "image":
-        drawn["samples.png"] = _samples(name, dataset, outputs)
+    images = next(
+        (dataset.test.inputs[taken.name] for taken in dataset.inputs if taken.kind == "image"), None
+    )
+    for output in dataset.outputs:
+        targets, answers = dataset.test.targets.get(output.name), outputs[output.name]
+        if targets is None:
+            continue
+        if output.task in ("classification", "binary"):
+            said = decided(answers)
+            drawn["confusion-matrix.png"] = _confusion_matrix(name, output, said, targets)
+            if images is not None:
+                drawn["samples.png"] = _samples(name, output, images, said, targets)
+        elif output.task == "regression":
+            drawn["predicted.png"] = _predicted(name, output, answers, targets)
+        elif output.task == "reconstruction":
+            drawn["rebuilt.png"] = _rebuilt(name, answers, targets)
     return drawn
 
 
@@ -63,17 +72,18 @@ def _learning_curves(title: str, history: dict[str, list[float]]) -> bytes:
     return _png(figure, title)
 
 
-def _samples(title: str, dataset: Dataset, outputs: NDArray[np.float32]) -> bytes:
+def _samples(
+    title: str, output: OutputRecord, images: NDArray[Any], answers: NDArray[Any], truth: NDArray[Any]
+) -> bytes:
     """Draw a grid of test images with what they are and what the model says; mistakes first and in red."""
-    assert dataset.labels is not None
-    answers, truth = outputs.argmax(axis=1), dataset.test.targets
+    labels = output.labels or ()
     wrong, right = np.flatnonzero(answers != truth), np.flatnonzero(answers == truth)
     half = _COLUMNS * _ROWS // 2
     chosen = np.concatenate([wrong[:half], right[: _COLUMNS * _ROWS - len(wrong[:half])]])
     figure, axes = plt.subplots(_ROWS, _COLUMNS, figsize=(1.5 * _COLUMNS, 1.8 * _ROWS))
     for axis, index in zip(axes.flat, chosen, strict=False):
-        axis.imshow(dataset.test.inputs[index].squeeze(), cmap="gray_r")
-        said, meant = dataset.labels[answers[index]], dataset.labels[truth[index]]
+        axis.imshow(images[index].squeeze(), cmap="gray_r")
+        said, meant = labels[answers[index]], labels[truth[index]]
         label = said if said == meant else f"{said}, is {meant}"
         axis.set_title(label, fontsize=7, color="black" if said == meant else "red")
     for axis in axes.flat:
@@ -81,30 +91,42 @@ def _samples(title: str, dataset: Dataset, outputs: NDArray[np.float32]) -> byte
     return _png(figure, title)
 
 
-def _confusion_matrix(title: str, dataset: Dataset, outputs: NDArray[np.float32]) -> bytes:
+def _rebuilt(title: str, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
+    """Draw test images, and below each what the model makes of it."""
+    figure, axes = plt.subplots(_ROWS, _COLUMNS, figsize=(1.5 * _COLUMNS, 1.6 * _ROWS))
+    for place, axis in enumerate(axes.flat):
+        row, column = divmod(place, _COLUMNS)
+        shown = (truth, answers)[row % 2][row // 2 * _COLUMNS + column]
+        axis.imshow(shown.squeeze(), cmap="gray_r", vmin=0, vmax=1)
+        axis.axis("off")
+    return _png(figure, f"{title}, test split: the image, and below it what is rebuilt")
+
+
+def _confusion_matrix(title: str, output: OutputRecord, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
     """Draw how often each class is taken for which."""
-    assert dataset.labels is not None
-    count = len(dataset.labels)
+    labels = output.labels or ()
+    count = len(labels)
     matrix = np.zeros((count, count), int)
-    np.add.at(matrix, (dataset.test.targets, outputs.argmax(axis=1)), 1)
+    np.add.at(matrix, (truth, answers), 1)
     figure, axis = plt.subplots(figsize=(6, 5.6))
     axis.imshow(matrix / matrix.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
     for true, said in np.ndindex(matrix.shape):
         shade = "white" if matrix[true, said] > matrix[true].sum() / 2 else "black"
         axis.text(said, true, str(matrix[true, said]), ha="center", va="center", fontsize=7, color=shade)
-    axis.set_xticks(range(count), dataset.labels, rotation=60, ha="right", fontsize=8)
-    axis.set_yticks(range(count), dataset.labels, fontsize=8)
+    axis.set_xticks(range(count), labels, rotation=60, ha="right", fontsize=8)
+    axis.set_yticks(range(count), labels, fontsize=8)
     axis.set(xlabel="predicted", ylabel="true")
     return _png(figure, f"{title}, test split")
 
 
-def _predicted(title: str, dataset: Dataset, outputs: NDArray[np.float32]) -> bytes:
+def _predicted(title: str, output: OutputRecord, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
     """Draw predicted against true values."""
-    truth = dataset.test.targets
+    unit = (output.units or (None,))[0]
+    shown = f" ({unit})" if unit else ""
     figure, axis = plt.subplots(figsize=(5, 5))
-    axis.scatter(truth, outputs[:, 0], s=4, alpha=0.3)
-    axis.axline((float(truth.mean()),) * 2, slope=1, color="black", linewidth=0.8)
-    axis.set(xlabel=f"true ({dataset.unit})", ylabel=f"predicted ({dataset.unit})")
+    axis.scatter(truth[:, 0], answers[:, 0], s=4, alpha=0.3)
+    axis.axline((float(truth[:, 0].mean()),) * 2, slope=1, color="black", linewidth=0.8)
+    axis.set(xlabel=f"true{shown}", ylabel=f"predicted{shown}")
     axis.grid(alpha=0.3)
     return _png(figure, f"{title}, test split")
 
@@ -126,7 +148,7 @@ def _layers(title: str, model: keras.Model) -> bytes:
 
 
 def _shape(layer: keras.layers.Layer) -> str:
-    output = layer.output[0] if isinstance(layer.output, list) else layer.output
+    output = keras.tree.flatten(layer.output)[0]
     return " × ".join("n" if size is None else str(size) for size in output.shape)
 
 

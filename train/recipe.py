@@ -18,15 +18,19 @@ class Recipe:
     Names are Keras' own. The fields that do not explain themselves:
 
     Attributes:
-        goal: the figure to reach on the test split, in the task's metric: accuracy as a fraction, or RMSE in the
-            dataset's unit.
+        goal: the figure to reach on the test split, in the metric of the first output that has one: accuracy as a
+            fraction, or RMSE in the dataset's unit.
         tutorial: the figure that the tutorials give.
         hidden: the units of the layers between input and output, for the architectures that take them.
-        scaling: how raw values are scaled inside the model, one of `SCALINGS`.
-        augmentation: layers that run in training only and are no part of the saved model.
+        scaling: how raw values are scaled inside the model, one of `SCALINGS`; the words of texts never are.
+        embedding: how many numbers stand for a word of a text.
+        augmentation: layers that run in training only, on the images, and are no part of the saved model.
+        loss: of the output that is trained; of several, `output=loss`, separated by blanks.
+        metrics: what is written down of every epoch, likewise `output=metric` of several outputs.
         monitor: the figure that early stopping and the best weights go by.
         reduce_on_plateau: the epochs without improvement after which the learning rate is halved.
         stop_at: `name=value`, the figure at which the training ends.
+        streamed: whether the model is saved as one step of a stream, with its state as an input and an output.
     """
 
     model: str
@@ -45,6 +49,7 @@ class Recipe:
     alpha_dropout: float = 0.0
     gaussian_dropout: float = 0.0
     scaling: str = "unit"
+    embedding: int = 0
     augmentation: tuple[LayerSpec, ...] = ()
     # the optimizer
     optimizer: str = "Adam"
@@ -67,6 +72,8 @@ class Recipe:
     patience: int | None = None
     reduce_on_plateau: int | None = None
     stop_at: str | None = None
+    # the saved model
+    streamed: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,24 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from data import Dataset, golden
+from data.dataset import Arrays
 from data.original import Original, keras_bytes, write_original
-from data.trained_model import DatasetRecord, MetricRecord, TrainedModel
-from runtime.bundle.manifest import OutputRecord
+from data.trained_model import MODEL, DatasetRecord, MetricRecord, TrainedModel
 from runtime.measure.metric import metric, metric_name
+from train.batches import alone
 from train.device import device_name
 from train.fit import Fitted
 from train.recipe import Recipe
+from train.streaming import one_step
 
-Draw = Callable[[str, keras.Model, dict[str, list[float]], Dataset, NDArray[np.float32]], dict[str, bytes]]
+Draw = Callable[[str, keras.Model, dict[str, list[float]], Dataset, Arrays], dict[str, bytes]]
 
 GOLDEN_SEED = 2024
 GOLDEN_POOL = 4096
+# Of a stream, whose states only the model knows, so many samples are kept beside it to calibrate with.
+KEPT = 512
 
 
 def save(recipe: Recipe, dataset: Dataset, fitted: Fitted, seed: int, folder: Path, draw: Draw) -> Original:
@@ -37,55 +40,77 @@ def save(recipe: Recipe, dataset: Dataset, fitted: Fitted, seed: int, folder: Pa
         seed: of the training.
         folder: where the files go.
         draw: makes the pictures, PNG bytes by file name, of name, model, history, dataset and the model's outputs
-            on the test split, float32 [n, k].
+            on the test split by name.
 
     Raises:
         EdgeProofError: the folder cannot be written.
     """
     model = fitted.model
-    reference = _outputs(model, dataset.test.inputs)
+    about = DatasetRecord(
+        dataset.name, dataset.sha256, len(dataset.train), len(dataset.validation), len(dataset.test)
+    )
+    if recipe.streamed:
+        model, dataset = one_step(model, dataset)
+    reference = answers(model, dataset, dataset.test.inputs)
     inputs = golden_inputs(model, dataset)
     record = TrainedModel(
         model=recipe.model,
-        task=dataset.task,
-        labels=dataset.labels,
-        unit=dataset.unit,
-        inputs=(dataset.input,),
-        outputs=(OutputRecord(model.output_names[0], reference.shape[1:]),),
-        dataset=DatasetRecord(
-            dataset.name, dataset.sha256, len(dataset.train), len(dataset.validation), len(dataset.test)
-        ),
+        inputs=dataset.inputs,
+        outputs=dataset.outputs,
+        dataset=about,
         recipe=asdict(recipe),
         seed=seed,
         versions=versions(),
         backend=keras.backend.backend(),
         device=device_name(),
         history={name: tuple(figures) for name, figures in fitted.history.items()},
-        metric=MetricRecord(
-            metric_name(dataset.task), metric(dataset.task, reference, dataset.test.targets), "test"
-        ),
+        metrics={
+            output.name: MetricRecord(
+                str(metric_name(output.task)),
+                metric(output, reference[output.name], dataset.test.targets[output.name]),
+                "test",
+            )
+            for output in dataset.outputs
+            if output.name in dataset.test.targets
+        },
         parameters=model.count_params(),
     )
     return write_original(
         folder,
         record,
-        keras_bytes(model),
-        (inputs, _outputs(model, inputs)),
+        {MODEL: keras_bytes(model), **dataset.vocabularies},
+        (inputs, answers(model, dataset, inputs)),
         reference,
-        pictures=draw(recipe.model, model, fitted.history, dataset, reference),
+        {name: values[:KEPT] for name, values in dataset.train.inputs.items()} if recipe.streamed else None,
+        dataset.test if recipe.streamed else None,
+        draw(recipe.model, model, fitted.history, dataset, reference),
     )
 
 
-def golden_inputs(model: keras.Model, dataset: Dataset) -> NDArray[Any]:
-    """Synthesise golden inputs [32, …] in the dataset's raw dtype, chosen by the answers of `model`."""
-    statistics = golden.table_statistics(dataset.train.inputs) if dataset.input.kind == "table" else None
-    style = golden.STYLES.get(dataset.name)
-    pool = golden.synthesise(dataset.input, GOLDEN_SEED, GOLDEN_POOL, style, statistics)
-    return golden.pick(pool, _outputs(model, pool))
+def golden_inputs(model: keras.Model, dataset: Dataset) -> Arrays:
+    """Synthesise golden inputs, raw by name, chosen by the answers of `model`."""
+    train = dataset.train.inputs
+    tables = [train[taken.name] for taken in dataset.inputs if taken.kind == "table"]
+    like = golden.Likeness(
+        style=golden.STYLES.get(dataset.name),
+        tables=golden.table_statistics(np.concatenate(tables, axis=1)) if tables else None,
+        spreads={
+            taken.name: (train[taken.name].mean(axis=0), train[taken.name].std(axis=0))
+            for taken in dataset.inputs
+            if taken.kind in ("sequence", "tensor") and taken.dtype == "float"
+        },
+    )
+    pool = golden.synthesise(dataset.inputs, GOLDEN_SEED, GOLDEN_POOL, like)
+    wanted = golden.count(dataset.inputs, dataset.outputs)
+    return golden.pick(pool, answers(model, dataset, pool), dataset.outputs, wanted)
 
 
-def _outputs(model: keras.Model, inputs: NDArray[Any]) -> NDArray[np.float32]:
-    return np.asarray(model.predict(inputs.astype(np.float32), batch_size=1000, verbose=0), np.float32)
+def answers(model: keras.Model, dataset: Dataset, inputs: Arrays) -> Arrays:
+    """What the model gives for raw inputs by name: float32 [n, …shape] by the names of the dataset's outputs."""
+    feed = {taken.name: inputs[taken.name].astype(taken.tensor.dtype) for taken in dataset.inputs}
+    found: Any = model.predict(alone(feed), batch_size=1000, verbose=0)
+    named = found if isinstance(found, dict) else {dataset.outputs[0].name: found}
+    return {output.name: np.asarray(named[output.name], np.float32) for output in dataset.outputs}
 
 
 def versions() -> dict[str, str]:

@@ -35,11 +35,12 @@ def markdown(folder: Path) -> str:
     rows: list[tuple[str, ...]] = [_HEAD, tuple("---" for _ in _HEAD)]
     for name, recipe in RECIPES.items():
         if not (folder / name / RECORD).is_file():
-            goal = _figure("accuracy" if "accuracy" in recipe.metrics else "rmse", recipe.goal)
+            goal = _figure("rmse" if "mean_squared_error" in recipe.loss else "accuracy", recipe.goal)
             rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
             continue
         training = read_record(folder / name)
-        kind, value = training.metric_name, training.metric_value
+        # Of several outputs, the first that has a metric is that of the goal.
+        kind, value = next((metric.name, metric.value) for metric in training.metrics.values())
         rows.append(
             (
                 name,
