@@ -1,26 +1,29 @@
 """Builds small, valid bundles from the committed tiny models, for tests that run or spoil them."""
 
 import io
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from runtime.backends import installed, no_wheel, open_backend
-from runtime.bundle.golden import contract_digest
+from runtime.backends import Backend, installed, no_wheel, open_backend
+from runtime.bundle.golden import PROBED, RECORDED, contract_digest, kept
 from runtime.bundle.manifest import (
+    MANIFEST_VERSION,
     DriftLimits,
     FileRecord,
     InputRecord,
     Manifest,
     Original,
     OutputRecord,
-    TensorSpec,
+    Score,
     Tolerance,
     Variant,
 )
 from runtime.bundle.manifest_json import to_json
 from runtime.bundle.reader import read_manifest
+from runtime.measure.metric import metric_name
 from runtime.selftest.probes import probe_inputs
 
 MODELS = Path(__file__).parent / "runtime" / "models"
@@ -32,14 +35,34 @@ TOLERANCES = {
     "dynamic": Tolerance(0.05, "int8 weights"),
     "int8": Tolerance(0.05, "int8 weights and activations"),
 }
-RECORDED = {
+DRIFT = {
     "float32": DriftLimits(1e-5, 1e-5, "the same arithmetic in another order"),
     "dynamic": DriftLimits(2e-2, 1e-5, "rounding between two steps"),
     "int8": DriftLimits(2e-2, 1e-5, "rounding between two steps"),
 }
-IMAGE = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255)
+IMAGE = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255, resize="stretch")
 TABLE = InputRecord("table", "rows", (3,), "float", columns=("depth", "width", "height"))
 LABELS = ("circle", "square", "star")
+PROBABILITIES = OutputRecord("probabilities", (3,), "classification", labels=LABELS)
+VALUE = OutputRecord("value", (1,), "regression", units=("cm³",))
+WORDS = ("a", "big", "small", "round", "square", "thing")
+# Every kind of input and every dtype of the model of several inputs and outputs.
+SEVERAL_INPUTS = (
+    InputRecord("image", "picture", (4, 4, 1), "uint8", 0, 255, resize="pad"),
+    InputRecord("text", "words", (5,), "int32", 0, 7, vocabulary="vocabulary.txt"),
+    InputRecord("sequence", "steps", (4, 2), "float"),
+    InputRecord("tensor", "count", (), "int64", 0, 9),
+    InputRecord("tensor", "mask", (4,), "bool"),
+    InputRecord("tensor", "code", (2,), "uint8"),
+)
+SEVERAL_OUTPUTS = (
+    OutputRecord("kind", (3,), "classification", labels=LABELS),
+    OutputRecord("level", (2,), "regression", columns=("height", "width"), units=("cm", None)),
+    OutputRecord("next_count", (), "tensor", "int64"),
+    OutputRecord("unmasked", (4,), "tensor", "bool"),
+    OutputRecord("last_word", (1,), "tensor", "int32"),
+    OutputRecord("copied", (2,), "tensor", "uint8"),
+)
 
 
 def golden() -> dict[str, np.ndarray]:
@@ -48,17 +71,37 @@ def golden() -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+def several_golden() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Inputs of the model of several inputs and outputs, and the original's outputs, by name."""
+    with np.load(MODELS / "several.npz") as arrays:
+        found = dict(arrays)
+    inputs, outputs = (
+        {name.partition("/")[2]: array for name, array in found.items() if name.startswith(side)}
+        for side in ("inputs/", "outputs/")
+    )
+    return inputs, outputs
+
+
 def image_bundle(folder: Path) -> Path:
     """A classifier of 8x8 images: five variants on three engines."""
     names = ("tflite-float32", "tflite-dynamic", "tflite-int8", "onnx-float32", "onnx-dynamic")
     arrays = golden()
-    return _write(folder, "image", names, arrays["images"], arrays["probabilities"])
+    samples = {"image": arrays["images"]}, {"probabilities": arrays["probabilities"]}
+    return _write(folder, "image", names, (IMAGE,), (PROBABILITIES,), *samples)
 
 
 def table_bundle(folder: Path) -> Path:
     """A regressor of rows with three columns."""
     arrays = golden()
-    return _write(folder, "table", ("tflite-float32", "onnx-float32"), arrays["rows"], arrays["values"])
+    samples = {"rows": arrays["rows"]}, {"value": arrays["values"]}
+    return _write(folder, "table", ("tflite-float32", "onnx-float32"), (TABLE,), (VALUE,), *samples)
+
+
+def several_bundle(folder: Path) -> Path:
+    """A model of six inputs and six outputs, which cover all kinds and dtypes, with a loop inside."""
+    names = ("tflite-float32", "onnx-float32")
+    vocabulary = {"vocabulary.txt": "".join(f"{word}\n" for word in WORDS).encode()}
+    return _write(folder, "several", names, SEVERAL_INPUTS, SEVERAL_OUTPUTS, *several_golden(), vocabulary)
 
 
 def npz(**arrays: np.ndarray) -> bytes:
@@ -83,11 +126,20 @@ def _record(content: bytes) -> FileRecord:
     return FileRecord(sha256(content).hexdigest(), len(content))
 
 
-def _write(folder: Path, kind: str, names: tuple[str, ...], inputs: np.ndarray, outputs: np.ndarray) -> Path:
-    classifier = kind == "image"
-    given = IMAGE if classifier else TABLE
-    made = OutputRecord("probabilities", (3,)) if classifier else OutputRecord("value", (1,))
-    contents, variants, recorded = {}, {}, {}
+def _write(
+    folder: Path,
+    kind: str,
+    names: tuple[str, ...],
+    inputs: tuple[InputRecord, ...],
+    outputs: tuple[OutputRecord, ...],
+    golden_inputs: dict[str, np.ndarray],
+    golden_outputs: dict[str, np.ndarray],
+    more_files: dict[str, bytes] | None = None,
+) -> Path:
+    taken, made = ({record.name: record for record in records} for records in (inputs, outputs))
+    contents, variants = dict(more_files or {}), {}
+    arrays = {f"inputs/{name}": rows for name, rows in golden_inputs.items()}
+    arrays |= {f"outputs/{name}": kept(rows) for name, rows in golden_outputs.items()}
     for name in names:
         form, scheme = name.split("-")
         file = f"{name}.{form}"
@@ -99,41 +151,51 @@ def _write(folder: Path, kind: str, names: tuple[str, ...], inputs: np.ndarray, 
             scheme=scheme,
             file=file,
             engines=engines,
-            inputs={given.name: TensorSpec("float32", (None, *given.shape))},
-            outputs={made.name: TensorSpec("float32", (None, *made.shape))},
-            tolerance=TOLERANCES[scheme],
+            inputs={name: record.tensor for name, record in taken.items()},
+            outputs={name: record.tensor for name, record in made.items()},
+            tolerances=dict.fromkeys(made, TOLERANCES[scheme]),
+            recorded=dict.fromkeys(made, DRIFT[scheme]),
             converter="tests",
-            recorded=RECORDED[scheme],
         )
         for engine in engines:
             if not installed(engine):  # a 32-bit system has not all of them
                 continue
             backend = open_backend(engine, contents[file])
-            key = name if engine == engines[0] else f"{name}/{engine}"
-            for what, rows in (("outputs", inputs), ("probes", probe_inputs(inputs, given))):
-                answers = [backend.infer(rows[row : row + 1]) for row in range(len(rows))]
-                recorded[f"{what}/{key}"] = np.concatenate(answers)
+            for group, raw in ((RECORDED, golden_inputs), (PROBED, probe_inputs(golden_inputs, taken))):
+                for output, rows in one_by_one(backend, raw).items():
+                    key = f"{group}{name}/{output}" + ("" if engine == engines[0] else f"/{engine}")
+                    arrays[key] = kept(rows)
     manifest = Manifest(
-        manifest_version=1,
+        manifest_version=MANIFEST_VERSION,
         producer={"edgeproof": "0.1.0"},
         model=f"tiny-{kind}",
-        task="classification" if classifier else "regression",
-        labels=LABELS if classifier else None,
-        unit=None if classifier else "cm³",
         parameters=2400,
-        input=given,
-        output=made,
-        original=Original("0" * 64, "a test", "accuracy" if classifier else "rmse", 0.9),
+        inputs=taken,
+        outputs=made,
+        original=Original("0" * 64, "a test", scores(outputs)),
         golden="golden.npz",
         files={},
         variants=variants,
     )
-    contents["golden.npz"] = npz(
-        inputs=inputs, outputs=outputs, contract=contract_digest(manifest), **recorded
-    )
+    contents["golden.npz"] = npz(contract=contract_digest(manifest), **arrays)
     folder.mkdir()
     for file, content in contents.items():
         (folder / file).write_bytes(content)
     manifest = manifest._replace(files={name: _record(content) for name, content in contents.items()})
     (folder / "manifest.json").write_text(to_json(manifest))
     return folder
+
+
+def one_by_one(backend: Backend, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The answers to raw rows, one row a call, [n, …] by output."""
+    count = len(next(iter(raw.values())))
+    answers = [
+        backend.infer({name: rows[row : row + 1] for name, rows in raw.items()}) for row in range(count)
+    ]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in backend.outputs}
+
+
+def scores(outputs: tuple[OutputRecord, ...]) -> dict[str, Score]:
+    """What an original might score on its own test split."""
+    names = {record.name: metric_name(record.task) for record in outputs}
+    return {output: Score(name, 0.9) for output, name in names.items() if name is not None}

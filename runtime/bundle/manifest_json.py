@@ -33,6 +33,11 @@ MAX_TENSORS = 64
 
 def to_json(manifest: Manifest) -> str:
     """Returns the text of manifest.json; raises BundleError where the reader would refuse it."""
+    if manifest.manifest_version != MANIFEST_VERSION:
+        raise BundleError(
+            f"{MANIFEST_NAME}: 'manifest_version' is {manifest.manifest_version}; only version {MANIFEST_VERSION} is "
+            "written: export the bundle again"
+        )
     values = plain(manifest)
     values["inputs"] = inputs_to_json(manifest.inputs.values())
     values["outputs"] = outputs_to_json(manifest.outputs.values())

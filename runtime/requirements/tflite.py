@@ -9,6 +9,14 @@ _CUSTOM = 32  # the code of an op that is known by a name of its own
 _FULLY_CONNECTED = 9
 _FLOAT32, _INT8, _INT4 = 0, 9, 17
 _WIDTHS = {"1": 1, "2": 2, "4": 4, "8": 8, "b": 1, "i": 4, "l": 8, "s": 1}
+_MOST_NESTED = 20  # graphs that graphs call: a loop in a condition in a loop …
+# Ops that call other graphs of the file: where their options are, and which of those fields are numbers of graphs.
+_CALLS = {
+    "IF": (4, (0, 1)),
+    "WHILE": (4, (0, 1)),
+    "CALL_ONCE": (4, (0,)),
+    "STABLEHLO_COMPOSITE": (12, (1,)),
+}
 _SPARSE_INDICES = {1: 4, 2: 2, 3: 1}  # the width of an element by the type of the list
 _BLOCKWISE = 2
 
@@ -60,8 +68,9 @@ def read_tflite(content: bytes) -> TfliteFacts:
     codes = [_op_code(table) for table in model.tables(1)]
     tensors: list[_Tensor] = []
     tensor_counts: list[int] = []
+    calls: dict[int, list[int]] = {}
     hybrid = per_channel = False
-    for subgraph in model.tables(2):
+    for number, subgraph in enumerate(model.tables(2)):
         own = [_tensor(table, buffers) for table in subgraph.tables(0)]
         tensor_counts.append(len(own))
         for field in (1, 2):
@@ -69,11 +78,15 @@ def read_tflite(content: bytes) -> TfliteFacts:
         subgraph.text(4)
         for operator in subgraph.tables(3):
             op, inputs = _operator(operator, codes, own)
+            if op in _CALLS:  # it hands its inputs on, and computes nothing
+                calls.setdefault(number, []).extend(_called(operator, op))
+                continue
             hybrid |= _is_hybrid(inputs)
             per_channel |= op == OPS[_FULLY_CONNECTED] and _is_hybrid(inputs[:2]) and inputs[1][1] > 1
         tensors += own
     if not tensor_counts:
         broken("holds no graph")
+    _check_calls(calls, len(tensor_counts))
     _check_signatures(model, tensor_counts)
     ops: dict[str, int] = {}
     for name, version, custom in codes:
@@ -181,6 +194,24 @@ def _operator(table: Table, codes: list[_OpCode], tensors: list[_Tensor]) -> tup
     if table.uint64(9) > 1 or table.uint64(10) > 1:
         broken("keeps a custom op's options behind its end")
     return codes[index][0], [tensors[place] for place in inputs if place >= 0]
+
+
+def _called(operator: Table, op: str) -> list[int]:
+    place, fields = _CALLS[op]
+    options = operator.table(place)
+    return [] if options is None else [options.int32(field) for field in fields]
+
+
+def _check_calls(calls: dict[int, list[int]], count: int) -> None:
+    """A graph that calls itself, by itself or through others, would end the process."""
+    if any(not 0 <= called < count for several in calls.values() for called in several):
+        broken("is damaged: an operator calls a graph that does not exist")
+    left = calls
+    for _ in range(_MOST_NESTED):
+        # Each turn takes away the graphs that call none of those left.
+        left = {number: several for number, several in left.items() if not left.keys().isdisjoint(several)}
+    if left:
+        broken(f"has graphs that call graphs, more than {_MOST_NESTED} deep or each other")
 
 
 def _is_hybrid(inputs: list[_Tensor]) -> bool:

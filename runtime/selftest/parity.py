@@ -45,10 +45,10 @@ def measure(actual: Any, expected: Any, task: str) -> Parity:
     for name, array in (("actual", actual), ("expected", expected)):
         if not isinstance(array, np.ndarray):
             raise ParityError(f"the {name} outputs are a {type(array).__name__}, not an array")
-        if array.dtype not in _DTYPES:
-            raise ParityError(f"the {name} outputs are {array.dtype}, expected one of {', '.join(DTYPES)}")
     if actual.dtype != expected.dtype:
         raise ParityError(f"the actual outputs are {actual.dtype}, expected {expected.dtype}")
+    if expected.dtype not in _DTYPES:
+        raise ParityError(f"the outputs are {expected.dtype}, expected one of {', '.join(DTYPES)}")
     if actual.shape != expected.shape:
         raise ParityError(f"the outputs have the shape {list(actual.shape)}, expected {list(expected.shape)}")
     if not expected.size or not expected.ndim:

@@ -62,10 +62,10 @@ def test_a_key_that_appears_twice_is_refused(spoilt):
 
 
 def test_a_newer_version_is_refused_with_the_way_out(spoilt, values):
-    values["manifest_version"] = 2
+    values["manifest_version"] = 3
     write(spoilt, values)
     with pytest.raises(
-        BundleError, match=r"manifest version 2, this edgeproof reads 1; install a newer edgeproof"
+        BundleError, match=r"manifest version 3, this edgeproof reads 1 and 2; install a newer edgeproof"
     ):
         runtime.load(spoilt)
 

@@ -56,8 +56,11 @@ def changed(bundle: Bundle, contents: Mapping[str, bytes], **manifest: object) -
     return bundle._replace(manifest=other, read_member=read_member)
 
 
-def judging_rows(bundle: Bundle) -> np.ndarray | None:
-    """Rows of the model's own test split, which the golden inputs hold none of; None where it is not here."""
+def judging_rows(bundle: Bundle) -> dict[str, np.ndarray] | None:
+    """Raw rows by input of the model's own test split, which the golden inputs hold none of.
+
+    None where the dataset is not here, or the model is a user's own.
+    """
     import data
     from data.original import read_record
 
@@ -65,8 +68,12 @@ def judging_rows(bundle: Bundle) -> np.ndarray | None:
     if not (folder / "training.json").exists():  # exported to another folder
         folder = Path("artifacts") / bundle.manifest.model
     dataset = read_record(folder).dataset
+    if dataset is None:
+        return None
     try:
         rows = data.load(dataset.name).test.inputs
     except DataError:
         return None
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), JUDGING_ROWS)).astype(int)]
+    count = len(next(iter(rows.values())))
+    chosen = np.linspace(0, count - 1, min(count, JUDGING_ROWS)).astype(int)
+    return {name: values[chosen] for name, values in rows.items()}

@@ -25,17 +25,30 @@ from runtime.bundle.manifest_json import CHECKSUM, from_json, with_checksum
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
-from runtime.commands.files import read_inputs, read_targets
+from runtime.commands.files import read_inputs
 from runtime.commands.table import aligned
+from runtime.commands.targets import read_targets
 from runtime.errors import EdgeProofError, InputError
 from runtime.measure.machine import cpu_name
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.requirements.onnx import read_onnx
 from runtime.requirements.tflite import read_tflite
-from tests.bundles import IMAGE, MODELS, TABLE, image_bundle, npz, table_bundle
+from tests.bundles import (
+    IMAGE,
+    MODELS,
+    PROBABILITIES,
+    SEVERAL_INPUTS,
+    TABLE,
+    VALUE,
+    image_bundle,
+    npz,
+    several_bundle,
+    table_bundle,
+)
 from tests.campaigns.bundles import changed
 
 SOON_S = 10.0
+VERSION_1 = MODELS / "version-1-image.zip"
 SUFFIXES = (".npy", ".npz", ".csv", ".png", ".idx", ".idx.gz")
 
 
@@ -100,10 +113,11 @@ def fuzz(reader: Reader, examples: int, number: int = 0) -> tuple[int, int]:
 def readers(folder: Path) -> dict[str, Reader]:
     """Every reader, with changed forms of the tiny models' files; `folder` is for files that must be on a disk."""
     image, table = open_bundle(image_bundle(folder / "image")), open_bundle(table_bundle(folder / "table"))
-    manifests = [bundle.read_manifest() for bundle in (image, table)]
+    several, first = open_bundle(several_bundle(folder / "several")), open_bundle(VERSION_1)
+    manifests = [bundle.read_manifest() for bundle in (image, table, several, first)]
     install(table, folder / "table.zip")
     archives = [(folder / "table.zip").read_bytes(), stored({"a": b"some text", "b/c": b"", "d": bytes(50)})]
-    goldens = [bundle.read("golden.npz") for bundle in (image, table)]
+    goldens = [bundle.read("golden.npz") for bundle in (image, several, first)]
     arrays = [npy for content in goldens for npy in parse_members(content).values()]
     return {
         "manifest.json": Reader(from_json, changed_bytes(manifests)),
@@ -116,7 +130,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "a bundle's .zip": Reader(lambda content: read_bundle(content, folder), changed_bytes(archives[:1])),
         "a zip": Reader(read_members, changed_bytes([*archives, *goldens])),
         "golden.npz": Reader(
-            lambda content: read_golden(with_golden(image, content)), changed_bytes(goldens)
+            lambda content: read_all_golden((image, several, first), content), changed_bytes(goldens)
         ),
         "golden.npz, its CRCs right": Reader(
             lambda content: parse_arrays(content, "golden.npz"),
@@ -248,9 +262,16 @@ def read_bundle(content: bytes, folder: Path) -> None:
         pass
 
 
-def with_golden(bundle: Bundle, content: bytes) -> Bundle:
-    """A bundle with other golden samples, that its manifest names."""
-    return changed(bundle, {bundle.manifest.golden: content})
+def read_all_golden(bundles: Sequence[Bundle], content: bytes) -> None:
+    """Reads the same golden samples, named by its manifest, as those of several bundles."""
+    errors = []
+    for bundle in bundles:
+        try:
+            read_golden(changed(bundle, {bundle.manifest.golden: content}))
+        except EdgeProofError as error:
+            errors.append(error)
+    if len(errors) == len(bundles):
+        raise errors[0]
 
 
 def files(pattern: str) -> list[bytes]:
@@ -272,10 +293,13 @@ def read_file(folder: Path, suffix: str, content: bytes) -> None:
     """Reads a file in every way in which commands do."""
     path = folder / f"input{suffix}"
     path.write_bytes(content)
+    several = {record.name: record for record in SEVERAL_INPUTS}
     for read in (
-        lambda: read_inputs(path, IMAGE),
-        lambda: read_inputs(path, TABLE),
-        lambda: read_targets(path),
+        lambda: read_inputs(path, {"image": IMAGE}),
+        lambda: read_inputs(path, {"rows": TABLE}),
+        lambda: read_inputs(path, several),
+        lambda: read_targets(path, PROBABILITIES),
+        lambda: read_targets(path, VALUE),
     ):
         try:
             read()

@@ -14,20 +14,24 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import runtime
 from data.original import Original
-from export.pack import pack
+from export.checks.gate import Verdict
+from export.pack import Built, pack
 from export.run.pipeline import staging
 from export.sign import keygen, sign
 from export.trained.search import find_original
-from runtime.bundle.golden import PROBED, RECORDED, parse_arrays
+from runtime.bundle.golden import read_golden
 from runtime.bundle.install import contents, install
+from runtime.bundle.manifest import Variant
 from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
 from runtime.commands.arguments import progress
@@ -107,16 +111,34 @@ def _sign(place: Path, key: Path, turn: int) -> None:
 
 def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
     """The end of an export: staged files become a bundle. The new one lacks a variant, and another report."""
-    rows = [row for row in read_report(open_bundle(built)) if turn or row.variant != "onnx-int8"]
+    bundle = open_bundle(built)
+    rows = [row for row in read_report(bundle) if turn or row.variant != "onnx-int8"]
     names = dict.fromkeys(row.variant for row in rows if row.engine != "tensorflow")
-    arrays = parse_arrays((built / "golden.npz").read_bytes(), "golden.npz")
-    answers = {name: array for name, array in arrays.items() if name.startswith((RECORDED, PROBED))}
-    answers = {name: array for name, array in answers.items() if name.split("/")[1] in names}
+    golden = read_golden(bundle)
     with staging(place.parent) as folder:
-        files = {name: folder / open_bundle(built).manifest.variants[name].file for name in names}
-        for file in files.values():
+        made = {}
+        for name in names:
+            variant = bundle.manifest.variants[name]
+            file = folder / variant.file
             shutil.copyfile(built / file.name, file)
-        pack(found, rows, files, answers, place.parent.parent, f"state {turn}")
+            verdicts = {
+                row.engine: Verdict(
+                    row,
+                    _of_engine(golden.recorded, variant, row.engine),
+                    _of_engine(golden.probed, variant, row.engine),
+                    dict.fromkeys(variant.outputs, 0.0),
+                )
+                for row in rows
+                if row.variant == name
+            }
+            made[name] = Built(file, verdicts, variant.notes)
+        pack(found, rows, made, folder, place.parent.parent, f"state {turn}")
+
+
+def _of_engine(answers: Mapping[str, np.ndarray], variant: Variant, engine: str) -> dict[str, np.ndarray]:
+    """What golden samples have of a variant's answers on one engine, by output."""
+    behind = "" if engine == variant.engines[0] else f"/{engine}"
+    return {output: answers[f"{variant.name}/{output}{behind}"] for output in variant.outputs}
 
 
 def campaign(title: str, write: Write, place: Path, kills: int, chance: random.Random) -> Iterator[str]:

@@ -8,13 +8,13 @@ file's than other kernels may be (the manifest's `recorded` limits); else it is 
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from unittest import mock
 
 import numpy as np
 
 import runtime.loading
-from runtime.bundle.golden import read_golden
+from runtime.bundle.golden import kept, read_golden
 from runtime.bundle.manifest import Variant
 from runtime.bundle.reader import Bundle
 from runtime.command import run_command
@@ -23,8 +23,7 @@ from runtime.commands.table import aligned
 from runtime.errors import BundleError, EdgeProofError, EngineError, ParityError
 from runtime.loading import load_from
 from runtime.model import Model
-from runtime.selftest import parity
-from runtime.selftest.check import self_test
+from runtime.selftest.check import check_drift, self_test
 from tests.campaigns.bundles import changed, judging_rows, open_all, pairs, parser
 from tests.campaigns.mutants import KINDS, mutate
 
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except EdgeProofError as error:
                 alarms.append(f"{bundle.manifest.model} {variant.name} {engine}: {error}")
                 continue
-            expected = model.predict(rows)
+            expected = kept_answers(model, rows)
             chance = random.Random(f"{options.seed} {bundle.manifest.model} {variant.name} {engine}")
             for kind, found in mutants(bundle, variant, engine, rows, expected, options.mutants, chance):
                 tally[kind][found] += 1
@@ -74,9 +73,14 @@ def tested(bundle: Bundle, variant: str, engine: str) -> Model:
     return model
 
 
+def kept_answers(model: Model, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The answers to raw rows by output, as far as golden samples would keep them."""
+    return {output: kept(answers) for output, answers in model.answers(rows).items()}
+
+
 def mutants(
-    bundle: Bundle, variant: Variant, engine: str, rows: np.ndarray, expected: np.ndarray, count: int,
-    chance: random.Random,
+    bundle: Bundle, variant: Variant, engine: str, rows: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray], count: int, chance: random.Random,
 ):  # fmt: skip
     """Yields (kind, outcome) of `count` mutants of each kind, and of engines that answer garbage."""
     content = bundle.read(variant.file)
@@ -90,7 +94,9 @@ def mutants(
             yield name, outcome(bundle, variant, engine, rows, expected)
 
 
-def outcome(bundle: Bundle, variant: Variant, engine: str, rows: np.ndarray, expected: np.ndarray) -> str:
+def outcome(
+    bundle: Bundle, variant: Variant, engine: str, rows: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> str:  # fmt: skip
     """What becomes of one mutant."""
     try:
         model = tested(bundle, variant.name, engine)
@@ -99,32 +105,27 @@ def outcome(bundle: Bundle, variant: Variant, engine: str, rows: np.ndarray, exp
     except (EngineError, BundleError):
         return "refused"  # by the engine, or by the check of what it can run
     try:
-        answers = model.predict(rows)
-        if np.array_equal(answers, expected):
+        answers = kept_answers(model, rows)
+        if all(np.array_equal(answers[output], known) for output, known in expected.items()):
             return "no change"
-        assert variant.recorded is not None
-        parity.check_drift(answers, [expected], variant.recorded)
+        check_drift(answers, lambda _, output: [expected[output]], variant)
     except (ParityError, EngineError):
         return "missed"
     return "within noise"
 
 
 def labels_swapped(bundle: Bundle):
-    """Two labels, or two columns, or the unit changed in the manifest alone."""
+    """Two labels, or two columns, or a unit changed in the manifest alone."""
     manifest = bundle.manifest
     others: list[dict[str, object]] = []
-    if manifest.labels:
-        for at in range(len(manifest.labels) - 1):
-            names = list(manifest.labels)
-            names[at], names[at + 1] = names[at + 1], names[at]
-            others.append({"labels": tuple(names)})
-    if manifest.input.columns:
-        for at in range(len(manifest.input.columns) - 1):
-            names = list(manifest.input.columns)
-            names[at], names[at + 1] = names[at + 1], names[at]
-            others.append({"input": manifest.input._replace(columns=tuple(names))})
-    if manifest.task == "regression":
-        others.append({"unit": "USD"})
+    for side, records in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
+        for name, record in records.items():
+            for field in ("labels", "columns"):
+                for swapped in neighbours_swapped(getattr(record, field, None) or ()):
+                    others.append({side: dict(records) | {name: record._replace(**{field: swapped})}})
+            if side == "outputs" and record.task == "regression":
+                units = ("USD",) * len(record.units or (None,))
+                others.append({side: dict(records) | {name: record._replace(units=units)}})
     for other in others:
         try:
             read_golden(changed(bundle, {}, **other))
@@ -134,17 +135,26 @@ def labels_swapped(bundle: Bundle):
             yield "missed"
 
 
+def neighbours_swapped(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The names with two neighbours in each other's place, for every two."""
+    for at in range(len(names) - 1):
+        yield (*names[:at], names[at + 1], names[at], *names[at + 2 :])
+
+
+# What an engine may make of its answers [n, …] to one output.
 GARBAGE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "engine: zeros": np.zeros_like,
-    "engine: NaN": lambda answers: np.full_like(answers, np.nan),
+    "engine: NaN": lambda answers: np.full(answers.shape, np.nan, np.float32),
     "engine: random": lambda answers: np.random.default_rng(len(answers)).random(answers.shape, np.float32),
     "engine: the same answer always": lambda answers: np.resize(
-        np.arange(answers.shape[1], dtype=np.float32), answers.shape
+        np.arange(answers[:1].size, dtype=answers.dtype), answers.shape
     ),
-    "engine: outputs turned round": lambda answers: np.roll(answers, 1, axis=1) if answers.shape[1] > 1 else -answers,
+    "engine: outputs turned round": lambda answers: (
+        np.roll(answers, 1, axis=-1) if answers.shape[-1] > 1 else ~answers if answers.dtype.kind == "b" else -answers
+    ),
     "engine: a hundredth off": lambda answers: answers * np.float32(1.01),
     "engine: float64": lambda answers: answers.astype(np.float64),
-    "engine: a column short": lambda answers: answers[:, :-1],
+    "engine: a column short": lambda answers: answers[..., :-1],
 }  # fmt: skip
 
 
@@ -154,7 +164,7 @@ class GarbageBackend:
     def __init__(self, real, spoil):
         self.inputs, self.outputs = real.inputs, real.outputs
         self.run = lambda feeds: {name: spoil(found) for name, found in real.run(feeds).items()}
-        self.infer = lambda rows: spoil(real.infer(rows))
+        self.infer = lambda feeds: {name: spoil(found) for name, found in real.infer(feeds).items()}
 
 
 def garbage_engine(spoil):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 import runtime
 from runtime.backends import ENGINES
 from runtime.bundle.golden import read_golden
@@ -65,8 +67,12 @@ def jobs(
 ) -> list[tuple[str, int, Callable[[], object]]]:
     """What is done again and again: single calls, with now and then a batch of another size; loads."""
     model, inputs = runtime.load(path, variant, engine), read_golden(open_bundle(path)).inputs
-    rows = itertools.cycle([inputs[row : row + 1] for row in range(32)])
-    batches = itertools.cycle([inputs[:count] for count in (2, 32, 7)])
+
+    def part(first: int, count: int) -> dict[str, np.ndarray]:
+        return {name: rows[first : first + count] for name, rows in inputs.items()}
+
+    rows = itertools.cycle([part(row, 1) for row in range(32)])
+    batches = itertools.cycle([part(0, count) for count in (2, 32, 7)])
     number = itertools.count(1)
 
     def call() -> None:
@@ -75,7 +81,7 @@ def jobs(
     content = open_bundle(path).read(model.manifest.variants[variant].file)
     return [
         ("calls", calls, call),
-        ("loads", loads, lambda: runtime.load(path, variant, engine).predict(inputs[:1])),
+        ("loads", loads, lambda: runtime.load(path, variant, engine).predict(part(0, 1))),
         ("bare loads", loads, lambda: bare_load(engine, content)),
     ]
 

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -53,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if wrong or not rows else 0
 
 
-def wrong_answers(model: Model, inputs: np.ndarray, threads: int, calls: int) -> int:
+def wrong_answers(model: Model, inputs: Mapping[str, np.ndarray], threads: int, calls: int) -> int:
     """How many of the calls, from several threads at once, are answered otherwise than from one; errors count too.
 
     `inputs` are raw ones, at least 32: each is sent alone, and the first of them as batches.
     """
-    requests = [inputs[row : row + 1] for row in range(32)]
-    batches = [inputs[:count] for count in _BATCHES]
-    expected = [model.predict(request) for request in requests], [model.predict(batch) for batch in batches]
+    requests = [{name: rows[row : row + 1] for name, rows in inputs.items()} for row in range(32)]
+    batches = [{name: rows[:count] for name, rows in inputs.items()} for count in _BATCHES]
+    expected = [model.answers(request) for request in requests], [model.answers(batch) for batch in batches]
     wrong = [0] * threads
     together = threading.Barrier(threads)
 
@@ -71,7 +71,11 @@ def wrong_answers(model: Model, inputs: np.ndarray, threads: int, calls: int) ->
             which = call % (len(batches) if batch else 32)
             request = (batches if batch else requests)[which]
             try:
-                wrong[number] += not np.array_equal(model.predict(request), expected[batch][which])
+                answers = model.answers(request)
+                wrong[number] += any(
+                    not np.array_equal(answers[output], known)
+                    for output, known in expected[batch][which].items()
+                )
             except EdgeProofError:
                 wrong[number] += 1
 

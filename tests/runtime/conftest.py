@@ -19,6 +19,12 @@ def table_bundle(tmp_path_factory):
     return bundles.table_bundle(tmp_path_factory.mktemp("bundles") / "tiny-table")
 
 
+@pytest.fixture(scope="session")
+def several_bundle(tmp_path_factory):
+    """The bundle of a model of several inputs and outputs; do not change it."""
+    return bundles.several_bundle(tmp_path_factory.mktemp("bundles") / "tiny-several")
+
+
 @pytest.fixture
 def spoilt(image_bundle, tmp_path):
     """A copy of the classifier's bundle, to be changed."""

@@ -1,6 +1,8 @@
 """`load` proves by golden inputs and probes that a variant computes here what it did at export."""
 
+import shutil
 import time
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from runtime import loading
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle, read_manifest
 from runtime.errors import EngineError, ParityError
-from tests.bundles import change_manifest, npz, replace_file
+from tests.bundles import SEVERAL_OUTPUTS, change_manifest, npz, replace_file
 from tests.campaigns.mutations import GARBAGE, garbage_engine
 from tests.runtime.test_model import VARIANTS
 
@@ -52,42 +54,99 @@ def test_an_engine_that_answers_garbage_is_refused(image_bundle, spoil):
 
 
 def test_another_original_is_refused(spoilt, golden):
-    rewrite(spoilt, outputs=golden["probabilities"][::-1].copy())
+    rewrite(spoilt, **{"outputs/probabilities": golden["probabilities"][::-1].copy()})
     with pytest.raises(ParityError, match=r"largest error is .*, above the tolerance of 0\.05"):
         runtime.load(spoilt, "tflite-int8")
 
 
-@pytest.mark.parametrize("kind", ["outputs", "probes"])
+@pytest.mark.parametrize("kind", ["recorded", "probes"])
 def test_answers_that_are_not_those_at_export_are_refused(spoilt, kind):
     golden = read_golden(open_bundle(spoilt))
-    known = (golden.recorded if kind == "outputs" else golden.probed)["tflite-int8"]
+    name = "tflite-int8/probabilities"
+    known = (golden.recorded if kind == "recorded" else golden.probed)[name]
     for rows, by in ((1, 0.03), (5, 0.01)):  # a row far off; more rows than rounding explains
         changed = off(known, rows, by)
-        rewrite(spoilt, **{f"{kind}/tflite-int8": changed, f"{kind}/tflite-int8/tflite-runtime": changed})
+        rewrite(spoilt, **{f"{kind}/{name}": changed, f"{kind}/{name}/tflite-runtime": changed})
         with pytest.raises(ParityError, match="from those recorded at export"):
             runtime.load(spoilt, "tflite-int8")
     changed = off(known, 1, 0.01)
-    rewrite(spoilt, **{f"{kind}/tflite-int8": changed, f"{kind}/tflite-int8/tflite-runtime": changed})
+    rewrite(spoilt, **{f"{kind}/{name}": changed, f"{kind}/{name}/tflite-runtime": changed})
     assert runtime.load(spoilt, "tflite-int8").variant == "tflite-int8"
 
 
 @pytest.mark.tflite_runtime
 def test_the_answers_of_another_engine_at_export_are_known_too(spoilt):
     golden = read_golden(open_bundle(spoilt))
-    wrong = golden.recorded["tflite-float32"] + np.float32(0.5)
-    rewrite(spoilt, **{"outputs/tflite-float32": wrong})
+    name = "tflite-float32/probabilities"
+    rewrite(spoilt, **{f"recorded/{name}": golden.recorded[name] + np.float32(0.5)})
     assert runtime.load(spoilt, "tflite-float32", "tflite-runtime").engine == "tflite-runtime"
 
 
 def test_without_recordings_the_original_alone_decides(spoilt):
     with np.load(spoilt / "golden.npz") as arrays:
-        gone = dict.fromkeys(key for key in arrays if "/" in key)
+        gone = dict.fromkeys(key for key in arrays if key.startswith(("recorded/", "probes/")))
     rewrite(spoilt, **gone)
     variants = read_manifest(spoilt).variants
-    change_manifest(spoilt, variants={name: row._replace(recorded=None) for name, row in variants.items()})
+    change_manifest(spoilt, variants={name: row._replace(recorded={}) for name, row in variants.items()})
     assert runtime.load(spoilt, "tflite-int8").variant == "tflite-int8"
     with garbage_engine(np.zeros_like), pytest.raises(ParityError, match="above the tolerance"):
         runtime.load(spoilt, "tflite-int8")
+
+
+SEVERAL = [
+    ("tflite-float32", "litert"),
+    pytest.param("tflite-float32", "tflite-runtime", marks=pytest.mark.tflite_runtime),
+    ("onnx-float32", "onnxruntime"),
+]
+
+
+@pytest.mark.parametrize(("variant", "engine"), SEVERAL)
+@pytest.mark.parametrize("output", [record.name for record in SEVERAL_OUTPUTS])
+def test_each_output_is_compared_with_the_originals(several_bundle, tmp_path, variant, engine, output):
+    spoilt = shutil.copytree(several_bundle, tmp_path / "bundle")
+    wrong = another(read_golden(open_bundle(spoilt)).outputs[output])
+    rewrite(spoilt, **{f"outputs/{output}": wrong})
+    with pytest.raises(ParityError, match=f"self-test on {engine}: output {output}: the largest error is"):
+        runtime.load(spoilt, variant, engine)
+
+
+@pytest.mark.parametrize("kind", ["recorded", "probes"])
+@pytest.mark.parametrize("output", [record.name for record in SEVERAL_OUTPUTS])
+def test_each_output_is_compared_with_its_recordings(several_bundle, tmp_path, kind, output):
+    spoilt = shutil.copytree(several_bundle, tmp_path / "bundle")
+    golden = read_golden(open_bundle(spoilt))
+    answers = golden.recorded if kind == "recorded" else golden.probed
+    name = f"onnx-float32/{output}"
+    rewrite(spoilt, **{f"{kind}/{name}": another(answers[name])})
+    with pytest.raises(ParityError, match=f"output {output}: the answers are up to .* from those recorded"):
+        runtime.load(spoilt, "onnx-float32")
+
+
+def another(answers):
+    """Answers of the same dtype of which every row is another."""
+    return ~answers if answers.dtype == bool else answers + answers.dtype.type(1)
+
+
+@pytest.mark.parametrize("spoil", [name for name in GARBAGE if name != "engine: NaN"])
+def test_garbage_for_several_outputs_is_refused(several_bundle, spoil):
+    with (
+        garbage_engine(GARBAGE[spoil]),
+        pytest.raises(ParityError, match=r"tflite-float32 fails its self-test on litert: "),
+    ):
+        runtime.load(several_bundle, "tflite-float32", "litert")
+
+
+def test_a_missing_output_is_refused(several_bundle):
+    real = loading.open_backend
+
+    def open_backend(*given):
+        backend = real(*given)
+        infer = backend.infer
+        backend.infer = lambda feeds: {k: v for k, v in infer(feeds).items() if k != "copied"}
+        return backend
+
+    with mock.patch.object(loading, "open_backend", open_backend), pytest.raises(ParityError, match="copied"):
+        runtime.load(several_bundle, "onnx-float32")
 
 
 def test_an_engine_that_fails_in_the_test_is_refused(image_bundle):

@@ -14,13 +14,13 @@ TIGHT = Tolerance(1e-6, "a test")
 
 
 def test_equal_outputs_agree():
-    found = check(EXPECTED.copy(), EXPECTED, TIGHT)
-    assert found == (0.0, 0.0, math.inf, 1.0)
+    check(EXPECTED.copy(), EXPECTED, TIGHT)
+    assert measure(EXPECTED.copy(), EXPECTED, "classification") == (0.0, 0.0, math.inf, 1.0)
 
 
 def test_measures_are_those_of_the_definition():
     actual = EXPECTED + np.array([[0.1, 0, 0], [0, 0.3, 0]], np.float32)
-    found = measure(actual, EXPECTED)
+    found = measure(actual, EXPECTED, "classification")
     error = actual.astype(float) - EXPECTED
     assert found.max_abs_error == pytest.approx(0.3, abs=1e-6)
     assert found.mean_abs_error == pytest.approx(0.4 / 6, abs=1e-6)
@@ -30,8 +30,56 @@ def test_measures_are_those_of_the_definition():
     assert found.top1_agreement == 0.5
 
 
-def test_a_single_output_has_no_top1():
-    assert measure(EXPECTED[:, :1], EXPECTED[:, :1]).top1_agreement is None
+@pytest.mark.parametrize("task", ["regression", "reconstruction", "tensor"])
+def test_numbers_that_are_no_classes_have_no_top1(task):
+    assert measure(EXPECTED, EXPECTED, task).top1_agreement is None
+
+
+def test_the_class_of_each_step_is_that_of_the_last_axis():
+    expected = np.zeros((2, 3, 4), np.float32)
+    expected[..., 1] = 1
+    actual = expected.copy()
+    actual[1, 2] = [0, 0, 0, 1]
+    found = measure(actual, expected, "classification")
+    assert found.top1_agreement == 5 / 6 and found.max_abs_error == 1
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_two_probabilities_agree_on_one_side_of_a_half(task):
+    expected = np.float32([[0.5, 0.9], [0.1, 0.49]])
+    actual = np.float32([[0.6, 0.4], [0.2, 0.5]])
+    assert measure(actual, expected, task).top1_agreement == 0.5
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+def test_whole_numbers_are_compared_as_numbers(dtype):
+    expected = np.array([[0, 1, 1]]).astype(dtype)
+    actual = np.array([[0, 0, 1]]).astype(dtype)
+    found = measure(actual, expected, "tensor")
+    assert found.max_abs_error == 1 and found.mean_abs_error == pytest.approx(1 / 3)
+    check(expected.copy(), expected, TIGHT)
+    with pytest.raises(ParityError, match="largest error is 1,"):
+        check(actual, expected, TIGHT)
+
+
+def test_whole_numbers_that_float64_does_not_tell_apart_differ_all_the_same():
+    expected = np.int64([1 << 60])
+    assert measure(expected + 1, expected, "tensor").max_abs_error == 1
+    with pytest.raises(ParityError, match="largest error is 1,"):
+        check(expected + 1, expected, TIGHT)
+    with pytest.raises(ParityError, match="from those recorded at export"):
+        check_drift(expected + 1, [expected], DriftLimits(0.5, 0.5, "a test"))
+
+
+def test_outputs_of_a_dtype_that_no_output_has_are_refused():
+    with pytest.raises(ParityError, match="the outputs are float64, expected one of float32, int32, int64"):
+        measure(EXPECTED.astype(float), EXPECTED.astype(float), "tensor")
+
+
+def test_one_number_a_row_is_compared():
+    check(EXPECTED[:, 0], EXPECTED[:, 0].copy(), TIGHT)
+    with pytest.raises(ParityError, match="largest error"):
+        check(EXPECTED[:, 0] + np.float32(1), EXPECTED[:, 0], TIGHT)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +112,7 @@ def test_nan_against_nan_is_refused():
 
 
 def test_no_rows_prove_nothing():
-    with pytest.raises(ParityError, match="n, k ≥ 1"):
+    with pytest.raises(ParityError, match="with n ≥ 1"):
         check(EXPECTED[:0], EXPECTED[:0], TIGHT)
 
 
@@ -93,6 +141,16 @@ def test_few_rows_may_be_rounded_the_other_way():
     for rows, step in ((5, 1 / 256), (1, 0.03)):
         with pytest.raises(ParityError, match=r"from those recorded at export.*\(a test\)"):
             check_drift(*moved(rows, step), limits)
+
+
+def test_rows_of_any_rank_are_rows():
+    recorded = np.zeros((32, 2, 3), np.float32)
+    answers = recorded.copy()
+    answers[:4] += np.float32(0.01)
+    check_drift(answers, [recorded], LIMITS)
+    answers[4, 1, 2] += np.float32(0.01)
+    with pytest.raises(ParityError, match="0.01 in most rows"):
+        check_drift(answers, [recorded], LIMITS)
 
 
 def test_any_one_recording_is_enough_but_never_a_mixture_of_two():
