@@ -1,14 +1,12 @@
 """`compare`: size, metric, parity and latency of all variants on this device, and which file to ship."""
 
 import argparse
-import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.choose.limits import budget
 from runtime.choose.rule import choose, ship_line
 from runtime.commands.arguments import (
     add_engine,
@@ -19,15 +17,14 @@ from runtime.commands.arguments import (
     quiet_engines,
 )
 from runtime.commands.bench import footnote
+from runtime.commands.reported import with_reported_metric
+from runtime.commands.scores import references, scored, with_reference, worst
 from runtime.commands.table import aligned, kib
 from runtime.commands.targets import Labelled, add_labelled, read_labelled
 from runtime.measure.latency import measure, single_calls
-from runtime.measure.metric import drop, known_metric, metric, metric_name, metric_text
+from runtime.measure.metric import metric_name, metric_text
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.verdicts import engines_here, judge, pairs_of, variants_of
-
-Pair = tuple[str, str]  # a variant and an engine
-Scores = dict[Pair, dict[str, float]]  # by output, on labelled data given here
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,123 +51,75 @@ def run(args: argparse.Namespace) -> int:
     bundle = open_bundle(args.bundle)
     manifest = bundle.manifest
     labelled = read_labelled(args, manifest)
-    rows, scores = _measured(args, bundle, labelled)
-    references = _references(rows, scores, manifest)
-    if labelled:
-        rows = [
-            _with_worst(row, scores.get((row.variant, row.engine), {}), references, manifest) for row in rows
-        ]
-    choice = choose([_with_reference(row, references) for row in rows])
+    candidates, calls = _measured(args, bundle, labelled)
+    known = references((row for rows in candidates for row in rows), manifest) if labelled else {}
+    rows = _timed([worst(rows, known) for rows in candidates], calls, args.calls)
+    choice = choose([with_reference(row, known) for row in rows])
+    metrics = [{row.output: row.metric for row in rows} for rows in candidates]
     if args.json:
         row = choice.row
         ship = row and {"variant": row.variant, "engine": row.engine, "file": row.file}
         beside: dict[str, Any] = {"model": manifest.model, "ship": ship, "why": choice.why}
         if labelled and len(labelled.targets) > 1:
             beside["metrics"] = [
-                {"variant": variant, "engine": engine, "metrics": found}
-                for (variant, engine), found in scores.items()
+                {"variant": row.variant, "engine": row.engine, "metrics": found}
+                for row, found in zip(rows, metrics, strict=True)
+                if row.split == "given"
             ]
         print(rows_to_json(rows, **beside), end="")
     else:
-        _print(manifest, rows, labelled, scores)
+        _print(manifest, rows, labelled, metrics)
         print(ship_line(choice))
     return 1 if choice.row is None or any(row.status == "failed" for row in rows) else 0
 
 
 def _measured(
     args: argparse.Namespace, bundle: Bundle, labelled: Labelled | None
-) -> tuple[list[MeasuredRow], Scores]:
-    """A row for each variant and engine, and its scores on labelled data.
+) -> tuple[list[list[MeasuredRow]], dict[str, Callable[[], object]]]:
+    """For each variant and engine a row, or on labelled data one for each output; and the calls to time.
 
     Where no labelled data is given, the metric of a row is that of the bundle's report.
     """
-    manifest = bundle.manifest
     engines = engines_here(args.engine)
-    pairs = pairs_of(variants_of(manifest, args.variant), engines)
+    pairs = pairs_of(variants_of(bundle.manifest, args.variant), engines)
     golden = read_golden(bundle)
     recorded = {(row.variant, row.engine): row for row in read_report(bundle)}
-    rows, calls = [], {}
-    scores: Scores = {}
+    candidates, calls = [], {}
     for number, (variant, engine) in enumerate(pairs, 1):
         progress(f"{variant.name} with {engine} ({number}/{len(pairs)})")
         with quiet_engines():
             row, model = judge(bundle, golden, variant, engine, engines[engine], args.threads)
-            known = recorded.get((variant.name, engine))
+            reported = recorded.get((variant.name, engine))
             if labelled is None:
-                row = row.with_metric_of(known)
-            elif model:
-                outputs = model.answers(labelled.inputs)
-                scores[variant.name, engine] = {
-                    name: metric(manifest.outputs[name], outputs[name], targets)
-                    for name, targets in labelled.targets.items()
-                }
-                row = row._replace(budget=known and known.budget, samples=labelled.samples, split="given")
+                candidates.append([with_reported_metric(row, reported, model, golden)])
+            else:
+                candidates.append(scored(row, reported, model, golden, labelled) if model else [row])
         if model:
             calls[f"{variant.name} {engine}"] = single_calls(model.predict, golden.inputs)
-        rows.append(row)
+    return candidates, calls
+
+
+def _timed(
+    rows: list[MeasuredRow], calls: dict[str, Callable[[], object]], count: int | None
+) -> list[MeasuredRow]:
     progress("measuring latencies")
-    latencies = measure(calls, args.calls)
+    latencies = measure(calls, count)
     progress("")
-    timed = [
+    return [
         row._replace(**latencies[key]._asdict())
         if (key := f"{row.variant} {row.engine}") in latencies
         else row
         for row in rows
     ]
-    return timed, scores
 
 
-def _references(rows: list[MeasuredRow], scores: Scores, manifest: Manifest) -> dict[str, float | None]:
-    """By output that labelled data was given for, what stands for the original's score on them, as in the rule."""
-    found: dict[str, float | None] = {}
-    for name in next(iter(scores.values()), {}):
-        exact = [
-            scores[row.variant, row.engine][name]
-            for row in rows
-            if row.variant.endswith("-float32") and (row.variant, row.engine) in scores
-        ]
-        known = known_metric(metric_name(manifest.outputs[name].task))
-        found[name] = known.best(exact) if exact else _original(manifest, name)
-    return found
-
-
-def _original(manifest: Manifest, output: str) -> float | None:
-    score = manifest.original.metrics.get(output)
-    return score and score.value
-
-
-def _with_worst(
-    row: MeasuredRow, scores: Mapping[str, float], references: Mapping[str, float | None], manifest: Manifest
-) -> MeasuredRow:
-    """The row with the metric of the output that lost most of its budget."""
-    candidates = {
-        name: row._replace(
-            output=name,
-            metric_name=metric_name(manifest.outputs[name].task),
-            metric=score,
-            metric_original=_original(manifest, name),
-        )
-        for name, score in scores.items()
-    }
-    lost = {name: _budgets_lost(found, references[name]) for name, found in candidates.items()}
-    return candidates[max(lost, key=lost.__getitem__)] if lost else row
-
-
-def _budgets_lost(row: MeasuredRow, reference: float | None) -> float:
-    if reference is None or row.metric is None:
-        return -math.inf
-    lost, allowed = drop(row.metric_name, row.metric, reference), budget(row)
-    return lost / allowed if allowed else math.inf if lost > 0 else lost
-
-
-def _with_reference(row: MeasuredRow, references: Mapping[str, float | None]) -> MeasuredRow:
-    """The row as the rule needs it: the float32 variants' rows may be of another output, and do not stand for it."""
-    if row.output is None or row.output not in references:
-        return row
-    return row._replace(metric_original=references[row.output])
-
-
-def _print(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None, scores: Scores) -> None:
+def _print(
+    manifest: Manifest,
+    rows: list[MeasuredRow],
+    labelled: Labelled | None,
+    scores: list[dict[str | None, float | None]],
+) -> None:
+    """The table, with the scores of each row by output where there are several, and its notes."""
     several = len(manifest.outputs) > 1
     given = list(labelled.targets) if labelled else []
     names = {name: metric_name(manifest.outputs[name].task) for name in given}
@@ -180,8 +129,7 @@ def _print(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | Non
         used = sorted({row.metric_name for row in rows if row.metric_name})
         metrics = [used[0] if len(used) == 1 else "metric"]
     shown = []
-    for row in rows:
-        found = scores.get((row.variant, row.engine), {})
+    for row, found in zip(rows, scores, strict=True):
         texts = [metric_text(names[name], found.get(name)) for name in given]
         shown.append(
             (

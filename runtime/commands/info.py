@@ -174,6 +174,7 @@ def _variants(manifest: Manifest, verdicts: dict[str, dict[str, str | None]]) ->
             here = ", ".join(name for name, reason in found.items() if reason is None)
             here = here or ("no, see below" if found else "no: no engine for it")
         size = kib(sum(sizes))
-        tolerances = " / ".join(f"{limit.max_abs_error:.2g}" for limit in row.tolerances.values())
+        limits = dict.fromkeys(f"{limit.max_abs_error:.2g}" for limit in row.tolerances.values())
+        tolerances = " / ".join(limits)
         rows.append((row.name, size, tolerances, ", ".join(row.engines), here))
     return aligned(("variant", "KiB", "tolerance", "verified on", "runs here"), rows, right=(1, 2))

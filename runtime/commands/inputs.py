@@ -20,7 +20,7 @@ class Given(NamedTuple):
     Attributes:
         source: what was typed for them.
         values: raw, by name, as `predict` takes them.
-        notes: on what was converted.
+        notes: on what was converted, each with its file.
     """
 
     source: str
@@ -93,9 +93,11 @@ def joined(files: Sequence[str], inputs: Mapping[str, InputRecord]) -> Given:
 def _file(text: str, inputs: Mapping[str, InputRecord], invert: bool) -> Given:
     name, path = split_name(text, inputs)
     if name is None:
-        return Given(text, *read_inputs(Path(path), inputs, invert))
-    values, notes = read_input(Path(path), inputs[name], invert and inputs[name].kind == "image")
-    return Given(text, {name: values}, notes)
+        found, notes = read_inputs(Path(path), inputs, invert)
+    else:
+        values, notes = read_input(Path(path), inputs[name], invert and inputs[name].kind == "image")
+        found = {name: values}
+    return Given(text, found, [f"{text}: {note}" for note in notes])
 
 
 def _values(text: str, inputs: Mapping[str, InputRecord], invert: bool) -> Given:

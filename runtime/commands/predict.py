@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     predictions: list[dict[str, Any]] = []
     for given in given_inputs(args.files, args.values, args.text, model.manifest.inputs, args.invert):
         for note in given.notes:
-            print(f"note: {given.source}: {note}", file=sys.stderr)
+            print(f"note: {note}", file=sys.stderr)
         for source, row in _rows(model, given):
             if args.json:
                 predictions.append({"source": source} | _as_json(row, args.top))

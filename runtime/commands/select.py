@@ -16,6 +16,7 @@ from runtime.commands.arguments import (
     progress,
     quiet_engines,
 )
+from runtime.commands.reported import with_reported_metric
 from runtime.commands.table import aligned, kib
 from runtime.errors import UsageError
 from runtime.loading import load_from
@@ -106,8 +107,8 @@ def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[
     for variant, engine in pairs_of(variants_of(bundle.manifest, args.variant), engines):
         progress(f"trying {variant.name} with {engine}")
         with quiet_engines():
-            row, _ = judge(bundle, golden, variant, engine, engines[engine])
-        judged.append(row.with_metric_of(recorded.get((variant.name, engine))))
+            row, model = judge(bundle, golden, variant, engine, engines[engine])
+            judged.append(with_reported_metric(row, recorded.get((variant.name, engine)), model, golden))
     considered = within_but_latency(judged, limits)
     counts = [args.threads] if args.threads else _thread_counts()
     starts = {

@@ -81,8 +81,8 @@ def _print(bundle: Bundle, rows: list[MeasuredRow], damaged: list[str], signed_b
     cells = []
     for row in rows:
         tolerances = bundle.manifest.variants[row.variant].tolerances
-        limit = tolerances.get(row.output or next(iter(tolerances)))
-        tolerance = "-" if limit is None or (several and not row.output) else f"{limit.max_abs_error:.2g}"
+        limit = tolerances.get(row.output or "") if several else next(iter(tolerances.values()))
+        tolerance = "-" if limit is None else f"{limit.max_abs_error:.2g}"
         error = "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}"
         top1 = "-" if row.top1_agreement is None else f"{row.top1_agreement:.1%}"
         output = [row.output or "-"] if several else []
@@ -100,6 +100,8 @@ def _print(bundle: Bundle, rows: list[MeasuredRow], damaged: list[str], signed_b
     )
     print(aligned(header, cells, right=range(3 + several, 6 + several)))
     print()
+    if several:
+        print("output: the one whose error takes up most of its tolerance.")
     for problem in damaged:
         print(f"damaged: {problem}")
     by_variant: dict[str, list[str]] = {}

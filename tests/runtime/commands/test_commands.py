@@ -48,8 +48,8 @@ def test_info_tells_what_there_is(cli, image_bundle):
     code, out, err = cli("info", image_bundle)
     assert (code, err) == (0, "")
     assert "tiny-image, a classification with 2,400 parameters" in out
-    assert "images 8x8x1, uint8 pixels from 0 to 255" in out
-    assert "3 labels: circle, square, star" in out
+    assert "images 8x8x1, uint8 pixels from 0 to 255; other sizes are stretched" in out
+    assert "probabilities of 3 labels: circle, square, star" in out and "accuracy 0.9 on a test" in out
     here, version = ("", "") if NO_TFLITE_RUNTIME else (", tflite-runtime", r", tflite-runtime [\d.]+")
     assert re.search(rf"tflite-int8 +6\.0 +0\.05 +litert, tflite-runtime +litert{here}", out)
     assert re.search(rf"engines here: litert [\d.]+{version}, onnxruntime [\d.]+", out)
@@ -94,7 +94,8 @@ def test_verify_as_json(cli, table_bundle):
 
 def test_verify_fails_where_a_variant_disagrees(cli, spoilt, golden):
     wrong = golden["probabilities"][:, [1, 0, 2]]
-    replace_file(spoilt, "golden.npz", npz(inputs=golden["images"], outputs=wrong))
+    arrays = {"inputs/image": golden["images"], "outputs/probabilities": wrong}
+    replace_file(spoilt, "golden.npz", npz(**arrays))
     code, out, err = cli("verify", spoilt, "--variant", "tflite-int8", "--engine", "litert")
     assert (code, err) == (1, "")
     assert re.search(
@@ -160,6 +161,8 @@ def test_predict_prints_values_with_units(cli, table_bundle, tmp_path, golden):
     _, out, _ = cli("predict", table_bundle, tmp_path / "a.csv", "--json")
     (answer,) = json.loads(out)["predictions"]
     assert answer["unit"] == "cm³" and len(answer["values"]) == 1
+    _, straight, _ = cli("predict", table_bundle, "--values", "1 2 3")
+    assert straight == f"1 2 3: {answer['values'][0]:.6g} (cm³)\n"
 
 
 def test_predict_as_json(cli, image_bundle):
@@ -250,6 +253,13 @@ def test_compare_fails_where_a_variant_fails_and_ships_another(cli, spoilt):
         (["predict", "BUNDLE", "absent.png"], 1, "absent.png: does not exist"),
         (["predict", "BUNDLE", "a.doc"], 1, "a.doc: unknown kind of file; known: .npy, .npz, .csv"),
         (["predict", "BUNDLE", "a.npy", "--top", "0"], 2, "--top is 0"),
+        (["predict", "BUNDLE"], 2, "nothing to answer; give a FILE, --values or --text"),
+        (["predict", "BUNDLE", "--text", "a"], 2, "--text a: the input image takes no text"),
+        (
+            ["predict", "BUNDLE", "--values", "1 2"],
+            1,
+            "--values 1 2: 1 line of 2 numbers; the input image takes 64",
+        ),
         (
             ["predict", "BUNDLE", "a.npy", "--variant", "x"],
             2,

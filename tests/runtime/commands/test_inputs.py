@@ -56,7 +56,9 @@ def test_several_inputs_are_joined_by_name(tmp_path):
     (given,) = found
     assert given.source == f"image={tmp_path / 'a.png'} rows=1 2 3 words=a film" and given.rows == 1
     assert list(given.values) == ["image", "rows", "words"]
-    assert given.values["words"] == ["a film"] and given.notes == ["resized from 16x16 to 8x8"]
+    assert given.values["words"] == ["a film"] and given.notes == [
+        f"image={tmp_path / 'a.png'}: resized from 16x16 to 8x8"
+    ]
 
 
 def test_several_inputs_come_in_one_file_too(tmp_path):

@@ -128,9 +128,11 @@ def test_what_fails_its_golden_samples_is_never_chosen(cli, spoilt, latency, gol
     from tests.bundles import npz
 
     latency["tflite-int8 litert 1"] = 5, True
-    replace_file(
-        spoilt, "golden.npz", npz(inputs=golden["images"], outputs=golden["probabilities"][:, ::-1].copy())
-    )
+    arrays = {
+        "inputs/image": golden["images"],
+        "outputs/probabilities": golden["probabilities"][:, ::-1].copy(),
+    }
+    replace_file(spoilt, "golden.npz", npz(**arrays))
     code, out, _ = cli("select", spoilt)
     assert code == 1 and "not considered: tflite-int8 with litert: the largest error is" in out
 

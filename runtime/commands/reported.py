@@ -1,0 +1,36 @@
+"""Puts what was measured elsewhere of a variant into its row of this device: of several outputs, the right one."""
+
+from runtime.bundle.golden import Golden, kept, kept_shape
+from runtime.measure.row import MeasuredRow
+from runtime.model import Model
+from runtime.selftest import parity
+
+
+def with_reported_metric(
+    row: MeasuredRow, reported: MeasuredRow | None, model: Model | None, golden: Golden
+) -> MeasuredRow:
+    """The row with the metric of the bundle's report; of several outputs its parity becomes that of the same one.
+
+    Args:
+        row: what `judge` found.
+        reported: the row of the report for the same variant and engine, if there is one.
+        model: what `judge` loaded; None where the variant may not be used.
+        golden: the golden samples.
+    """
+    found = row.with_metric_of(reported)
+    if len(golden.outputs) == 1 or found is row:
+        return found
+    output = found.output
+    if model is None or found.metric is None or output is None or output not in golden.outputs:
+        return row
+    return with_parity_of(found, model, golden, output)
+
+
+def with_parity_of(row: MeasuredRow, model: Model, golden: Golden, output: str) -> MeasuredRow:
+    """The row with the parity of one output on the golden samples."""
+    record = model.manifest.outputs[output]
+    # A class is the largest of all scores, and of large rows not all are kept.
+    whole = kept_shape(record.shape) == record.shape or record.task != "classification"
+    answers = kept(model.answers(golden.inputs)[output])
+    found = parity.measure(answers, golden.outputs[output], record.task if whole else "tensor")
+    return row._replace(output=output).with_parity(found)
