@@ -121,6 +121,7 @@ def _parser() -> "argparse.ArgumentParser":
     import shtab
 
     from runtime.__main__ import COMMANDS
+    from runtime.bundle.manifest import TASKS
 
     root = argparse.ArgumentParser("edgeproof", add_help=False)
     commands = root.add_subparsers()
@@ -128,16 +129,20 @@ def _parser() -> "argparse.ArgumentParser":
     for name, module in (("train", "train.flags"), ("export", "export.options")):
         if not _missing(name):
             parsers[name] = import_module(module).parser()
+    words: dict[str, tuple[str, ...]] = {}
     if not _missing("export"):
         import_module("export.sign").add_commands(commands)
+        user_model = import_module("export.trained.user_model")
+        words = {"task": TASKS, "pixels": (user_model.RAW_PIXELS, *user_model.PIXELS)}
     for name, parser in parsers.items():
         commands.add_parser(name, parents=[parser], add_help=False, help=parser.description)
-    # shtab leaves out what has no help; and that an argument is a file it cannot know.
+    # shtab leaves out what has no help; and it cannot know that an argument is a file, or one of some words.
     for action in [action for parser in commands.choices.values() for action in parser._actions]:
         if action.dest == "models":
             action.help = "MODEL"
-        if action.dest == "models" or action.type is Path or action.metavar == "FILE":
+        if action.dest == "models" or action.type is Path or "FILE" in str(action.metavar):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
+        action.choices = action.choices or words.get(action.dest)
     return root
 
 
