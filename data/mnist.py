@@ -46,6 +46,7 @@ LABELS = {
     ),
 }
 
+_FEW = 200
 _REBUILT = (
     OutputRecord("rebuilt", (28, 28, 1), "reconstruction", input="image"),
     OutputRecord("anomaly", (1,), "regression", columns=("mean squared error",)),
@@ -56,7 +57,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
 
     `mnist-rebuilt` has the same images, and the task to rebuild them: as targets their pixels from 0 to 1, and an
-    output for the error of each image, for which there are none.
+    output for the error of each image, for which there are none. Its test split is the first 200 images: the answers to
+    all would be 31 MB beside the model.
 
     Raises:
         DatasetNotFound: it is in no folder and cannot be downloaded.
@@ -76,7 +78,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         sha256=dict(SHA256[folder]),
         train=split(images[:cut], labels[:cut]),
         validation=split(images[cut:], labels[cut:]),
-        test=split(test_images, test_labels),
+        test=split(*(part if folder == name else part[:_FEW] for part in (test_images, test_labels))),
     )
 
 

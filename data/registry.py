@@ -11,8 +11,8 @@ from runtime.errors import UsageError
 # Named, not imported: scikit-learn takes a second to import, and only some datasets need it.
 _MODULES = {
     "mnist": "data.mnist",
-    "mnist-rebuilt": "data.mnist",
     "fashion-mnist": "data.mnist",
+    "mnist-rebuilt": "data.mnist",
     "california-housing": "data.california",
     "california-housing-two": "data.california",
     "digits": "data.scikit_learn",

@@ -19,6 +19,8 @@ MODEL, MODEL_H5, SAVED_MODEL = "model.keras", "model.h5", "saved_model"
 REFERENCE, GOLDEN, SAMPLES, VOCABULARY = "reference.npz", "golden.npz", "samples.npz", "vocabulary.txt"
 # What a Keras model with pixels of its own was trained on; the scaling is put before it.
 PIXELS = ("0-1", "-1-1", "imagenet")
+# Not written where there is none.
+_OPTIONAL = ("source", "refused", "dataset", "recipe", "weights", "seed", "backend", "history", "metrics")
 _MOST = 1 << 50  # samples, weights
 _MOST_TENSORS, _MOST_FILES = 64, 10_000
 
@@ -135,7 +137,7 @@ def to_json(record: TrainedModel) -> str:
         "parameters": record.parameters,
         "sha256": record.sha256,
     }
-    values = {key: value for key, value in values.items() if value is not None and value != {}}
+    values = {key: value for key, value in values.items() if key not in _OPTIONAL or value not in (None, {})}
     try:
         text = json.dumps(values, indent=1, allow_nan=False) + "\n"
     except ValueError as error:

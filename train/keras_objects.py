@@ -120,13 +120,16 @@ def loss(recipe: Recipe, outputs: Sequence[str]) -> Any:
     missing = [name for name in outputs if name not in named]
     if missing:
         raise UsageError(f"loss {recipe.loss!r}: the output {missing[0]} has none; give OUTPUT=LOSS for each")
-    found = {name: make("loss", words, **_smoothing(recipe, words)) for name, words in named.items()}
+    found = {
+        name: make("loss", words, **_smoothing(recipe, words, len(outputs))) for name, words in named.items()
+    }
     return found if len(outputs) > 1 else found[outputs[0]]
 
 
-def _smoothing(recipe: Recipe, words: str) -> dict[str, Any]:
-    smoothed = recipe.label_smoothing and "crossentropy" in words.replace("_", "").lower()
-    return {"label_smoothing": recipe.label_smoothing} if smoothed else {}
+def _smoothing(recipe: Recipe, words: str, outputs: int) -> dict[str, Any]:
+    """The smoothing of labels: of several losses, for those that have labels."""
+    labelled = outputs == 1 or "crossentropy" in words.replace("_", "").lower()
+    return {"label_smoothing": recipe.label_smoothing} if recipe.label_smoothing and labelled else {}
 
 
 def _of_output(kind: str, text: str, outputs: Sequence[str]) -> tuple[str, str]:

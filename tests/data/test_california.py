@@ -71,13 +71,33 @@ def test_a_truncated_table_is_refused(real_data, tmp_path):
         data.load("california-housing", tmp_path)
 
 
-def test_the_tutorials_splits(real_data):
+def tutorials_rows() -> dict[str, np.ndarray]:
     from sklearn.model_selection import train_test_split
 
-    dataset = data.load("california-housing", real_data)
     rest, test = train_test_split(np.arange(20640), random_state=7)
     train, validation = train_test_split(rest, random_state=11)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def test_the_tutorials_splits(real_data):
+    dataset = data.load("california-housing", real_data)
     frame = np.loadtxt(real_data / "california-housing" / california.FILE, delimiter=",", skiprows=1)
-    for split, rows in ((dataset.train, train), (dataset.validation, validation), (dataset.test, test)):
-        np.testing.assert_array_equal(split.inputs, frame[rows, :8].astype(np.float32))
-        np.testing.assert_array_equal(split.targets, frame[rows, 8].astype(np.float32))
+    for name, rows in tutorials_rows().items():
+        split = getattr(dataset, name)
+        np.testing.assert_array_equal(split.inputs["rows"], frame[rows, :8].astype(np.float32))
+        np.testing.assert_array_equal(split.targets["value"][:, 0], frame[rows, 8].astype(np.float32))
+
+
+def test_two_inputs_and_two_outputs_of_the_same_rows(real_data):
+    one, two = (data.load(f"california-housing{name}", real_data) for name in ("", "-two"))
+    columns = {taken.name: taken.columns for taken in two.inputs}
+    assert columns["place"] == ("Latitude", "Longitude") and len(columns["house"]) == 6
+    rows = one.test.inputs["rows"]
+    for name, values in two.test.inputs.items():
+        np.testing.assert_array_equal(values, rows[:, [california.COLUMNS.index(c) for c in columns[name]]])
+    np.testing.assert_array_equal(two.test.targets["value"], one.test.targets["value"])
+    # The median is that of the training split: the class is half of it, and not of the others.
+    assert abs(two.train.targets["above"].mean() - 0.5) < 1e-3
+    median = np.median(one.train.targets["value"])
+    np.testing.assert_array_equal(two.test.targets["above"], one.test.targets["value"][:, 0] > median)
+    assert {output.name: output.task for output in two.outputs} == {"value": "regression", "above": "binary"}

@@ -45,10 +45,21 @@ def test_the_last_training_images_are_the_validation_split(small_mnist):
     dataset = data.load("mnist", small_mnist)
     assert [len(split) for split in (dataset.train, dataset.validation, dataset.test)] == [10, 5000, 10]
     everything = read_idx(small_mnist / "mnist" / "train-images-idx3-ubyte.gz")
-    np.testing.assert_array_equal(dataset.validation.inputs[..., 0], everything[10:])
-    assert dataset.train.inputs.dtype == np.uint8
-    assert dataset.train.inputs.shape == (10, 28, 28, 1)
-    assert dataset.train.targets.dtype == np.int64
+    np.testing.assert_array_equal(dataset.validation.inputs["image"][..., 0], everything[10:])
+    assert dataset.train.inputs["image"].dtype == np.uint8
+    assert dataset.train.inputs["image"].shape == (10, 28, 28, 1)
+    assert dataset.train.targets["probabilities"].dtype == np.int64
+
+
+def test_images_to_be_rebuilt_are_their_own_targets(small_mnist):
+    dataset = data.load("mnist-rebuilt", small_mnist)
+    images, targets = dataset.test.inputs["image"], dataset.test.targets
+    assert list(targets) == ["rebuilt"] and targets["rebuilt"].dtype == np.float32
+    np.testing.assert_allclose(targets["rebuilt"] * 255, images, rtol=1e-6)
+    assert [(output.name, output.task) for output in dataset.outputs] == [
+        ("rebuilt", "reconstruction"),
+        ("anomaly", "regression"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
@@ -59,7 +70,7 @@ def test_the_originals(real_data, name):
         5_000,
         10_000,
     ]
-    assert np.bincount(dataset.test.targets).tolist() == (
+    assert np.bincount(dataset.test.targets["probabilities"]).tolist() == (
         [1000] * 10 if name == "fashion-mnist" else [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     )
-    assert len(dataset.labels) == 10
+    assert len(dataset.outputs[0].labels) == 10

@@ -10,6 +10,7 @@ import pytest
 
 from data import Split
 from data.original import Original, read_original, read_record, write_original
+from data.trained_model import Source
 from runtime.errors import EdgeProofError, ModelError
 from tests.data.test_trained_model import CLASSIFIER
 
@@ -17,33 +18,43 @@ DIABETES = Path(__file__).parents[2] / "artifacts" / "diabetes-mlp"
 REMEDY = (
     "restore it, or make it again: python -m train MODEL, or python -m export PATH for a model of your own"
 )
-IMAGES = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1) % 17
-OUTPUTS = np.float32([[1, 0], [0, 1], [0.5, 0.5]])
-TARGETS = np.array([0, 1, 1])
+IMAGES = {"image": np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1) % 17}
+OUTPUTS = {"probabilities": np.float32([[1, 0], [0, 1], [0.5, 0.5]])}
+TARGETS = {"probabilities": np.array([0, 1, 1])}
+FILES = {"model.keras": b"a model"}
 
 
 def write(folder, **arrays):
-    return write_original(folder, CLASSIFIER, b"a model", (IMAGES, OUTPUTS), **arrays)
+    return write_original(folder, CLASSIFIER, FILES, (IMAGES, OUTPUTS), **arrays)
+
+
+def same(found, expected):
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+        assert found[name].dtype == values.dtype
+    return True
 
 
 def test_everything_written_is_read_back(tmp_path):
     folder = tmp_path / "below" / "small"
-    test_data = Split(IMAGES, TARGETS)
+    first = {"image": IMAGES["image"][:2]}
     written = write(
-        folder, reference=OUTPUTS, calibration=IMAGES[:2], test_data=test_data, pictures={"a.png": b"a"}
+        folder,
+        reference=OUTPUTS,
+        calibration=first,
+        test_data=Split(IMAGES, TARGETS),
+        pictures={"a.png": b"a"},
     )
     found = read_original(folder)
     assert found == written
     assert found.record == replace(CLASSIFIER, sha256=found.record.sha256)
     assert list(found.record.sha256) == ["model.keras", "reference.npz", "golden.npz", "samples.npz"]
     assert (found.name, found.model.read_bytes()) == ("small", b"a model")
-    for array, expected in zip(found.golden(), (IMAGES, OUTPUTS), strict=True):
-        np.testing.assert_array_equal(array, expected)
-        assert array.dtype == expected.dtype
-    np.testing.assert_array_equal(found.reference(), OUTPUTS)
-    np.testing.assert_array_equal(found.calibration(), IMAGES[:2])
-    np.testing.assert_array_equal(found.test_data().inputs, IMAGES)
-    np.testing.assert_array_equal(found.test_data().targets, TARGETS)
+    inputs, outputs = found.golden()
+    assert same(inputs, IMAGES) and same(outputs, OUTPUTS)
+    assert same(found.reference(), OUTPUTS) and same(found.calibration(), first)
+    assert same(found.test_data().inputs, IMAGES) and same(found.test_data().targets, TARGETS)
     assert (folder / "a.png").read_bytes() == b"a"
 
 
@@ -55,15 +66,60 @@ def test_what_was_not_given_is_none(tmp_path):
 
 def test_images_to_calibrate_with_are_no_test_data(tmp_path):
     found = write(tmp_path, calibration=IMAGES)
-    np.testing.assert_array_equal(found.calibration(), IMAGES)
+    assert same(found.calibration(), IMAGES)
     assert found.test_data() is None
 
 
-def test_samples_of_an_earlier_model_in_the_folder_are_not_taken(tmp_path):
-    write(tmp_path, reference=OUTPUTS, calibration=IMAGES, test_data=Split(IMAGES, TARGETS))
+def test_test_data_without_targets_are_kept_and_calibrate_nothing(tmp_path):
+    found = write(tmp_path, reference=OUTPUTS, test_data=Split(IMAGES, {}))
+    assert same(found.test_data().inputs, IMAGES)
+    assert found.test_data().targets == {}
+    assert found.calibration() is None
+
+
+def test_what_an_earlier_model_left_in_the_folder_is_removed(tmp_path):
+    files = {
+        "saved_model/saved_model.pb": b"graph",
+        "saved_model/variables/a.index": b"a",
+        "vocabulary.txt": b"a",
+    }
+    record = replace(CLASSIFIER, source=Source(file="saved_model"))
+    first = write_original(
+        tmp_path, record, files, (IMAGES, OUTPUTS), OUTPUTS, IMAGES, Split(IMAGES, TARGETS)
+    )
+    assert first.model == tmp_path / "saved_model" and read_original(tmp_path) == first
+    fewer = {name: content for name, content in files.items() if name.endswith(".pb")}
+    write_original(tmp_path, record, fewer, (IMAGES, OUTPUTS))
+    assert [path.name for path in (tmp_path / "saved_model").rglob("*") if path.is_file()] == [
+        "saved_model.pb"
+    ]
+    (tmp_path / "notes.txt").write_text("the user's own")
     write(tmp_path)
     found = read_original(tmp_path)
     assert found.reference() is found.calibration() is found.test_data() is None
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.keras",
+        "golden.npz",
+        "training.json",
+        "notes.txt",
+    }
+
+
+def test_a_file_of_a_saved_model_that_changed_is_named(tmp_path):
+    record = replace(CLASSIFIER, source=Source(file="saved_model"))
+    write_original(tmp_path, record, {"saved_model/saved_model.pb": b"graph"}, (IMAGES, OUTPUTS))
+    (tmp_path / "saved_model" / "saved_model.pb").write_bytes(b"other")
+    assert message(tmp_path) == (
+        f"{tmp_path / 'saved_model' / 'saved_model.pb'} is not the file that training.json was recorded with (SHA-256 "
+        f"differs); {REMEDY}"
+    )
+
+
+def test_arrays_of_other_names_are_refused(tmp_path):
+    found = write_original(tmp_path, CLASSIFIER, FILES, ({"picture": IMAGES["image"]}, OUTPUTS))
+    with pytest.raises(ModelError) as caught:
+        found.golden()
+    assert str(caught.value) == f"{tmp_path / 'golden.npz'} holds no array inputs/image; {REMEDY}"
 
 
 @pytest.mark.parametrize("file", ["model.keras", "golden.npz", "training.json"])
@@ -78,7 +134,7 @@ def test_a_full_disk_leaves_the_old_record(tmp_path, monkeypatch, file):
 
     monkeypatch.setattr("data.original.write_file", full)
     with pytest.raises(EdgeProofError) as caught:
-        write_original(tmp_path, replace(CLASSIFIER, seed=8), b"another", (IMAGES, OUTPUTS))
+        write_original(tmp_path, replace(CLASSIFIER, seed=8), {"model.keras": b"another"}, (IMAGES, OUTPUTS))
     assert str(caught.value) == (
         f"cannot write {tmp_path}: No space left on device; give a folder that can be written with --out"
     )
@@ -87,7 +143,7 @@ def test_a_full_disk_leaves_the_old_record(tmp_path, monkeypatch, file):
 
 def test_a_record_that_would_be_refused_leaves_the_folder_alone(tmp_path):
     with pytest.raises(ModelError, match="its record cannot be written: 'parameters' is -1"):
-        write_original(tmp_path / "new", replace(CLASSIFIER, parameters=-1), b"", (IMAGES, OUTPUTS))
+        write_original(tmp_path / "new", replace(CLASSIFIER, parameters=-1), FILES, (IMAGES, OUTPUTS))
     assert not (tmp_path / "new").exists()
 
 
@@ -135,13 +191,12 @@ def test_arrays_damaged_after_the_folder_was_read_are_named(copied):
     with pytest.raises(ModelError) as caught:
         found.golden()
     assert str(caught.value) == (
-        f"{copied / 'golden.npz'} cannot be read (it is not an .npz archive); expected the arrays inputs, outputs; "
-        f"{REMEDY}"
+        f"{copied / 'golden.npz'} cannot be read (it is not an .npz archive); {REMEDY}"
     )
 
 
 def test_the_record_alone_needs_no_other_file(copied):
     (copied / "model.keras").unlink()
     record = read_record(copied)
-    assert record.metric_value == pytest.approx(53.23197356388946)
+    assert record.metrics["value"].value == pytest.approx(53.23197356388946)
     assert Original(copied, record).model == copied / "model.keras"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.trained_model import DatasetRecord, MetricRecord, TrainedModel, from_json, to_json
+from data.trained_model import DatasetRecord, MetricRecord, Source, TrainedModel, from_json, to_json
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import ModelError
 
@@ -15,11 +15,8 @@ COMMITTED = sorted((Path(__file__).parents[2] / "artifacts").glob("*/training.js
 HASHES = {"model.keras": "0" * 64, "golden.npz": "1" * 64}
 CLASSIFIER = TrainedModel(
     model="small",
-    task="classification",
-    labels=("cat", "dog"),
-    unit=None,
-    inputs=(InputRecord("image", "image", (8, 8, 1), "uint8", 0, 16),),
-    outputs=(OutputRecord("probabilities", (2,)),),
+    inputs=(InputRecord("image", "image", (8, 8, 1), "uint8", 0, 16, resize="stretch"),),
+    outputs=(OutputRecord("probabilities", (2,), "classification", labels=("cat", "dog")),),
     versions={"keras": "3.15.1"},
     device="a CPU",
     parameters=12,
@@ -28,20 +25,50 @@ CLASSIFIER = TrainedModel(
     seed=7,
     backend="tensorflow",
     history={"loss": (0.5, 0.25)},
-    metric=MetricRecord("accuracy", 0.5, "test"),
+    metrics={"probabilities": MetricRecord("accuracy", 0.5, "test")},
     sha256=HASHES,
 )
 REGRESSOR = TrainedModel(
     model="own",
-    task="regression",
-    labels=None,
-    unit="°C",
     inputs=(InputRecord("table", "rows", (2,), "float", columns=("a", "b")),),
-    outputs=(OutputRecord("value", (1,)),),
+    outputs=(OutputRecord("value", (1,), "regression", units=("°C",)),),
     versions={},
     device="a CPU",
     parameters=3,
     sha256=HASHES,
+)
+# Everything that a record can say, of a SavedModel with several inputs and outputs.
+SEVERAL = TrainedModel(
+    model="several",
+    inputs=(
+        InputRecord("text", "words", (6,), "int32", 0, 11, vocabulary="vocabulary.txt"),
+        InputRecord("image", "photo", (8, 8, 3), "uint8", 0, 255, resize="crop"),
+        InputRecord("sequence", "tokens", (5,), "int64", low=0, high=9),
+        InputRecord("tensor", "state", (), "float"),
+    ),
+    outputs=(
+        OutputRecord("kind", (3,), "classification", labels=("a", "b", "c")),
+        OutputRecord("prices", (2,), "regression", columns=("x", "y"), units=("USD", None)),
+        OutputRecord("again", (8, 8, 3), "reconstruction", input="photo"),
+        OutputRecord("next", (4,), "tensor", "int64"),
+    ),
+    versions={},
+    device="a CPU",
+    parameters=0,
+    source=Source(
+        file="saved_model",
+        custom_objects=("mine:Layer",),
+        signature="serve",
+        shapes={"tokens:0": (None, 5)},
+        names={"tokens": "tokens:0"},
+        pixels={"photo": "imagenet"},
+    ),
+    refused={"onnx": "the layer 'x' cannot"},
+    metrics={
+        "kind": MetricRecord("accuracy", 0.5, "samples"),
+        "prices": MetricRecord("rmse", 2.0, "samples"),
+    },
+    sha256={"saved_model/saved_model.pb": "0" * 64, "golden.npz": "1" * 64},
 )
 
 
@@ -55,27 +82,36 @@ def test_a_committed_record_is_written_again_to_the_byte(path):
     record = from_json(text, str(path))
     assert to_json(record) == text
     values = json.loads(text)
-    assert (record.model, record.task, record.parameters) == (
-        path.parent.name,
-        values["task"],
-        values["parameters"],
-    )
-    assert (record.dataset.name, record.metric_value) == (
-        values["dataset"]["name"],
-        values["metric"]["value"],
-    )
-    assert {"kind": record.input.kind, "shape": list(record.input.shape)}.items() <= values["input"].items()
+    assert (record.model, record.parameters) == (path.parent.name, values["parameters"])
+    assert record.dataset.name == values["dataset"]["name"]
+    assert {name: metric.value for name, metric in record.metrics.items()} == {
+        name: metric["value"] for name, metric in values["metrics"].items()
+    }
+    assert {taken.name: list(taken.shape) for taken in record.inputs} == {
+        name: taken["shape"] for name, taken in values["inputs"].items()
+    }
+    assert {given.name: given.task for given in record.outputs} == {
+        name: given["task"] for name, given in values["outputs"].items()
+    }
 
 
-@pytest.mark.parametrize("record", [CLASSIFIER, REGRESSOR, replace(REGRESSOR, weights="imagenet")])
+@pytest.mark.parametrize("record", [CLASSIFIER, REGRESSOR, SEVERAL, replace(REGRESSOR, weights="imagenet")])
 def test_a_record_comes_back(record):
     assert from_json(to_json(record), "it") == record
 
 
-def test_what_there_is_none_of_is_left_out_or_null():
-    values = json.loads(to_json(REGRESSOR))
-    assert not {"weights", "seed", "backend", "history"} & set(values)
-    assert values["dataset"] is values["recipe"] is values["metric"] is values["labels"] is None
+def test_what_there_is_none_of_is_left_out():
+    assert list(json.loads(to_json(REGRESSOR))) == [
+        "model", "inputs", "outputs", "versions", "device", "parameters", "sha256",
+    ]  # fmt: skip
+    assert list(json.loads(to_json(SEVERAL))["source"]) == [
+        "file", "custom_objects", "signature", "shapes", "names", "pixels",
+    ]  # fmt: skip
+
+
+def test_whole_numbers_stay_whole():
+    assert json.loads(to_json(CLASSIFIER))["inputs"]["image"]["high"] == 16
+    assert '"high": 16' in to_json(from_json(to_json(CLASSIFIER), "it"))
 
 
 def test_a_figure_that_is_no_number_becomes_null_and_comes_back_as_nan():
@@ -91,30 +127,35 @@ def test_who_made_it():
     assert not REGRESSOR.made_by_train
 
 
-def test_the_metric_is_that_of_the_task():
-    assert (CLASSIFIER.metric_name, CLASSIFIER.metric_value) == ("accuracy", 0.5)
-    assert (REGRESSOR.metric_name, REGRESSOR.metric_value) == ("rmse", None)
-
-
 MISSING = "(missing)"
 WRONG = [
     ("model", 3, "it: 'model' must be a string, not a number"),
     ("model", MISSING, "it: the key 'model' is missing; expected what python -m train writes"),
-    ("task", "detection", "it: 'task' is 'detection'; known: classification, regression"),
-    ("labels", ["cat"], "it: 'labels' are 1, but the output has the shape [2]"),
-    ("labels", ["cat", 1], "it: 'labels' must hold strings of 1 to 1000 printable characters, not a number"),
+    ("inputs", {}, "it: inputs: is empty; a model has at least one input"),
+    ("inputs", MISSING, "it: the key 'inputs' is missing; expected what python -m train writes"),
+    ("inputs.image", [], "it: inputs: image: must be an object, not a list"),
+    ("outputs", {}, "it: outputs: is empty; a model has at least one output"),
+    ("outputs.probabilities", 1, "it: outputs: probabilities: must be an object, not a number"),
     (
-        "labels",
-        None,
-        "it: 'labels' do not fit the task classification: a classifier has labels, a regressor has none",
+        "source",
+        {"file": "model.pt"},
+        "it: source: 'file' is 'model.pt'; known: model.keras, model.h5, saved_model",
     ),
-    ("unit", 1, "it: 'unit' must be a string, not a number"),
-    ("input", [], "it: input: must be an object, not a list"),
-    ("input.kind", "sound", "it: input: 'kind' is 'sound'; known: image, table"),
-    ("input.shape", "8", "it: input: 'shape' must be a list, not a string"),
-    ("input.high", 0.5, "it: input: 'high' must be a whole number, not a number"),
-    ("output.shape", [2, 2], "it: output: 'shape' is [2, 2]; an output row has one dimension"),
-    ("dataset", MISSING, "it: the key 'dataset' is missing; expected what python -m train writes"),
+    ("source", {"pixels": {"image": "0-2"}}, "it: source: 'pixels' holds '0-2'; known: 0-1, -1-1, imagenet"),
+    (
+        "source",
+        {"shapes": {"image": [0]}},
+        "it: source: shapes: 'image' must hold sizes, whole numbers of at least 1 or null",
+    ),
+    ("source", {"names": {"image": 1}}, "it: source: names: 'image' must be a string, not a number"),
+    (
+        "source",
+        {"file": "model.h5"},
+        "it: sha256: the key 'model.h5' is missing; expected what python -m train writes",
+    ),
+    ("source", {"file": "saved_model"}, "it: 'sha256' names no file of the folder saved_model"),
+    ("refused", {"onnx": 1}, "it: refused: 'onnx' must be a string, not a number"),
+    ("dataset", None, "it: dataset: must be an object, not null"),
     ("dataset.test", "5", "it: dataset: 'test' must be a whole number, not a string"),
     ("dataset.sha256", {"images": "0"}, "it: dataset: sha256: 'images' must be 64 lower-case hex digits"),
     ("recipe", "none", "it: recipe: must be an object, not a string"),
@@ -125,10 +166,19 @@ WRONG = [
     ("device", "", "it: 'device' must be 1 to 1000 printable characters"),
     ("history", {"loss": 1}, "it: history: 'loss' must be a list, not a number"),
     ("history", {"loss": ["a"]}, "it: history: 'loss' must hold numbers, or null where a figure was none"),
-    ("metric.value", "good", "it: metric: 'value' must be a number, not a string"),
-    ("metric", MISSING, "it: the key 'metric' is missing; expected what python -m train writes"),
+    ("metrics", {"p": {}}, "it: metrics: 'p' is no output; the outputs are probabilities"),
+    (
+        "metrics",
+        {"probabilities": {"name": "accuracy", "value": "good", "split": "test"}},
+        "it: metrics: probabilities: 'value' must be a number, not a string",
+    ),
     ("parameters", -1, "it: 'parameters' is -1; it must be from 0 to 1125899906842624"),
-    ("sha256", {}, "it: sha256: the key 'model.keras' is missing; expected what python -m train writes"),
+    (
+        "sha256",
+        {"golden.npz": "1" * 64},
+        "it: sha256: the key 'model.keras' is missing; expected what python -m train writes",
+    ),
+    ("sha256", {}, "it: sha256: the key 'golden.npz' is missing; expected what python -m train writes"),
     ("sha256.golden.npz", 0, "it: sha256: 'golden.npz' must be a string, not a number"),
 ]
 
@@ -168,12 +218,13 @@ def test_what_is_no_json_is_refused(text, words):
     ("changes", "words"),
     [
         (
-            {"metric": MetricRecord("accuracy", math.nan, "test")},
+            {"metrics": {"probabilities": MetricRecord("accuracy", math.nan, "test")}},
             "small: its record cannot be written: Out of range float values are not JSON compliant",
         ),
         (
-            {"labels": ("cat", "")},
-            "small: its record cannot be written: 'labels' must hold strings of 1 to 1000 printable characters, not ''",
+            {"outputs": (CLASSIFIER.outputs[0]._replace(labels=("cat", "")),)},
+            "small: its record cannot be written: outputs: probabilities: 'labels' must hold strings of 1 to 1000 "
+            "printable characters, not ''",
         ),
     ],
 )
