@@ -5,34 +5,61 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.formats import onnx_graph, onnxruntime
-from export.formats.format import Calibration, Conversion, Format, Scheme
+from export.formats import onnx_constants, onnx_graph, onnxruntime
+from export.formats.converter_errors import from_tf2onnx, no_onnx_ops
+from export.formats.format import Calibration, Conversion, Format, Ranges
+from export.formats.onnx_nodes import nodes
+from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
+from export.quantization.keep_in_float import (
+    Kept,
+    Node,
+    before_weights,
+    clip_softmax,
+    kept_in_float,
+    share_note,
+)
 from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
 from runtime.errors import ConversionError
 
 IR_VERSION = 8
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-# ONNX's own ops. Those of ONNX Runtime's own domain, com.microsoft, are refused too: no scheme needs one.
-_DOMAINS = ("", "ai.onnx")
-# What the activations and the weights of an op that carries weights may be.
-_TYPES: dict[Scheme, tuple[set[str], set[str]]] = {
-    "float32": ({"computed"}, {"FLOAT"}),
-    "float16": ({"computed"}, {"FLOAT16"}),
-    "dynamic": ({"computed"}, {"INT8", "UINT8"}),
-    "int8": ({"INT8"}, {"INT8"}),
-}
+RUNGS = ("all ops", "ops with weights only")
+_IN_8_BITS = ("Conv", "Gemm", "MatMul")  # what ONNX Runtime computes in 8 bits
 
 
 def float32(conversion: Conversion) -> tuple[str, ...]:
     """tf2onnx's SavedModel route, simplified by ONNX Runtime, with names that do not change from run to run."""
-    model = from_saved_model(conversion.source)
+    try:
+        model = from_saved_model(conversion.source)
+    except Exception as error:
+        raise from_tf2onnx(error) from error
+    _refuse_ops_of_tensorflow(model)
     onnx_graph.declare(model.graph, conversion.record.inputs, conversion.record.outputs)
-    model = onnxruntime.simplified(model)
+    try:
+        model = onnxruntime.simplified(model)
+    except Exception as error:
+        raise from_tf2onnx(error) from error
+    onnx_constants.move_into_loops(model.graph)
     onnx_graph.name_by_position(model)
     _save(model, conversion.destination)
     return ()
+
+
+def _refuse_ops_of_tensorflow(model: Any) -> None:
+    """tf2onnx leaves an op that it does not know as it is, and says nothing.
+
+    Raises:
+        ConversionError: there is one.
+    """
+    import onnx
+
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    foreign = [
+        (node.op_type, node.name) for node in onnx_graph.nodes(model.graph) if node.op_type not in known
+    ]
+    if foreign:
+        raise no_onnx_ops(foreign)
 
 
 def float16(conversion: Conversion) -> tuple[str, ...]:
@@ -40,37 +67,104 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     import onnx
 
     model = onnx.load(conversion.source)
-    halved = onnxruntime.in_float16(model, kept=prefix(model.graph))
+    every = _with_weights(model)
+    kept = before_weights(every)
+    halved = onnxruntime.in_float16(model, kept=kept)
+    onnx_graph.drop_repeated(halved.graph)
     onnx_graph.keep_float32_chains(halved)
     _save(halved, conversion.destination)
-    return ()
+    return _share(conversion)
 
 
 def dynamic(conversion: Conversion) -> tuple[str, ...]:
-    """8-bit weights, activations quantized at each call."""
-    _save(onnxruntime.with_8_bit_weights(conversion.source), conversion.destination)
-    return ()
+    """8-bit weights, activations quantized at each call; tables of embeddings are looked up in 8 bits."""
+    import onnx
+
+    model = onnx.load(conversion.source)
+    _with_weights(model)
+    with onnxruntime.scratch() as folder:
+        onnx_constants.give_each_its_own(model)
+        onnx.save(model, folder / "own.onnx")
+        made = onnxruntime.with_8_bit_weights(folder / "own.onnx", loops=_has_loops(model))
+    done = onnx_constants.weights_in_8_bits(made, lambda node: node.op_type in ("ConvTranspose", "Gather"))
+    _save(made, conversion.destination)
+    prove(conversion.destination, "dynamic", ())
+    return (*_share(conversion), *_weights_only_note(made, done))
 
 
 def int8(conversion: Conversion) -> tuple[str, ...]:
-    """Static QDQ: signed 8-bit weights (per channel) and activations, ranges from the calibration."""
+    """Static QDQ: signed 8-bit weights (per channel) and activations, ranges from the calibration.
+
+    Inside loops the weights alone are in 8 bits.
+    """
     import onnx
 
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    graph = onnx.load(conversion.source).graph
-    ranges = clip(conversion.ranges, in_onnx(onnx_graph.nodes(graph)), bits=8)
-    _save(onnxruntime.in_int8(conversion.source, ranges, kept=prefix(graph)), conversion.destination)
-    return ()
+    model = onnx.load(conversion.source)
+    every = _with_weights(model)
+    ranges = clip_softmax(every, conversion.ranges)
+    kept = kept_in_float(every, ranges, {value.name for value in model.graph.output})
+    left = kept | _left_out(every, kept, conversion.rung)
+    ranges = clip(ranges, in_onnx(onnx_graph.nodes(model.graph)), bits=8)
+    made = onnxruntime.in_int8(
+        conversion.source,
+        ranges,
+        kept=list(left),
+        keep_relu=any(high <= 0 for high in _highest(every, ranges)),
+    )
+    inside = {node.key for node in every if node.graph}
+    done = onnx_constants.weights_in_8_bits(made, lambda node: node.name in inside)
+    _save(made, conversion.destination)
+    prove(conversion.destination, "int8", [*left, *inside])
+    reasons = sorted({reason for reason in left.values() if reason})
+    notes = (f"In float32: {reason}." for reason in reasons)
+    return (*_share(conversion), *_weights_only_note(made, done), *notes)
 
 
-def prefix(graph: Any) -> list[str]:
-    """Names of a graph's nodes before the first one that carries weights: preprocessing, which stays in float."""
-    names: list[str] = []
-    for node in graph.node:
-        if any(inner.op_type in _WEIGHTED for inner in onnx_graph.node_and_inner(node)):
-            return names
-        names.append(node.name)
-    return []
+def _left_out(every: list[Node], kept: Kept, rung: int) -> Kept:
+    """What is not quantized on later rungs although it could be."""
+    reason = "all ops without weights, since an engine fails on one of them"
+    return {node.key: reason for node in every if rung and not node.weights and node.key not in kept}
+
+
+def _highest(every: list[Node], ranges: Ranges) -> list[float]:
+    """The highest values that ReLUs make: at 0, ONNX Runtime would remove the ReLU and let negative ones through."""
+    return [
+        ranges[node.outputs[0]][1]
+        for node in every
+        if node.op in ("Relu", "Clip") and node.outputs[0] in ranges
+    ]
+
+
+def _weights_only_note(model: Any, done: list[str]) -> tuple[str, ...]:
+    """The sentence on nodes that compute in float32 with weights of 8 bits; tables compute nothing."""
+    ops = sorted({node.op_type for node in onnx_graph.nodes(model.graph) if node.name in done} - {"Gather"})
+    if not ops:
+        return ()
+    where = "Inside loops, " if _has_loops(model) else ""
+    return (f"{where}{', '.join(ops)} with weights of 8 bits compute in float32.",)
+
+
+def _with_weights(model: Any) -> list[Node]:
+    """The nodes of a model.
+
+    Raises:
+        ConversionError: none carries weights.
+    """
+    every = nodes(model)
+    if not any(node.weights for node in every):
+        raise ConversionError(
+            "the model has nothing to quantize: none of its ops carries weights; use float32"
+        )
+    return every
+
+
+def _has_loops(model: Any) -> bool:
+    return any(node.op_type == "Loop" for node in onnx_graph.nodes(model.graph))
+
+
+def _share(conversion: Conversion) -> tuple[str, ...]:
+    return share_note(*quantized(conversion.destination))
 
 
 def activations(path: Path) -> set[str]:
@@ -84,53 +178,6 @@ def activations(path: Path) -> set[str]:
         if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     }
     return {name for node in graph.node for name in node.output if name in floats}
-
-
-def prove(path: Path, scheme: Scheme) -> None:
-    """Prove by the file's own tensors, in all its graphs, that it is what its name says.
-
-    Raises:
-        ConversionError: a custom op domain, data outside the file, or tensors of another type than its scheme's.
-    """
-    import onnx
-
-    model = onnx.load(path, load_external_data=False)
-    nodes = list(onnx_graph.nodes(model.graph))
-    foreign = sorted({f"{node.domain}:{node.op_type}" for node in nodes if node.domain not in _DOMAINS})
-    if foreign:
-        raise ConversionError(
-            f"{path.name} needs the custom op {', '.join(foreign)}, which a device's engine does not have"
-        )
-    stored = [tensor for graph in onnx_graph.graphs(model.graph) for tensor in graph.initializer]
-    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in stored):
-        raise ConversionError(f"{path.name} keeps weights outside the file; a bundle takes whole files only")
-    name_of = onnx.TensorProto.DataType.Name
-    types: dict[str, str] = {tensor.name: name_of(tensor.data_type) for tensor in stored}
-    # Inside Loop and If, weights are mostly constants.
-    types |= {
-        node.output[0]: name_of(node.attribute[0].t.data_type)
-        for node in nodes
-        if node.op_type == "Constant" and node.attribute[0].name == "value"
-    }
-    made_by = {name: node for node in nodes for name in node.output}
-
-    def kind(name: str) -> str:
-        """The stored type of a tensor: for a QDQ pair, that of its integers."""
-        node = made_by.get(name)
-        if node is not None and node.op_type == "DequantizeLinear":
-            return types.get(node.input[2], "?") if len(node.input) > 2 else "?"
-        return types.get(name, "computed")
-
-    activations, weights = _TYPES[scheme]
-    for node in nodes:
-        if node.op_type.removesuffix("Integer") in _WEIGHTED:
-            activation, weight = kind(node.input[0]), kind(node.input[1])
-            if node.op_type == "MatMul" and weight == "computed" and weight in activations:
-                continue  # as in attention: two activations, no weight
-            if activation not in activations or weight not in weights:
-                raise ConversionError(
-                    f"{path.name} is not {scheme}: its {node.op_type} has activations {activation}, weights {weight}"
-                )
 
 
 def _save(model: Any, destination: Path) -> None:
@@ -155,4 +202,5 @@ ONNX = Format(
     converters={"float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8},
     prove=prove,
     calibration=Calibration(activations, onnxruntime.record_ranges),
+    rungs=RUNGS,
 )

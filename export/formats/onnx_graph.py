@@ -150,6 +150,23 @@ def _new_name(name: str, first_use: str, names: _Names) -> str:
     return name
 
 
+def drop_repeated(graph: Any) -> None:
+    """Remove a node that is there twice in a graph, under the same output, in this graph and in all inside it.
+
+    ONNX Runtime's conversion to float16 casts a constant once for each node that takes it.
+    """
+    for inner in graphs(graph):
+        made: set[str] = set()
+        kept = []
+        for node in inner.node:
+            if not made.intersection(node.output):
+                kept.append(node)
+            made.update(name for name in node.output if name)
+        if len(kept) < len(inner.node):
+            del inner.node[:]
+            inner.node.extend(kept)
+
+
 def keep_float32_chains(model: Any) -> None:
     """Remove every cast to float16 and straight back: between nodes kept in float32 it only rounds.
 

@@ -24,7 +24,7 @@ def simplified(model: Any) -> Any:
     import onnx
     from onnxruntime.quantization import quant_pre_process
 
-    with _scratch() as folder:
+    with scratch() as folder:
         onnx.save(model, folder / "raw.onnx")
         quant_pre_process(folder / "raw.onnx", folder / "simple.onnx", skip_symbolic_shape=True)
         return onnx.load(folder / "simple.onnx")
@@ -41,33 +41,39 @@ def in_float16(model: Any, kept: list[str]) -> Any:
     return convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
 
 
-def with_8_bit_weights(source: Path) -> Any:
-    """The model in a file with 8-bit weights, activations quantized at each call.
+def with_8_bit_weights(source: Path, loops: bool) -> Any:
+    """The model in a file with 8-bit weights, activations quantized at each call; `loops`: whether it has any.
 
     Two passes, because ONNX Runtime's CPU kernels take int8 weights in MatMulInteger, but only uint8 in ConvInteger.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _scratch() as folder:
+    inside = {"EnableSubgraph": True} if loops else {}
+    with scratch() as folder:
         quantize_dynamic(
             _own_copy(source, folder),
             folder / "dense.onnx",
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
             per_channel=True,
+            extra_options=inside,
         )
         quantize_dynamic(
             folder / "dense.onnx",
             folder / "all.onnx",
             op_types_to_quantize=["Conv"],
             weight_type=QuantType.QUInt8,
+            extra_options=inside,
         )
         return onnx.load(folder / "all.onnx")
 
 
-def in_int8(source: Path, ranges: Ranges, kept: list[str]) -> Any:
-    """The model in a file with QDQ pairs: signed 8-bit weights (per channel) and activations, not for `kept`."""
+def in_int8(source: Path, ranges: Ranges, kept: list[str], keep_relu: bool) -> Any:
+    """The model in a file with QDQ pairs: signed 8-bit weights (per channel) and activations, not for `kept`.
+
+    `keep_relu` leaves a ReLU in the graph where the range of what it makes cuts off the same values.
+    """
     from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType
     from onnxruntime.quantization.calibrate import TensorsData
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
@@ -78,7 +84,7 @@ def in_int8(source: Path, ranges: Ranges, kept: list[str]) -> Any:
         for name, (low, high) in ranges.items()
     }
     # What quantize_static does after its own calibration, which only ONNX Runtime 1.24 and later let one leave out.
-    with _scratch() as folder:
+    with scratch() as folder:
         model = load_model_with_shape_infer(_own_copy(source, folder))
     quantizer = QDQQuantizer(
         model,
@@ -90,7 +96,7 @@ def in_int8(source: Path, ranges: Ranges, kept: list[str]) -> Any:
         nodes_to_quantize=[],
         nodes_to_exclude=kept,
         op_types_to_quantize=[*QLinearOpsRegistry, *QDQRegistry],
-        extra_options={},
+        extra_options={"QDQKeepRemovableActivations": True} if keep_relu else {},
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
@@ -111,7 +117,7 @@ def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._chunks, None)
 
-    with _scratch() as folder:
+    with scratch() as folder:
         calibrator = create_calibrator(
             _own_copy(path, folder),
             augmented_model_path=str(folder / "augmented.onnx"),
@@ -133,6 +139,7 @@ def _own_copy(source: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def scratch() -> Iterator[Path]:
+    """A folder for files between two steps."""
     with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
         yield Path(folder)

@@ -1,0 +1,141 @@
+"""Proves by an `.onnx` file's own tensors, in all its graphs, that it is what its name says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from export.formats import onnx_graph
+from export.formats.format import Scheme
+from export.formats.onnx_constants import WEIGHTED
+from runtime.errors import ConversionError
+
+# ONNX's own ops. Those of ONNX Runtime's own domain, com.microsoft, are refused too: no scheme needs one.
+_DOMAINS = ("", "ai.onnx")
+# What the activations and the weights of an op that carries weights may be.
+_TYPES: dict[Scheme, tuple[set[str], set[str]]] = {
+    "float32": ({"computed"}, {"FLOAT"}),
+    "float16": ({"computed"}, {"FLOAT16"}),
+    "dynamic": ({"computed"}, {"INT8", "UINT8"}),
+    "int8": ({"INT8"}, {"INT8"}),
+}
+_FLOAT = ("computed", "FLOAT")
+
+
+class _Weighted(NamedTuple):
+    """A node that carries weights: its op, its name, how many, and the stored types of activations and weights."""
+
+    op: str
+    name: str
+    count: int
+    activation: str
+    weight: str
+
+
+def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> None:
+    """Prove by the file's own tensors, in all its graphs, that it is what its name says.
+
+    Args:
+        path: the file.
+        scheme: what its name says.
+        kept: the names of the nodes whose activations its converter left in float32 on purpose; None where that is not
+            known: then any may be, as long as one is not.
+
+    Raises:
+        ConversionError: a custom op domain, data outside the file, or tensors of another type than its scheme's.
+    """
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    foreign = sorted(
+        {
+            f"{node.domain}:{node.op_type}"
+            for node in onnx_graph.nodes(model.graph)
+            if node.domain not in _DOMAINS
+        }
+    )
+    if foreign:
+        raise ConversionError(
+            f"{path.name} needs the custom op {', '.join(foreign)}, which a device's engine does not have"
+        )
+    stored = [tensor for graph in onnx_graph.graphs(model.graph) for tensor in graph.initializer]
+    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in stored):
+        raise ConversionError(f"{path.name} keeps weights outside the file; a bundle takes whole files only")
+    activations, weights = _TYPES[scheme]
+    right = 0
+    for row in _weighted(model.graph):
+        fits = row.activation in activations and row.weight in weights
+        # A table is looked up as it is stored; what is looked up is of no other type.
+        fits = fits or (row.op == "Gather" and row.weight in weights)
+        right += fits
+        left = scheme != "float32" and (kept is None or row.name in kept)
+        in_float = (row.activation, row.weight) == _FLOAT
+        weights_only = scheme == "int8" and (row.activation, row.weight) == ("computed", "INT8")
+        if not fits and not (left and (in_float or weights_only)):
+            raise ConversionError(
+                f"{path.name} is not {scheme}: its {row.op} has activations {row.activation}, weights {row.weight}"
+            )
+    if scheme != "float32" and not right and not any(row.weight in weights for row in _weighted(model.graph)):
+        raise ConversionError(
+            f"{path.name} is not {scheme}: none of its weights is {' or '.join(sorted(weights))}"
+        )
+
+
+def quantized(path: Path) -> tuple[int, int]:
+    """How many weights of a file are stored in fewer bits than 32, and how many there are."""
+    import onnx
+
+    rows = list(_weighted(onnx.load(path).graph))
+    return sum(row.count for row in rows if row.weight != "FLOAT"), sum(row.count for row in rows)
+
+
+def _weighted(graph: Any) -> Iterator[_Weighted]:
+    """The nodes that carry weights; a product of two activations, as in attention, carries none."""
+    import onnx
+
+    name_of = onnx.TensorProto.DataType.Name
+    nodes = list(onnx_graph.nodes(graph))
+    stored = {tensor.name: tensor for inner in onnx_graph.graphs(graph) for tensor in inner.initializer}
+    # Inside Loop and If, some weights are constants.
+    stored |= {
+        node.output[0]: node.attribute[0].t
+        for node in nodes
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
+    made_by = {name: node for node in nodes for name in node.output}
+
+    def source(name: str) -> Any:
+        """The constant that a tensor is, or is made of: through a QDQ pair, a cast, a transposition."""
+        while name not in stored and name in made_by and made_by[name].op_type in _SAME:
+            name = made_by[name].input[0]
+        return stored.get(name)
+
+    def kind(name: str) -> str:
+        """The stored type of a tensor: for a QDQ pair, that of its integers."""
+        node = made_by.get(name)
+        if node is not None and node.op_type == "DequantizeLinear":
+            zero = stored.get(node.input[2]) if len(node.input) > 2 else None
+            return "?" if zero is None else name_of(zero.data_type)
+        return name_of(stored[name].data_type) if name in stored else "computed"
+
+    for node in nodes:
+        slot = WEIGHTED.get(node.op_type.removesuffix("Integer"))
+        if slot is None or len(node.input) <= slot:
+            continue
+        constant = source(node.input[slot])
+        if constant is None or (slot == 0 and name_of(constant.data_type) not in _TABLES):
+            continue
+        weight = kind(node.input[slot])
+        yield _Weighted(
+            node.op_type,
+            node.name,
+            math.prod(constant.dims),
+            "computed" if slot == 0 else kind(node.input[0]),
+            name_of(constant.data_type) if weight == "computed" else weight,
+        )
+
+
+_SAME = ("DequantizeLinear", "Cast", "Transpose", "Identity", "Reshape", "Unsqueeze", "Squeeze")
+_TABLES = ("FLOAT", "FLOAT16", "INT8", "UINT8")
