@@ -78,8 +78,10 @@ class Model:
         return outputs if self._only is None else outputs[self._only]
 
     def answers(self, inputs: Any) -> dict[str, np.ndarray]:
-        """Returns what `predict` does, by name whatever the number of outputs."""
+        """Returns what `predict` does, by name whatever the number of outputs, in the order of the manifest."""
         outputs = self._infer(self._feeds(inputs))
+        if self._only is None:
+            outputs = {name: outputs[name] for name in self.manifest.outputs}
         for name in self._floats:
             if not all_finite(outputs[name]):
                 where = "" if self._only else f" for {name}"

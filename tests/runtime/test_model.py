@@ -1,5 +1,6 @@
 """`runtime.load`, `predict` and `run`: the contract with the user."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -9,8 +10,9 @@ import pytest
 
 import runtime
 from runtime import backends
+from runtime.bundle.manifest import TensorSpec
 from runtime.errors import BundleError, EngineError, InputError, UsageError
-from tests.bundles import IMAGE, MODELS, change_manifest, replace_file
+from tests.bundles import IMAGE, MODELS, SEVERAL_OUTPUTS, change_manifest, replace_file, several_golden
 from tests.campaigns import threads
 
 VARIANTS = [
@@ -43,11 +45,11 @@ def test_a_table_gives_values_in_a_unit(table_model, golden):
     found = table_model.predict(golden["rows"])
     assert found.dtype == np.float32 and found.shape == (32, 1)
     assert np.abs(found - golden["values"]).max() < 1e-5
-    assert table_model.unit == "cm³" and table_model.labels is None
+    assert table_model.unit == "cm³" and table_model.units == ("cm³",) and table_model.labels is None
 
 
 def test_the_model_says_what_it_is(model):
-    assert model.labels == ("circle", "square", "star") and model.unit is None
+    assert model.labels == ("circle", "square", "star") and model.unit is model.units is None
     assert model.engine in ("litert", "tflite-runtime", "onnxruntime")
     assert model.signature.inputs["image"].shape == (None, 8, 8, 1)
     assert model.signature.outputs["probabilities"].dtype == "float32"
@@ -217,7 +219,7 @@ def test_an_answer_of_nan_is_refused(table_model):
 
 
 def test_pixels_of_a_smaller_range_are_checked(spoilt, golden):
-    change_manifest(spoilt, input=IMAGE._replace(high=16))
+    change_manifest(spoilt, inputs={"image": IMAGE._replace(high=16)})
     # The golden images are brighter than that: the self-test would refuse the bundle.
     model = runtime.load(spoilt, "tflite-float32", self_test=False)
     assert model.predict(golden["images"] // 16).shape == (32, 3)
@@ -240,21 +242,166 @@ def test_the_callers_arrays_stay_and_answers_are_the_callers_own(model, golden):
         assert not np.any(model.predict(images) == 7)
 
 
+@pytest.fixture(params=[pair for pair in VARIANTS if pair[0].endswith("-float32")], ids="-".join)
+def several_model(request, several_bundle):
+    """The model of six inputs and six outputs on every engine."""
+    return runtime.load(several_bundle, *request.param)
+
+
+def rows_of(arrays, rows):
+    return {name: values[rows] for name, values in arrays.items()}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 32, 300])
+def test_several_inputs_have_several_answers_by_name(several_model, count):
+    inputs, outputs = (
+        {name: np.resize(values, (count, *values.shape[1:])) for name, values in arrays.items()}
+        for arrays in several_golden()
+    )
+    found = several_model.predict(dict(reversed(inputs.items())))
+    assert list(found) == [record.name for record in SEVERAL_OUTPUTS]
+    for name, expected in outputs.items():
+        assert found[name].dtype == expected.dtype and found[name].shape == expected.shape
+        if count:
+            assert np.abs(found[name].astype(float) - expected).max() < 1e-5
+
+
+def test_several_inputs_and_outputs_have_names_and_units(several_model):
+    assert several_model.labels["kind"] == ("circle", "square", "star")
+    assert several_model.labels["level"] is several_model.labels["unmasked"] is None
+    assert several_model.units["level"] == ("cm", None) and several_model.units["kind"] is None
+    assert several_model.unit is None
+    assert several_model.signature.inputs["count"] == TensorSpec("int64", (None,))
+    assert several_model.signature.outputs["unmasked"] == TensorSpec("bool", (None, 4))
+
+
+def test_run_takes_the_tensors_of_all_inputs_by_name(several_model):
+    inputs, outputs = several_golden()
+    feeds = {
+        name: values[:1].astype(several_model.signature.inputs[name].dtype) for name, values in inputs.items()
+    }
+    found = several_model.run(feeds)
+    assert found.keys() == outputs.keys()
+    for name, expected in outputs.items():
+        assert np.abs(found[name].astype(float) - expected[:1]).max() < 1e-5
+    answers = several_model.predict(rows_of(inputs, slice(0, 1)))
+    assert all(np.array_equal(found[name], answers[name]) for name in outputs)
+
+
+def test_a_model_of_one_input_takes_it_by_name_too(model, golden):
+    images = golden["images"]
+    assert np.array_equal(model.predict({"image": images}), model.predict(images))
+    with pytest.raises(InputError, match="inputs named picture; this model takes image"):
+        model.predict({"picture": images})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda x: x["picture"],
+            "a ndarray; this model takes several inputs: give it {'picture': …, 'words': …, 's",
+        ),
+        (lambda x: list(x.values()), "a list; this model takes several inputs"),
+        (lambda x: {}, "inputs named nothing; this model takes picture, words, steps, count, mask, code"),
+        (
+            lambda x: {k: v for k, v in x.items() if k != "mask"},
+            "this model takes picture, words, steps, count, mask",
+        ),
+        (lambda x: x | {"more": 1}, "inputs named code, count, mask, more, picture"),
+        (
+            lambda x: x | {"steps": x["steps"][:3]},
+            "different numbers of rows: picture has 32, words has 32, steps has 3",
+        ),
+        (
+            lambda x: x | {"steps": x["steps"].round().astype(int)},
+            "input steps: the sequences are int64; this model",
+        ),
+        (
+            lambda x: x | {"picture": x["picture"] / 255},
+            "input picture: the pixels are float64 and look scaled",
+        ),
+        (
+            lambda x: x | {"count": x["count"] + 9},
+            "input count: values from 9 to 18; this model takes whole numbers",
+        ),
+    ],
+)
+def test_several_inputs_that_would_be_answered_wrongly_are_refused(several_model, change, words):
+    with pytest.raises(InputError, match=words):
+        several_model.predict(change(several_golden()[0]))
+
+
+def test_an_answer_of_nan_is_named_by_its_output(several_model):
+    inputs = rows_of(several_golden()[0], slice(0, 2))
+    infer = several_model._infer
+    spoilt = {"level": np.full((2, 2), np.nan, np.float32)}
+    several_model._infer = lambda feeds: infer(feeds) | spoilt
+    with pytest.raises(EngineError, match="answered NaN or Inf for level on"):
+        several_model.predict(inputs)
+
+
+def test_the_callers_arrays_of_several_inputs_stay_and_answers_are_the_callers_own(several_model):
+    for rows in (slice(0, 1), slice(0, 5)):
+        inputs, others = (
+            rows_of(several_golden()[0], rows),
+            rows_of(several_golden()[0], slice(7, 7 + rows.stop)),
+        )
+        kept = {name: values.copy() for name, values in inputs.items()}
+        first = several_model.predict(inputs)
+        as_it_was = {name: values.copy() for name, values in first.items()}
+        several_model.predict(others)
+        assert all(np.array_equal(inputs[name], kept[name]) for name in kept)
+        assert all(np.array_equal(first[name], as_it_was[name]) for name in first)
+        for values in first.values():
+            assert values.flags.writeable
+            values[...] = 0
+        again = several_model.predict(inputs)
+        assert all(np.array_equal(again[name], as_it_was[name]) for name in first)
+
+
+def test_threads_share_a_model_of_several_inputs(several_model):
+    assert threads.wrong_answers(several_model, several_golden()[0], 8, 800) == 0
+
+
+def test_texts_are_put_into_numbers_by_the_vocabulary(several_model):
+    inputs = rows_of(several_golden()[0], slice(0, 2))
+    words = np.int32([[2, 3, 7, 0, 0], [5, 1, 0, 0, 0]])
+    texts = inputs | {"words": ["A BIG thing!", "round, unheard"]}
+    found, expected = several_model.predict(texts), several_model.predict(inputs | {"words": words})
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_the_vocabulary_is_that_of_the_bundle_that_was_loaded(several_bundle, tmp_path):
+    bundle = shutil.copytree(several_bundle, tmp_path / "bundle")
+    model = runtime.load(bundle)
+    shutil.rmtree(bundle)
+    inputs = rows_of(several_golden()[0], slice(0, 1))
+    model.predict(inputs | {"words": ["a big thing"]})
+
+
+def test_a_damaged_vocabulary_is_refused_as_any_file(several_bundle, tmp_path):
+    bundle = shutil.copytree(several_bundle, tmp_path / "bundle")
+    (bundle / "vocabulary.txt").write_text("a\nbig\n")
+    with pytest.raises(BundleError, match=r"vocabulary\.txt: has 6 bytes, the manifest says"):
+        runtime.load(bundle)
+
+
 def test_threads_share_a_model_and_get_the_answers_of_one(model, golden):
-    assert threads.wrong_answers(model, golden["images"], 8, 1600) == 0
+    assert threads.wrong_answers(model, {"image": golden["images"]}, 8, 1600) == 0
 
 
 def test_answers_mixed_up_between_threads_would_be_seen(golden):
     class Shared:
         """As an Interpreter without its lock: the inputs of another thread may be answered."""
 
-        def predict(self, inputs):
-            self.inputs = inputs
+        def answers(self, inputs):
+            self.inputs = inputs["image"]
             time.sleep(1e-5)
-            return self.inputs.mean((1, 2, 3))
+            return {"mean": self.inputs.mean((1, 2, 3))}
 
-    assert threads.wrong_answers(Shared(), golden["images"], 1, 200) == 0
-    assert threads.wrong_answers(Shared(), golden["images"], 8, 2000) > 0
+    assert threads.wrong_answers(Shared(), {"image": golden["images"]}, 1, 200) == 0
+    assert threads.wrong_answers(Shared(), {"image": golden["images"]}, 8, 2000) > 0
 
 
 def test_without_names_the_first_that_runs_is_taken(image_bundle):

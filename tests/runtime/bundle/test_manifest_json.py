@@ -165,7 +165,7 @@ def test_the_name_of_a_variant_has_no_slash(values):
 
 def test_a_vocabulary_is_a_file_of_the_bundle(several_bundle):
     values = json.loads((several_bundle / "manifest.json").read_text())
-    with pytest.raises(BundleError, match="'inputs' name 'other.txt', which is not among the files"):
+    with pytest.raises(BundleError, match=r"'inputs' name 'other\.txt', which is not among the files"):
         from_json(change(values, "inputs/words/vocabulary", "other.txt"))
 
 

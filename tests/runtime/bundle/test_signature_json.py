@@ -86,9 +86,9 @@ def test_no_output_has_the_name_of_an_input():
 
 
 def test_a_model_has_inputs_and_outputs():
-    with pytest.raises(BundleError, match="^here: is empty; a model has at least one input$"):
+    with pytest.raises(BundleError, match=r"^here: is empty; a model has at least one input$"):
         read_inputs(fields({}))
-    with pytest.raises(BundleError, match="^here: is empty; a model has at least one output$"):
+    with pytest.raises(BundleError, match=r"^here: is empty; a model has at least one output$"):
         read_outputs(fields({}), {})
 
 

@@ -163,7 +163,7 @@ def test_names_may_be_any(values):
 
 def test_nothing_is_written_in_the_first_version(unpacked):
     with pytest.raises(
-        BundleError, match="manifest.json: 'manifest_version' is 1; only version 2 is written"
+        BundleError, match=r"manifest\.json: 'manifest_version' is 1; only version 2 is written"
     ):
         to_json(read_manifest(unpacked))
 

@@ -4,7 +4,6 @@ It takes every kind of input and every dtype, gives every dtype, and has a loop,
 """
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np

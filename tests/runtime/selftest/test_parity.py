@@ -149,7 +149,7 @@ def test_rows_of_any_rank_are_rows():
     answers[:4] += np.float32(0.01)
     check_drift(answers, [recorded], LIMITS)
     answers[4, 1, 2] += np.float32(0.01)
-    with pytest.raises(ParityError, match="0.01 in most rows"):
+    with pytest.raises(ParityError, match=r"0\.01 in most rows"):
         check_drift(answers, [recorded], LIMITS)
 
 
