@@ -129,6 +129,8 @@ def _bound(
 ) -> list[tuple[OutputRecord, str]]:
     """Each of the given texts with the output that it is for."""
     pairs = [split_name(text, scored) for text in given]
+    # A column may be called as its output, which then needs no NAME= in front.
+    pairs = [(text if name is None and text in scored else name, text) for name, text in pairs]
     names = [name or (next(iter(scored)) if len(scored) == 1 else None) for name, _ in pairs]
     if None in names:
         raise UsageError(

@@ -21,12 +21,6 @@ OUTPUTS = ("kind", "level", "next_count", "unmasked", "last_word", "copied")
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    """The bundle; do not change it."""
-    return bundles.several_bundle(tmp_path_factory.mktemp("bundles") / "tiny-several")
-
-
-@pytest.fixture(scope="module")
 def samples():
     """Inputs and the original's outputs, by name."""
     return bundles.several_golden()
@@ -38,8 +32,8 @@ def state(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def test_info_tells_each_input_and_output_by_name(cli, bundle):
-    code, out, err = cli("info", bundle)
+def test_info_tells_each_input_and_output_by_name(cli, several_bundle):
+    code, out, err = cli("info", several_bundle)
     assert (code, err) == (0, "")
     assert out.splitlines()[:13] == [
         "model:     tiny-several, 2,400 parameters",
@@ -59,15 +53,15 @@ def test_info_tells_each_input_and_output_by_name(cli, bundle):
     assert "original:  kind: accuracy 0.9, level: rmse 0.9 on a test" in out
 
 
-def test_verify_names_the_output(cli, bundle):
-    code, out, err = cli("verify", bundle)
+def test_verify_names_the_output(cli, several_bundle):
+    code, out, err = cli("verify", several_bundle)
     assert (code, err) == (0, "")
     assert len(re.findall(r" ok +(kind|level) +\S+ +1e-05", out)) == PAIRS
     assert "output: the one whose error takes up most of its tolerance." in out
 
 
-def test_verify_names_an_output_that_disagrees(cli, bundle, samples, tmp_path):
-    spoilt = shutil.copytree(bundle, tmp_path / "spoilt")
+def test_verify_names_an_output_that_disagrees(cli, several_bundle, samples, tmp_path):
+    spoilt = shutil.copytree(several_bundle, tmp_path / "spoilt")
     inputs, outputs = samples
     wrong = outputs | {"level": outputs["level"] + 1}
     arrays = {f"inputs/{name}": rows for name, rows in inputs.items()}
@@ -78,8 +72,8 @@ def test_verify_names_an_output_that_disagrees(cli, bundle, samples, tmp_path):
     assert "level" in out.split("failed", 1)[1] and "May be used here: none." in out
 
 
-def test_predict_takes_one_file_and_prints_a_line_for_each_output(cli, bundle, samples):
-    code, out, err = cli("predict", bundle, bundle / "golden.npz")
+def test_predict_takes_one_file_and_prints_a_line_for_each_output(cli, several_bundle, samples):
+    code, out, err = cli("predict", several_bundle, several_bundle / "golden.npz")
     inputs, outputs = samples
     count = len(inputs["count"])
     lines = out.splitlines()
@@ -103,8 +97,8 @@ def parts(tmp_path):
     )  # fmt: skip
 
 
-def test_predict_takes_each_input_by_name(cli, bundle, parts):
-    code, out, err = cli("predict", bundle, *parts, "--json")
+def test_predict_takes_each_input_by_name(cli, several_bundle, parts):
+    code, out, err = cli("predict", several_bundle, *parts, "--json")
     (answer,) = json.loads(out)["predictions"]
     assert code == 0 and list(answer["outputs"]) == list(OUTPUTS)
     assert err == f"note: {parts[0]}: resized and padded with black from 8x4 to 4x4\n"
@@ -119,17 +113,17 @@ def test_predict_takes_each_input_by_name(cli, bundle, parts):
     assert answer["outputs"]["level"]["columns"] == ["height", "width"]
 
 
-def test_predict_says_which_input_is_missing(cli, bundle, parts):
-    code, out, err = cli("predict", bundle, *parts[:2])
+def test_predict_says_which_input_is_missing(cli, several_bundle, parts):
+    code, out, err = cli("predict", several_bundle, *parts[:2])
     assert (code, out) == (2, "") and err.count("\n") == 1
     assert "the input words, count, mask, code is missing; give words=FILE count=FILE" in err
-    code, out, err = cli("predict", bundle, "a.png")
+    code, out, err = cli("predict", several_bundle, "a.png")
     assert (code, out) == (1, "")
     assert "a.png: is one file, but the model takes picture, words, steps, count, mask, code" in err
 
 
-def test_bench_measures(cli, bundle):
-    code, out, err = cli("bench", bundle, "--calls", "20", "--json")
+def test_bench_measures(cli, several_bundle):
+    code, out, err = cli("bench", several_bundle, "--calls", "20", "--json")
     rows = json.loads(out)["rows"]
     assert (code, err) == (0, "") and len(rows) == PAIRS
     assert all(row["latency_us_p50"] > 0 and row["batch_us_per_row"] > 0 for row in rows)
@@ -141,32 +135,32 @@ def labelled(tmp_path, samples, **targets):
     return "--inputs", tmp_path / "labelled.npz"
 
 
-def test_compare_shows_the_metric_of_every_output_with_targets(cli, bundle, samples, tmp_path):
+def test_compare_shows_the_metric_of_every_output_with_targets(cli, several_bundle, samples, tmp_path):
     _, outputs = samples
     kinds = outputs["kind"].argmax(1)
     kinds[:8] = (kinds[:8] + 1) % 3
     given = labelled(tmp_path, samples, targets_kind=kinds, targets_level=outputs["level"] + 2)
-    code, out, err = cli("compare", bundle, *given, "--calls", "20")
+    code, out, err = cli("compare", several_bundle, *given, "--calls", "20")
     assert (code, err) == (0, "")
     assert re.search(r"KiB +output +kind accuracy +level rmse +max error", out)
     assert len(re.findall(r" (?:kind|level) +75\.00% +2\.0000 ", out)) == PAIRS
     assert "kind accuracy: on 32 rows; the original has 90.00% on its test split." in out
     assert "level rmse: on 32 rows; the original has 0.9000 on its test split." in out
-    code, out, _ = cli("compare", bundle, *given, "--calls", "20", "--json")
+    code, out, _ = cli("compare", several_bundle, *given, "--calls", "20", "--json")
     found = json.loads(out)
     assert len(found["metrics"]) == PAIRS and found["metrics"][0]["metrics"]["kind"] == 0.75
     assert all(row["output"] in ("kind", "level") and row["split"] == "given" for row in found["rows"])
 
 
-def test_compare_takes_targets_of_one_of_several_outputs(cli, bundle, samples, tmp_path):
+def test_compare_takes_targets_of_one_of_several_outputs(cli, several_bundle, samples, tmp_path):
     _, outputs = samples
     given = labelled(tmp_path, samples, targets_level=outputs["level"] + 2)
-    code, out, _ = cli("compare", bundle, *given, "--calls", "20", "--engine", "onnxruntime")
+    code, out, _ = cli("compare", several_bundle, *given, "--calls", "20", "--engine", "onnxruntime")
     assert code == 0 and re.search(r"onnx-float32 +onnxruntime +ok +3\.0 +level +2\.0000 ", out)
 
 
-def test_compare_and_select_take_the_output_of_the_report_and_its_parity(cli, bundle, tmp_path):
-    reported = shutil.copytree(bundle, tmp_path / "reported")
+def test_compare_and_select_take_the_output_of_the_report_and_its_parity(cli, several_bundle, tmp_path):
+    reported = shutil.copytree(several_bundle, tmp_path / "reported")
     rows = [measured("onnx-float32", metric=0.87, engine="onnxruntime", output="kind", metric_original=0.9)]
     replace_file(reported, "report.json", rows_to_json(rows).encode())
     code, out, _ = cli("compare", reported, "--calls", "20", "--engine", "onnxruntime", "--json")
@@ -177,8 +171,8 @@ def test_compare_and_select_take_the_output_of_the_report_and_its_parity(cli, bu
     assert code == 0 and re.search(r"onnx-float32 +onnxruntime +1 +3\.0 +kind +3\.00 points", out)
 
 
-def test_compare_without_labelled_data_says_so_of_each_output(cli, bundle):
-    code, out, _ = cli("compare", bundle, "--calls", "20")
+def test_compare_without_labelled_data_says_so_of_each_output(cli, several_bundle):
+    code, out, _ = cli("compare", several_bundle, "--calls", "20")
     assert code == 0
     assert "kind accuracy: not measured: give --inputs and --targets; the original has 90.00%." in out
     assert "level rmse: not measured: give --inputs and --targets; the original has 0.9000." in out

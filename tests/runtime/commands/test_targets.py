@@ -131,6 +131,9 @@ def test_targets_are_columns_of_the_inputs(tmp_path):
     given = ["--inputs", path, "--target-column", "price=p", "--target-column", "mood=m"]
     found = labelled(given, PRICE, MOOD)
     assert found.targets["price"].tolist() == [4, 5] and found.targets["mood"].tolist() == [0, 1]
+    path = write(tmp_path, "b.csv", "depth,width,height,price,mood\n1,2,3,4,bad\n1,2,3,5,good\n")
+    found = labelled(["--inputs", path, "--target-column", "price", "--target-column", "mood"], PRICE, MOOD)
+    assert found.targets["price"].tolist() == [4, 5] and found.targets["mood"].tolist() == [0, 1]
 
 
 def test_a_reconstruction_has_targets_only_where_nothing_else_has(tmp_path):

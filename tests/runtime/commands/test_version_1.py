@@ -1,28 +1,29 @@
 """Every command on bundles of version 1 of the format."""
 
 import json
-import shutil
+import zipfile
 
 import numpy as np
 import pytest
 
-from tests.bundles import IMAGE_PAIRS
+from tests.bundles import IMAGE_PAIRS, MODELS
 from tests.runtime.commands.test_commands import cli
-from tests.runtime.commands.version_1 import in_version_1
 
 __all__ = ["cli"]
 
 
 @pytest.fixture
-def image(spoilt):
-    """The classifier's bundle in version 1."""
-    return in_version_1(spoilt)
+def image(tmp_path):
+    """The classifier's bundle as a folder."""
+    with zipfile.ZipFile(MODELS / "version-1-image.zip") as archive:
+        archive.extractall(tmp_path / "image")
+    return tmp_path / "image"
 
 
 @pytest.fixture
-def table(table_bundle, tmp_path):
-    """The regressor's bundle in version 1."""
-    return in_version_1(shutil.copytree(table_bundle, tmp_path / "table"))
+def table():
+    """The regressor's bundle as one file."""
+    return MODELS / "version-1-table.zip"
 
 
 @pytest.fixture(autouse=True)
