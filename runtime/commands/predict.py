@@ -9,7 +9,7 @@ from runtime.commands.answers import Answer, as_json, in_words, rms_of
 from runtime.commands.arguments import add_engine, add_json, new_parser, print_json, quiet_engines
 from runtime.commands.files import KNOWN
 from runtime.commands.inputs import Given, given_inputs
-from runtime.errors import UsageError
+from runtime.errors import InputError, UsageError
 from runtime.loading import load
 from runtime.model import Model
 
@@ -29,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="NUMBERS",
         action="append",
         default=[],
-        help="the numbers of one row, such as '8.3 41 6.9'; or NAME=NUMBERS for one input",
+        help="the numbers of one row, with spaces or commas between, such as '-8.3 41 6.9' or --values=-8.3,41,6.9; or "
+        "NAME=NUMBERS for one input",
     )
     made.add_argument(
         "--text", metavar="TEXT", action="append", default=[], help="a text; or NAME=TEXT for one input"
@@ -68,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
 def _rows(model: Model, given: Given) -> Iterator[tuple[str, list[Answer]]]:
     """For each row: where it came from, and the answer of each output."""
     count = given.rows
-    outputs = model.answers(given.values)
+    try:
+        outputs = model.answers(given.values)
+    except InputError as error:
+        raise InputError(f"{given.source}: {error}") from None
     inputs, records = model.manifest.inputs, model.manifest.outputs
     for index in range(count):
         source = given.source if count == 1 else f"{given.source}[{index}]"

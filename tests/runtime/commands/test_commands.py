@@ -165,6 +165,13 @@ def test_predict_prints_values_with_units(cli, table_bundle, tmp_path, golden):
     assert straight == f"1 2 3: {answer['values'][0]:.6g} (cm³)\n"
 
 
+def test_predict_names_the_file_with_a_wrong_value(cli, table_bundle, tmp_path):
+    (tmp_path / "a.csv").write_text("1,2,3\n1,nan,3\n")
+    code, out, err = cli("predict", table_bundle, tmp_path / "a.csv", "--values", "-1 2 3")
+    assert (code, out) == (1, "") and err.count("\n") == 1
+    assert f"error: {tmp_path / 'a.csv'}: " in err and "row 1, column width is NaN" in err
+
+
 def test_predict_as_json(cli, image_bundle):
     _, out, _ = cli("predict", image_bundle, image_bundle / "golden.npz", "--json")
     found = json.loads(out)
