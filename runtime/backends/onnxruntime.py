@@ -123,7 +123,10 @@ def _outputs(session: Any, row: dict[str, np.ndarray]) -> list[tuple[str, Tensor
     found = [_tensor(output, "output") for output in session.get_outputs()]
     if all(None not in spec.shape[1:] for _, spec in found):
         return found
-    answers = session.run([name for name, _ in found], row)
+    try:
+        answers = session.run([name for name, _ in found], row)
+    except Exception as error:  # its exceptions have no common base of their own
+        raise EngineError(f"onnxruntime refuses the file: {first_line(error)}") from None
     return [
         (name, TensorSpec(spec.dtype, (None, *answer.shape[1:])))
         for (name, spec), answer in zip(found, answers, strict=True)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
-# Of a file with these, 2.14.0 keeps sizes of the number of rows before ("RuntimeError", or a concatenation that does not
-# fit); a new Interpreter answers rightly. LiteRT mended this from its first release on.
+# Of a file with these, 2.14.0 keeps sizes of the number of rows before, and fails ("failed to prepare"); a new
+# Interpreter answers rightly, and LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0 do in any case.
 _CALLING_GRAPHS = {"IF", "WHILE"}
 
 

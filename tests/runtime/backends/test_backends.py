@@ -8,8 +8,8 @@ import pytest
 
 from bench.tiny_files import tflite_with_op
 from runtime import backends
-from runtime.backends.batching import in_chunks
-from runtime.errors import BundleError, EngineError, InputError, UsageError
+from runtime.backends.interpreter import InterpreterBackend
+from runtime.errors import EngineError, InputError, UsageError
 from runtime.requirements import read_facts
 from tests.bundles import MODELS
 
@@ -28,6 +28,11 @@ ENGINE_FILES = [("litert", "tflite"), ("tflite-runtime", "tflite"), ("onnxruntim
 
 def opened(engine, file):
     return backends.open_backend(engine, (MODELS / file).read_bytes())
+
+
+def infer(backend, images):
+    """The probabilities for raw images."""
+    return backend.infer({"image": images})["probabilities"]
 
 
 @pytest.fixture(params=ENGINE_FILES, ids=lambda pair: pair[0])
@@ -55,44 +60,29 @@ def test_a_rows_answer_does_not_depend_on_its_batch(engine, file, tolerance, gol
     images = (
         golden["images"].astype(np.float32) * np.linspace(0.01, 1, 32, dtype=np.float32)[:, None, None, None]
     )
-    singles = np.concatenate([backend.infer(images[row : row + 1]) for row in range(32)])
+    singles = np.concatenate([infer(backend, images[row : row + 1]) for row in range(32)])
     for size in (2, 3, 4, 32, 5, 31):
-        found = backend.infer(images[:size])
+        found = infer(backend, images[:size])
         assert np.abs(found - singles[:size]).max() < 1e-6
-        assert np.array_equal(backend.infer(images[:size]), found)  # and to the bit from call to call
+        assert np.array_equal(infer(backend, images[:size]), found)  # and to the bit from call to call
 
 
 @pytest.mark.parametrize("rows", [128, 129, 1000])
 def test_large_batches_are_cut_and_joined(backend, golden, rows):
     images = np.resize(golden["images"], (rows, 8, 8, 1))
-    found = backend.infer(images)
+    found = infer(backend, images)
     assert np.abs(found - np.resize(golden["probabilities"], (rows, 3))).max() < 1e-5
 
 
 def test_nothing_of_a_batch_is_kept_between_calls(backend, golden):
     images = golden["images"].astype(np.float32)
-    first = backend.infer(images)
-    backend.infer(255 - images)
-    assert np.array_equal(backend.infer(images), first)
-
-
-def test_chunks_have_one_size_and_cover_every_row():
-    for count in (1, 2, 7, 8, 9, 15, 16, 17, 100):
-        sizes = []
-
-        def infer(rows, sizes=sizes):
-            sizes.append(len(rows))
-            return rows + 1
-
-        rows = np.arange(count, dtype=np.float32)[:, None]
-        assert np.array_equal(in_chunks(infer, rows, 8, (1,)), rows + 1)
-        assert len(set(sizes)) == 1 and max(sizes) <= 8 and len(sizes) == -(-count // 8)
+    first = infer(backend, images)
+    infer(backend, 255 - images)
+    assert np.array_equal(infer(backend, images), first)
 
 
 def test_an_interpreter_whose_inside_is_another_is_called_by_its_public_names(golden):
     from ai_edge_litert.interpreter import Interpreter
-
-    from runtime.backends.interpreter import InterpreterBackend
 
     class Renamed:
         """An Interpreter without the attribute that holds the object inside."""
@@ -125,7 +115,7 @@ def test_an_interpreter_whose_inside_is_another_is_called_by_its_public_names(go
     for kind in (Renamed, Changed):
         backend = InterpreterBackend("litert", kind, content, 1)
         assert backend._get.__name__ == "get_tensor"
-        found = np.concatenate([backend.infer(golden["images"][row : row + 1]) for row in range(32)])
+        found = np.concatenate([infer(backend, golden["images"][row : row + 1]) for row in range(32)])
         assert np.abs(found - golden["probabilities"]).max() < 1e-5
     assert opened("litert", "image-float32.tflite")._get.__name__ == "GetTensor"
 
@@ -142,9 +132,9 @@ def test_an_interpreter_whose_inside_is_another_is_called_by_its_public_names(go
 def test_few_rows_go_one_by_one_where_that_is_faster(engine, file, fewest, golden):
     backend = opened(engine, file)
     for rows in range(1, fewest):
-        backend.infer(golden["images"][:rows])
+        infer(backend, golden["images"][:rows])
     assert backend._batch is None
-    backend.infer(golden["images"][:fewest])
+    infer(backend, golden["images"][:fewest])
     assert backend._batch is not None
 
 
@@ -152,7 +142,7 @@ def test_few_rows_go_one_by_one_where_that_is_faster(engine, file, fewest, golde
 def test_dynamic_files_go_row_by_row_on_tflite_runtime(golden):
     """Its kernels with int8 dot products, as on a Pi 5, end the process at 16 rows of this file."""
     backend = opened("tflite-runtime", "image-dynamic.tflite")
-    backend.infer(golden["images"])
+    infer(backend, golden["images"])
     assert backend._batch is None
 
 
@@ -302,13 +292,4 @@ def test_an_import_that_kills_the_process_is_survived(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("engine", "form"), ENGINE_FILES)
 def test_several_threads_give_the_answers_of_one(engine, form):
     backend = backends.open_backend(engine, (MODELS / f"image-float32.{form}").read_bytes(), threads=2)
-    assert backend.infer(np.zeros((3, 8, 8, 1), np.uint8)).shape == (3, 3)
-
-
-def test_a_file_with_another_signature_is_refused():
-    import onnx
-
-    model = onnx.load(MODELS / "image-float32.onnx")
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
-    with pytest.raises(BundleError, match="expected a symbol for the batch"):
-        backends.open_backend("onnxruntime", model.SerializeToString())
+    assert infer(backend, np.zeros((3, 8, 8, 1), np.uint8)).shape == (3, 3)

@@ -287,6 +287,51 @@ def test_a_file_that_computes_in_both_ways_is_both():
     assert read_tflite(dense(weight_type=0)).hybrid is False
 
 
+FLOATS, INTEGERS = {0: ("i", [1, 4]), 1: ("b", 0)}, {0: ("i", [4, 4]), 1: ("b", 9), 4: {2: ("f", [0.5, 0.5])}}
+WHILE, IF, DENSE = {0: ("b", 119)}, {0: ("b", 118)}, {0: ("b", 9)}
+
+
+def graphs(*several):
+    """A file whose graphs have these operators; each has a tensor 0 of floats and a tensor 1 of int8."""
+    made = [
+        {0: [FLOATS, INTEGERS], 1: ("i", [0, 1]), 2: ("i", [0]), 3: list(operators)} for operators in several
+    ]
+    return flatbuffer({0: ("I", 3), 1: [WHILE, IF, DENSE], 2: made, 4: [{}]}, b"TFL3")
+
+
+def call(first, second, code=0):
+    """An operator that calls two graphs: a WHILE (code 0) or an IF (1)."""
+    options = {0: ("i", first), 1: ("i", second)}
+    return {0: ("I", code), 1: ("i", [0, 1]), 2: ("i", [0]), 3: ("B", 93 - code), 4: options}
+
+
+def test_graphs_that_others_call_are_read_too():
+    dense = {0: ("I", 2), 1: ("i", [0, 1]), 2: ("i", [0])}
+    facts = read_tflite(graphs([call(1, 2)], [], [dense]))
+    assert facts.hybrid and facts.hybrid_per_channel
+    # A loop takes floats and int8 weights to hand them on: that alone is no hybrid kernel.
+    facts = read_tflite(graphs([call(1, 2)], [], []))
+    assert not facts.hybrid and not facts.hybrid_per_channel
+
+
+@pytest.mark.parametrize("code", [0, 1], ids=["while", "if"])
+def test_graphs_that_call_each_other_are_refused(code):
+    """An engine calls them until the process ends."""
+    deep = [[call(number + 1, number + 1, code)] for number in range(30)] + [[]]
+    for several in (
+        [[call(0, 1, code)], []],
+        [[call(1, 2, code)], [], [call(2, 1, code)]],
+        [[call(1, 1, code)], [call(2, 2, code)], [call(1, 2, code)]],
+        deep,
+    ):
+        with pytest.raises(BundleError, match="has graphs that call graphs, more than 20 deep or each other"):
+            read_tflite(graphs(*several))
+    read_tflite(graphs(*deep[:15], []))
+    for number in (2, -1, 99):
+        with pytest.raises(BundleError, match="an operator calls a graph that does not exist"):
+            read_tflite(graphs([call(1, number, code)], []))
+
+
 @pytest.mark.parametrize(
     ("op", "domain", "dynamic"),
     [
@@ -313,8 +358,16 @@ def test_the_reader_finds_what_onnx_finds(path):
     model, found = onnx.load(path), read_onnx(path.read_bytes())
     assert found.ir_version == model.ir_version
     assert found.opsets == {entry.domain: entry.version for entry in model.opset_import}
-    assert found.ops == {(node.domain, node.op_type) for node in model.graph.node}
+    assert found.ops == {(node.domain, node.op_type) for node in nodes_of(model.graph)}
     assert not found.external and not found.functions
+
+
+def nodes_of(graph):
+    """The nodes of a graph and of those inside of it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from nodes_of(attribute.g)
 
 
 def test_onnx_data_outside_of_the_file_is_refused():
