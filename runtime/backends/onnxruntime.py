@@ -61,6 +61,8 @@ class OnnxRuntimeBackend:
         self.inputs: Mapping[str, TensorSpec] = dict(
             _tensor(found, "input") for found in session.get_inputs()
         )
+        if not self.inputs:
+            raise BundleError("the .onnx file has no input; a bundle's files have at least one")
         given = {name: np.zeros((1, *spec.row_shape), spec.dtype) for name, spec in self.inputs.items()}
         self.outputs: Mapping[str, TensorSpec] = dict(_outputs(session, given))
         made = {name: np.zeros((1, *spec.row_shape), spec.dtype) for name, spec in self.outputs.items()}
