@@ -57,8 +57,8 @@ def find_pictures(path: Path) -> Pictures:
     if not members:
         raise DataError(f"{path} holds no pictures ({', '.join(SUFFIXES)}); {_EXPECTED}")
     folders = {member.parent for member in members}
-    above = {folder.parent for folder in folders}
-    if len(folders) > 1 and len(above) > 1:
+    above = {(len(folder.parts), folder.parent) for folder in folders}
+    if len(above) > 1:
         raise DataError(
             f"{path} holds pictures in {', '.join(str(folder) for folder in sorted(folders)[:4])}; {_EXPECTED}: give "
             "one folder that holds those of the classes and nothing else"

@@ -40,7 +40,11 @@ NESTED = keras.Sequential([layers.Input((64,)), layers.Dense(3), layers.Softmax(
         (layers.Reshape((1,))(layers.Dense(1)(FLAT)), "regression", "it ends in a linear layer of 1 unit"),
         (layers.Conv2D(1, 3, padding="same")(INPUT), "reconstruction", "it has the shape of the input"),
         (layers.Conv2D(1, 1, activation="sigmoid")(INPUT), "reconstruction", "it has the shape of the input"),
-        (layers.Conv2D(4, 1, activation="softmax")(INPUT), "classification", "it ends in a softmax over 4 classes"),
+        (
+            layers.Conv2D(4, 1, activation="softmax")(INPUT),
+            "classification",
+            "it ends in a softmax over 4 classes",
+        ),
         (layers.Conv2D(4, 1, activation="sigmoid")(INPUT), "tensor", "each answer has 3 dimensions"),
         (keras.ops.sum(FLAT, axis=1), "tensor", "each answer is one number without an axis"),
         (

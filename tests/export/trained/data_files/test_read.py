@@ -1,0 +1,55 @@
+"""The reader of each kind of data, by what the file is."""
+
+import numpy as np
+import pytest
+
+from export.trained.data_files.read import read, told
+from runtime.errors import DataError
+
+
+def test_each_kind_has_its_reader(tmp_path, rows):
+    values = np.float32([[1, 2], [3, 4]])
+    np.savez(tmp_path / "d.npz", inputs=values, targets=[5, 6])
+    np.save(tmp_path / "d.npy", values)
+    (tmp_path / "d.CSV").write_text("a,b,price\n1,2,5\n3,4,6\n")
+    for name in ("d.npz", "d.npy", "d.CSV"):
+        found = read(tmp_path / name, rows, "--test")
+        np.testing.assert_array_equal(found.inputs["rows"], values)
+        assert name == "d.npy" or found.targets["price"].tolist() == [[5], [6]]
+    np.testing.assert_array_equal(read({"rows": values}, rows, "--test").inputs["rows"], values)
+
+
+def test_arrays_in_memory_are_named_by_their_option(rows):
+    with pytest.raises(DataError, match="--calibration has no array rows or inputs; it has x"):
+        read({"x": np.zeros((1, 2))}, rows, "--calibration")
+
+
+def test_data_that_say_nothing_say_nothing(tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.zeros(1))
+    for data in (None, {"x": np.zeros(1)}, tmp_path / "d.npz"):
+        found = told(data, ())
+        assert found.columns is found.classes is found.pictures is None
+    (tmp_path / "d.csv").write_text("a,b,price\n")
+    assert told(tmp_path / "d.csv", ("price",)).columns == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("d.npz", "does not exist; expected an .npz, .npy, .csv or .zip file, or a folder of pictures"),
+        (
+            "d.txt",
+            "is of no kind that can be read; expected an .npz, .npy, .csv or .zip file, or a folder of pictures",
+        ),
+        (
+            "data",
+            "is of no kind that can be read; expected an .npz, .npy, .csv or .zip file, or a folder of pictures",
+        ),
+    ],
+)
+def test_other_files_are_refused(tmp_path, rows, name, words):
+    if name != "d.npz":
+        (tmp_path / name).write_text("")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / name, rows, "--test")
+    assert str(caught.value) == f"{tmp_path / name} {words}"
