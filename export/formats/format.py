@@ -54,12 +54,13 @@ class Calibration:
 class Format:
     """One format.  Its functions import their converters themselves, so that a process pays for what it uses only.
 
-    `float32_source` names the target that a float32 file is converted from; None stands for the Keras model itself.
+    `float32_source` names the target that a float32 file is converted from; None stands for the trained model itself.
     All other schemes are converted from the format's own float32 file.  `converters` has the function that builds
     each scheme and gives, a sentence each, what it decided that a user should know.  `rungs` says for static schemes
-    what is quantized less and less of: where a file fails on an engine, the next rung is tried.  `prove` raises a ConversionError unless a file's own tensors are of the scheme that it is named after;
-    None where only TensorFlow reads the format, on the machine that exported it.  `calibration` is None where the
-    format has no static scheme.
+    what is quantized less and less of: where a file fails on an engine, the next rung is tried.  `prove` raises a
+    ConversionError unless a file's own tensors are of the scheme that it is named after; parts may be in float32, but
+    not all of it.  It is None where only TensorFlow reads the format, on the machine that exported it.  `calibration`
+    is None where the format has no static scheme.
     """
 
     name: FormatName

@@ -38,9 +38,11 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     onnx_graph.declare(model.graph, conversion.record.inputs, conversion.record.outputs)
     try:
         model = onnxruntime.simplified(model)
+        if _has_loops(model):
+            onnx_constants.move_into_loops(model.graph)
+            model = onnxruntime.simplified(model)  # what a loop made of its constants in every step
     except Exception as error:
         raise from_tf2onnx(error) from error
-    onnx_constants.move_into_loops(model.graph)
     onnx_graph.name_by_position(model)
     _save(model, conversion.destination)
     return ()
@@ -122,7 +124,7 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
 
 
 def _left_out(every: list[Node], kept: Kept, rung: int) -> Kept:
-    """What is not quantized on later rungs although it could be."""
+    """What is left in float32 on later rungs although it could be quantized."""
     reason = "all ops without weights, since an engine fails on one of them"
     return {node.key: reason for node in every if rung and not node.weights and node.key not in kept}
 

@@ -29,7 +29,7 @@ class _Weighted(NamedTuple):
 
     op: str
     name: str
-    count: int
+    amount: int
     activation: str
     weight: str
 
@@ -88,7 +88,7 @@ def quantized(path: Path) -> tuple[int, int]:
     import onnx
 
     rows = list(_weighted(onnx.load(path).graph))
-    return sum(row.count for row in rows if row.weight != "FLOAT"), sum(row.count for row in rows)
+    return sum(row.amount for row in rows if row.weight != "FLOAT"), sum(row.amount for row in rows)
 
 
 def _weighted(graph: Any) -> Iterator[_Weighted]:

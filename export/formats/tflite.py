@@ -59,11 +59,12 @@ def _check_signature(conversion: Conversion) -> None:
         ConversionError: it has others.
     """
     record = conversion.record
-    found = signature(conversion.destination, SIGNATURE)
-    for what, records, has in zip(
-        ("inputs", "outputs"), (record.inputs, record.outputs), found or ({}, {}), strict=True
-    ):
-        wanted = {end.name: end.tensor for end in records}
+    ends = (
+        {taken.name: taken.tensor for taken in record.inputs},
+        {given.name: given.tensor for given in record.outputs},
+    )
+    found = signature(conversion.destination, SIGNATURE) or ({}, {})
+    for what, wanted, has in zip(("inputs", "outputs"), ends, found, strict=True):
         if has != wanted:
             raise ConversionError(
                 f"the .tflite file has the {what} {_described(has)}; expected {_described(wanted)}"
@@ -157,7 +158,7 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
 
 
 def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:
-    """What is not quantized although it could be: the steep ops, and on later rungs what an engine has no kernel for."""
+    """What is left in float32 although it could be quantized: steep ops, on later rungs what an engine has not."""
     found: Kept = {}
     for node in every:
         if node.key in kept:

@@ -19,7 +19,7 @@ class _Weighted(NamedTuple):
 
     op: str
     output: str
-    count: int
+    amount: int
     activations: str
     weights: str
     result: str
@@ -121,4 +121,4 @@ def _amount(operator: Operator, graph: Graph, dequantized: dict[str, object]) ->
 def quantized(path: Path) -> tuple[int, int]:
     """How many weights of a file are stored in fewer bits than 32, and how many there are."""
     rows = [row for graph in graphs(path) for row in _weighted(graph)]
-    return sum(row.count for row in rows if row.weights != "FLOAT32"), sum(row.count for row in rows)
+    return sum(row.amount for row in rows if row.weights != "FLOAT32"), sum(row.amount for row in rows)

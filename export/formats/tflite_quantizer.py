@@ -94,11 +94,11 @@ class Quantizer:
     def content(self, ranges: Ranges | None = None) -> bytes:
         """The quantized file."""
         # Ranges of the quantizer's constants would be taken for those of activations.
-        given = ranges and {
+        given = {
             name: {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
-            for name, (low, high) in ranges.items()
+            for name, (low, high) in (ranges or {}).items()
         }
-        result = self._job.quantize(given, enable_progress_report=False, enable_progress_bar=False)
+        result = self._job.quantize(given or None, enable_progress_report=False, enable_progress_bar=False)
         return with_float_edges(bytes(result.quantized_model))
 
     def _operation(self, name: str) -> Any:
