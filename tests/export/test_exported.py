@@ -32,7 +32,12 @@ def test_every_variant_of_every_model_passes_on_every_engine(exported):
     }
     assert set(found) == wanted
     assert len(TARGETS) == 10
-    assert {key: status for key, status in found.items() if status != "ok"} == {}
+    assert {key: status for key, status in found.items() if status not in ("ok", "unproven")} == {}
+    # float32 is proved by parity. For the rest, 360 and 111 test samples are too few to prove a loss as small as the
+    # budget, and 10,000 are enough.
+    by_parity = {key for key in found if key[1] == "saved_model" or key[1].endswith("float32")}
+    proved = by_parity | {key for key in found if key[0] == "mnist-cnn"}
+    assert {found[key] for key in proved} == {"ok"}
 
 
 def test_rows_keep_the_contract(exported):
@@ -64,10 +69,16 @@ def test_accuracy_is_measured_where_the_data_is_and_never_guessed(exported, mode
     for row in rows_of(exported, model=model):
         if measured(exported, model):
             assert row["metric"] is not None and row["split"] == "test", row
-            assert row["reason"] is None
+            assert row["metric_drop_low"] <= row["metric_drop_high"]
+            unproven = row["status"] == "unproven"
+            assert row["reason"] is None or (unproven and "within the budget" in row["reason"]), row
         else:
+            float32 = row["variant"] == "saved_model" or row["variant"].endswith("float32")
             assert row["metric"] is None
-            assert "not measured" in row["reason"] and "not found: tried" in row["reason"]
+            assert row["reason"].startswith(
+                f"{row['metric_name']} not measured" if float32 else "budget not checked"
+            )
+            assert "not found: tried" in row["reason"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -130,14 +141,15 @@ def test_the_manifest_names_every_file_and_its_hash(exported, model):
 def test_every_variant_answers_the_same_through_predict(exported, model, variant):
     folder = exported.out / model / "bundle"
     golden = np.load(folder / "golden.npz")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (taken,), (given,) = manifest["inputs"], manifest["outputs"]
+    inputs, outputs = golden[f"inputs/{taken}"], golden[f"outputs/{given}"]
     for engine in set(TARGETS[variant].engines) & set(ENGINES_HERE):
         loaded = runtime.load(folder, variant=variant, engine=engine)
-        answers = loaded.predict(golden["inputs"])
-        assert answers.shape == golden["outputs"].shape and answers.dtype == np.float32
-        limit = json.loads((folder / "manifest.json").read_text())["variants"][variant]["tolerance"][
-            "max_abs_error"
-        ]
-        assert np.abs(answers - golden["outputs"]).max() <= limit
+        answers = loaded.predict(inputs)
+        assert answers.shape == outputs.shape and answers.dtype == np.float32
+        limit = manifest["variants"][variant]["outputs"][given]["tolerance"]["max_abs_error"]
+        assert np.abs(answers - outputs).max() <= limit
 
 
 def test_report_md_holds_what_report_json_holds(exported):

@@ -177,7 +177,7 @@ def test_a_slow_variant_is_asked_about_as_many_samples_as_the_verdict_needs(digi
     monkeypatch.setattr(
         interim, "looks", lambda samples, seconds: [100, 200, samples] if seconds else [samples]
     )
-    good = verdict(run, original, "tflite-int8", labelled, Demand(budget=5.0)).row
+    good = verdict(run, original, "tflite-int8", labelled, Demand(budget=2.5)).row
     assert (good.status, good.samples) == ("ok", 200)
     bad = verdict(
         spoilt(run, SPOILT["shifted by a class"], lambda count: count > 32), original, "tflite-int8", labelled

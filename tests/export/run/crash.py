@@ -1,9 +1,11 @@
-"""Converters that take their worker process along, for tests of what happens to the others."""
+"""Converters that take their worker process along or build something else, for tests of what happens then."""
 
 import os
 import signal
 import sys
 import time
+
+import numpy as np
 
 from export.formats.format import Conversion
 
@@ -23,3 +25,15 @@ def killed(conversion: Conversion) -> None:
 def raises(conversion: Conversion) -> None:
     """What a converter does with a graph that it does not understand."""
     raise ValueError("no such thing\nas a second line")
+
+
+def another_model(conversion: Conversion) -> tuple[str, ...]:
+    """The float32 file, with the largest weights turned round: a sound file of another model."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = conversion.source.read_bytes()
+    buffers = schema.ModelT.InitFromPackedBuf(content, 0).buffers
+    weights = max((bytes(each.data) for each in buffers if each.data is not None), key=len)
+    turned = (-np.frombuffer(weights, np.float32)).tobytes()
+    conversion.destination.write_bytes(content.replace(weights, turned))
+    return ()

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from export.checks.gate import Demand
 from export.formats.table import FORMATS
 from export.run import pipeline, plan
 from export.run.workers import Workers
 from export.targets import TARGETS, Tolerance
 from export.trained.search import find_original
-from runtime.choose.limits import BUDGETS
-from runtime.measure.row import MeasuredRow
 from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT
 from tests.export.run import crash
 
 pytestmark = pytest.mark.conversion
+DEMAND = Demand(budget=20.0)  # what 111 test samples can prove
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def export(model, targets, out):
     told = []
     with Workers(1) as workers:
         (done,) = pipeline.export(
-            workers, [model], targets, out, None, {model.name: None}, lambda *what: told.append(what)
+            workers, [model], targets, out, None, {model.name: None}, lambda *what: told.append(what), DEMAND
         )
     assert told[-1][1] <= told[-1][2]
     return done
@@ -94,45 +94,35 @@ def test_what_is_made_from_a_failed_build_fails_for_its_reason(model, tmp_path, 
             assert row.status == "ok"
 
 
-def test_a_variant_outside_its_tolerance_does_not_enter_the_bundle(model, tmp_path):
-    strict = replace(TARGETS["tflite-int8"], tolerance=Tolerance(1e-9, 1.0, "nothing is that good"))
-    done = export(model, [strict, TARGETS["tflite-float32"]], tmp_path)
-    found = {row.status for row in done.rows if row.variant == "tflite-int8" and row.engine in ENGINES_HERE}
+def test_a_float32_file_outside_its_tolerance_does_not_enter_the_bundle(model, tmp_path):
+    strict = replace(TARGETS["tflite-float32"], tolerance=Tolerance(-1.0, "nothing is that good"))
+    done = export(model, [strict, TARGETS["tflite-int8"]], tmp_path)
+    found = {
+        row.status for row in done.rows if row.variant == "tflite-float32" and row.engine in ENGINES_HERE
+    }
     assert found == {"failed"}
     assert all("nothing is that good" in row.reason for row in done.rows if row.status == "failed")
-    assert not (done.bundle / "tflite-int8.tflite").exists()
-    assert (done.bundle / "tflite-float32.tflite").exists()
+    assert not (done.bundle / "tflite-float32.tflite").exists()
+    assert (done.bundle / "tflite-int8.tflite").exists()
 
 
 def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path, monkeypatch):
-    from export.checks import gate
-
-    monkeypatch.setitem(BUDGETS, "%", -50)  # even the original itself would be half too bad
-    from export.trained.samples import load_test_data
-
-    original = model
-    reference = original.reference()
-    samples = load_test_data(original, None)
-    answers = dict(zip((r.tobytes() for r in samples.inputs), reference, strict=True))
-    golden = dict(zip((r.tobytes() for r in original.golden()[0]), original.golden()[1], strict=True))
-    import numpy as np
-
-    verdict = gate.judge(
-        lambda rows: np.stack([(answers | golden).get(row.tobytes(), reference[0]) for row in rows]),
-        MeasuredRow(original.name, "tflite-float32", "litert", "skipped", metric_name="rmse"),
-        original, TARGETS["tflite-float32"], samples,
-    )  # fmt: skip
-    assert verdict.row.status == "failed"
-    assert (
-        verdict.row.reason
-        == "rmse 53.2320, the original has 53.2320: it loses 0.00 %, more than the -50 allowed"
-    )
+    monkeypatch.setitem(FORMATS["tflite"].converters, "dynamic", crash.another_model)
+    monkeypatch.setitem(
+        FORMATS, "tflite", replace(FORMATS["tflite"], prove=None)
+    )  # it is no dynamic file either
+    done = export(model, [TARGETS["tflite-dynamic"], TARGETS["tflite-float32"]], tmp_path)
+    lost = [row for row in done.rows if row.variant == "tflite-dynamic" and row.engine in ENGINES_HERE]
+    for row in lost:
+        assert row.status == "failed" and "more than the 20 allowed" in row.reason
+        assert row.metric_drop_low > 0 and row.metric > 1.5 * row.metric_original
+    assert lost and not (done.bundle / "tflite-dynamic.tflite").exists()
 
 
 def test_when_nothing_passes_the_previous_bundle_stays(model, tmp_path):
     good = export(model, [TARGETS["onnx-float32"]], tmp_path)
     before = {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()}
-    impossible = replace(TARGETS["onnx-float32"], tolerance=Tolerance(-1.0, 1.0, "impossible"))
+    impossible = replace(TARGETS["onnx-float32"], tolerance=Tolerance(-1.0, "impossible"))
     bad = export(model, [impossible], tmp_path)
     assert bad.bundle is None
     assert {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()} == before
@@ -160,7 +150,7 @@ def test_an_interrupted_export_leaves_the_previous_bundle_and_no_rests(model, tm
 
     with pytest.raises(KeyboardInterrupt), Workers(1) as workers:
         pipeline.export(
-            workers, [model], [TARGETS["onnx-float32"]], tmp_path, None, {model.name: None}, interrupt
+            workers, [model], [TARGETS["onnx-float32"]], tmp_path, None, {model.name: None}, interrupt, DEMAND
         )
     assert (good.bundle / "manifest.json").read_bytes() == before
     assert leftovers(tmp_path / model.name) == []
