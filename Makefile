@@ -11,6 +11,9 @@ PINS := constraints/py$(VERSION).txt
 INSTALLED := $(VENV)/.installed-py$(VERSION)
 PIP := $(RUN) -m pip install --disable-pip-version-check -q
 
+# Tests start hundreds of processes, each of which would compile the modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: export check test test-boards test-here lint wheel pins clean
 
 export: $(INSTALLED)

@@ -1,18 +1,28 @@
 """What all tests share: the four models exported once, through the command line, as a user would."""
 
+from __future__ import annotations
+
 import fcntl
+import io
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runtime.backends import ENGINES, no_wheel
+from runtime.command import run_command
+
+if TYPE_CHECKING:
+    from export.run.workers import Workers
 
 ROOT = Path(__file__).parent.parent
 MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
@@ -30,6 +40,7 @@ WITHOUT_DATA = {
     "XDG_CACHE_HOME": str(EXPORTS / "no-cache"),
 }
 TENSORFLOW = "tensorflow_test_"  # how files begin whose tests import TensorFlow
+_UNTIL_THE_END = ExitStack()  # what the tests of a process share, once one of them has asked for it
 
 
 def _with_tensorflow(path: Path) -> bool:
@@ -87,6 +98,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         )
 
 
+def pytest_sessionfinish() -> None:
+    """Let the workers end that the tests of this process shared."""
+    _UNTIL_THE_END.close()
+
+
 @pytest.fixture(autouse=True)
 def _tensorflow_stays_where_it_may_be(request: pytest.FixtureRequest) -> Iterator[None]:
     before = "tensorflow" in sys.modules
@@ -113,16 +129,28 @@ class Export:
     has_data: bool
 
 
+@cache
+def shared_workers() -> Workers:
+    """Workers for one job at a time, for all tests of this process: a new one imports TensorFlow for five seconds."""
+    from export.run.workers import Workers
+
+    return _UNTIL_THE_END.enter_context(Workers(1))
+
+
 def run_export(*arguments: str, out: Path, **environment: str) -> Export:
-    """Run the command in a process of its own."""
+    """Run the command: in a process of its own, or with `--jobs 1` in this one, with the shared workers."""
+    command = [*arguments, "--out", str(out)]
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "export", *arguments, "--out", str(out)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-    )
+    if "--jobs 1" in " ".join(arguments) and not environment:
+        done = _run_here(command)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "export", *command],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+        )
     seconds = time.monotonic() - began
     assert "Traceback" not in done.stderr, done.stderr
     report = out / "report.json"
@@ -132,6 +160,19 @@ def run_export(*arguments: str, out: Path, **environment: str) -> Export:
     assert all((row["status"], row["reason"]) == ("skipped", NO_TFLITE_RUNTIME) for row in skipped), skipped
     has_data = bool((os.environ | environment).get("EDGEPROOF_DATA"))
     return Export(out, rows, done.stdout + done.stderr, done.returncode, seconds, has_data)
+
+
+def _run_here(command: list[str]) -> subprocess.CompletedProcess[str]:
+    from export.__main__ import main
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.StringIO()) as stdout,
+        redirect_stderr(io.StringIO()) as stderr,
+    ):
+        patch.setattr("export.command.Workers", lambda jobs: nullcontext(shared_workers()))
+        code = run_command(main, command)
+    return subprocess.CompletedProcess(command, code, stdout.getvalue(), stderr.getvalue())
 
 
 def shared_export(name: str, *models: str, **environment: str) -> Export:

@@ -15,7 +15,7 @@ from arm.device import Device, make_device
 from arm.errors import ArmError
 from tests import wheels
 from tests.arm.cut import integers_only
-from tests.arm.differences import BOARDS, Answers, table
+from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
@@ -146,9 +146,9 @@ def runs(devices, bundles, cuts, work) -> Runs:
     np.save(work / "digits.npy", golden["inputs"][:4])
     cnn = str(bundles["mnist-cnn"])
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
-    every = [str(path) for path in bundles.values()]
     for name in BOARDS:
-        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *every]
+        asked = map(str, asked_of(name, bundles).values())
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *asked]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
     command = ["-m", "pytest", "tests/runtime", "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
@@ -168,7 +168,7 @@ def runs(devices, bundles, cuts, work) -> Runs:
 
     def here() -> "subprocess.CompletedProcess[str]":
         # In a process of its own, as on the devices.
-        command = [sys.executable, str(GUEST), str(work / "x86.npz"), str(cuts), *every]
+        command = [sys.executable, str(GUEST), str(work / "x86.npz"), str(cuts), *map(str, bundles.values())]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,6 +1,7 @@
 """How far the answers of the boards are from those of x86, and a table of it."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,24 @@ from runtime.commands.table import aligned
 BOARDS = ("pi4", "pi5", "pi4-32", "pi5-trixie", "pi5-trixie-debian")
 Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by key (see guest.py)
 SAME = 1e-5
+# Models that Trixie is not asked for, each with one that is and whose files have all of its operators: a Pi 5 with
+# Bookworm, of the same processor, answers both.
+ALIKE = {
+    "digits-cnn": "mnist-cnn",
+    "fashion-deep-selu": "fashion-deep-selu-dropout",
+    "fashion-mlp": "fashion-mlp-128",
+    "fashion-mlp-512": "fashion-mlp-128",
+    "mnist-mlp": "fashion-mlp-128",
+}
+
+
+def asked_of(board: str, bundles: Mapping[str, Path]) -> dict[str, Path]:
+    """The bundles that a board answers, by the name of the model."""
+    return {
+        name: path
+        for name, path in bundles.items()
+        if "trixie" not in board or ALIKE.get(name) not in bundles
+    }
 
 
 def differences(answers: Answers, board: str, variant: str) -> Iterator[tuple[str, np.ndarray]]:

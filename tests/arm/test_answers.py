@@ -1,12 +1,16 @@
 """Every variant of every committed model, on every engine of the boards: the answers of x86, and the original's."""
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from export.checks.drift import ONNX_FLOAT16, QUANTIZED
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
-from tests.arm.differences import BOARDS, SAME, differences
+from tests.arm.differences import ALIKE, BOARDS, SAME, asked_of, differences
 from tests.arm.guest import ALONE, asked
 
 ENGINES = {
@@ -68,16 +72,40 @@ def test_the_self_test_refuses_nothing_else(runs, board):
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_nothing_is_left_out(answers, bundles, board):
+    models = asked_of(board, bundles)
     wanted = {
         f"{model} {row.name} {engine} {way}"
-        for model, path in bundles.items()
+        for model, path in models.items()
         for row in open_bundle(path).manifest.variants.values()
         for engine in set(row.engines) & ENGINES[board]
         if f"{model} {row.name} {engine}" not in REFUSED.get(board, set())
         for way in ("batch", "alone")
     }
-    assert len(wanted) >= 2 * len(bundles) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
+    assert len(wanted) >= 2 * len(models) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
     assert {key for key in answers[board] if key.split()[1] != "integers"} == wanted
+
+
+def operators(file: Path) -> set[str | int]:
+    if file.suffix == ".onnx":
+        return {node.op_type for node in onnx.load(file).graph.node}
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.read_bytes()))
+    return {
+        model.operatorCodes[operator.opcodeIndex].builtinCode
+        for graph in model.subgraphs
+        for operator in graph.operators
+    }
+
+
+@pytest.mark.parametrize("variant", BOUNDS)
+def test_a_model_that_is_asked_has_the_operators_of_each_that_is_not(bundles, variant):
+    assert [name for name in BOARDS if asked_of(name, bundles) != bundles] == [
+        "pi5-trixie",
+        "pi5-trixie-debian",
+    ]
+    for left_out, alike in ALIKE.items():
+        file = f"{variant}.{variant.split('-')[0]}"
+        assert operators(bundles[left_out] / file) <= operators(bundles[alike] / file), left_out
+        assert alike in asked_of("pi5-trixie", bundles) and left_out not in asked_of("pi5-trixie", bundles)
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -94,7 +122,7 @@ def test_a_variant_answers_as_on_x86(answers, board, variant):
 def test_int8_is_the_same_to_the_last_bit(answers, bundles, board):
     """All whole numbers of a static int8 file are, up to the logits: the softmax after them computes in floats."""
     found = dict(differences(answers, board, "integers"))
-    assert len(found) == len(bundles) * len(ENGINES[board] - {"onnxruntime"})
+    assert len(found) == len(asked_of(board, bundles)) * len(ENGINES[board] - {"onnxruntime"})
     assert {key for key, error in found.items() if error.any()} == set()
 
 

@@ -13,7 +13,7 @@ from export.run import pipeline, plan
 from export.run.workers import Workers
 from export.targets import TARGETS, Tolerance
 from export.trained.search import find_original
-from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT
+from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT, shared_workers
 from tests.export.run import crash
 
 pytestmark = pytest.mark.conversion
@@ -33,10 +33,9 @@ def model(tmp_path):
 
 def export(model, targets, out):
     told = []
-    with Workers(1) as workers:
-        (done,) = pipeline.export(
-            workers, [model], targets, out, None, {model.name: None}, lambda *what: told.append(what), DEMAND
-        )
+    (done,) = pipeline.export(
+        shared_workers(), [model], targets, out, None, {model.name: None}, lambda *what: told.append(what), DEMAND
+    )
     assert told[-1][1] <= told[-1][2]
     return done
 
