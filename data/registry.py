@@ -13,6 +13,7 @@ _MODULES = {
     "mnist": "data.mnist",
     "fashion-mnist": "data.mnist",
     "mnist-rebuilt": "data.mnist",
+    "cifar-10-images": "data.cifar",
     "california-housing": "data.california",
     "california-housing-two": "data.california",
     "digits": "data.scikit_learn",
