@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data import golden
 from data.dataset import image_input
 from data.original import Original, keras_bytes, write_original
-from data.trained_model import MODEL, TrainedModel
+from data.trained_model import MODEL, Source, TrainedModel
 from runtime.bundle.manifest import OutputRecord
 from train.device import device_name
 from train.recipe import Application
@@ -45,13 +45,15 @@ def save(row: Application, seed: int, folder: Path) -> Original:
     images = golden.synthesise([pixels], seed, CALIBRATION)["image"]
     model, weights = _model(row, images)
     inputs = images[:GOLDEN]
-    output = OutputRecord(model.output_names[0], model.output_shape[1:], "tensor")
+    output = OutputRecord("features", model.output_shape[1:], "tensor")
     if row.classes:
-        output = output._replace(task="classification", labels=_labels())
+        output = output._replace(name="probabilities", task="classification", labels=_labels())
+    own = model.output_names[0]
     record = TrainedModel(
         model=row.model,
         inputs=(pixels,),
         outputs=(output,),
+        source=Source(names={} if own == output.name else {output.name: own}),
         weights=weights,
         seed=seed,
         versions=versions(),

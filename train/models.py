@@ -43,17 +43,17 @@ def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
     outputs = features if isinstance(features, dict) else {}
     for output in dataset.outputs:
         if output.name not in outputs:
-            outputs[output.name] = _head(features, output, recipe, dataset.train.targets[output.name])
+            outputs[output.name] = _head(features, output, recipe, dataset.train.targets.get(output.name))
     return keras.Model(alone(inputs), alone(outputs), name=recipe.model.replace("-", "_"))
 
 
-def _head(features: Any, output: OutputRecord, recipe: Recipe, targets: NDArray[Any]) -> Any:
+def _head(features: Any, output: OutputRecord, recipe: Recipe, targets: NDArray[Any] | None) -> Any:
     """The layers between features and an output of the dataset."""
     if output.task == "classification":
         return layers.Dense(output.shape[-1], activation="softmax", name=output.name)(features)
     if output.task in ("binary", "multilabel"):
         return layers.Dense(output.shape[-1], activation="sigmoid", name=output.name)(features)
-    if output.task == "regression":
+    if output.task == "regression" and targets is not None:
         # The network works in standard deviations from the mean; the last layer speaks the dataset's unit.
         spread, mean = float(targets.std()), float(targets.mean())
         score = layers.Dense(

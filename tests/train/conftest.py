@@ -8,7 +8,10 @@ import data
 
 
 def _first(split: data.Split, count: int) -> data.Split:
-    return data.Split(split.inputs[:count], split.targets[:count])
+    first = (
+        {name: values[:count] for name, values in part.items()} for part in (split.inputs, split.targets)
+    )
+    return data.Split(*first)
 
 
 @pytest.fixture(scope="session")

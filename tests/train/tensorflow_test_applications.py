@@ -48,13 +48,17 @@ def test_without_a_download_the_weights_are_random_and_the_record_says_so(tmp_pa
     assert record == read_original(tmp_path).record
     assert json.loads((tmp_path / "training.json").read_text())["weights"] == "seeded random: no network"
     assert record.weights == "seeded random: no network"
-    assert record.metric is None and len(record.labels) == 1000
-    golden = np.load(tmp_path / "golden.npz")
-    assert golden["inputs"].shape == (4, 224, 224, 3) and golden["outputs"].shape == (4, 1000)
-    assert np.ptp(golden["outputs"], axis=0).max() > 1e-4  # other images, other answers
+    assert dict(record.source.names) == {"probabilities": "mobilenetv2_1.00_224"}
+    assert record.metrics == {} and len(record.outputs[0].labels) == 1000
+    inputs, outputs = read_original(tmp_path).golden()
+    assert inputs["image"].shape == (4, 224, 224, 3)
+    (answers,) = outputs.values()
+    assert answers.shape == (4, 1000)
+    assert np.ptp(answers, axis=0).max() > 1e-4  # other images, other answers
+    assert read_original(tmp_path).calibration()["image"].shape == (32, 224, 224, 3)
 
 
 def test_a_network_without_its_top_gives_features(monkeypatch, tmp_path):
     monkeypatch.setattr(applications, "SHAPE", (32, 32, 3))
     record = applications.save(Application("features", "VGG16", "caffe", 0), 7, tmp_path).record
-    assert (record.task, record.output) == ("regression", OutputRecord("features", (512,)))
+    assert record.outputs == (OutputRecord("features", (512,), "tensor"),)

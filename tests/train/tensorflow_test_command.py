@@ -198,4 +198,4 @@ def test_flags_stand_in_the_record(tmp_path):
     )
     assert (tmp_path / "digits-cnn" / "training.csv").read_text().count("\n") == 3
     with np.load(tmp_path / "digits-cnn" / "reference.npz") as reference:
-        assert reference["outputs"].shape == (360, 10)
+        assert reference["outputs/probabilities"].shape == (360, 10)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 import data
+from runtime.bundle.manifest import OutputRecord
 from runtime.errors import EdgeProofError, UsageError
 from train.batches import Batches
 from train.callbacks import StopAtTarget
 from train.fit import Run, fit
 from train.recipes import find
+from train.streaming import one_step
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -102,8 +104,9 @@ def test_the_best_weights_are_given_back_not_the_last(few_digits, tmp_path):
     losses = trained.history["val_loss"]
     assert losses[2] > 2 * losses[1]
     trained.model.compile(loss="categorical_crossentropy")
-    targets = np.eye(10)[few_digits.validation.targets]
-    found = trained.model.evaluate(few_digits.validation.inputs.astype(np.float32), targets, verbose=0)
+    targets = np.eye(10)[few_digits.validation.targets["probabilities"]]
+    images = few_digits.validation.inputs["image"].astype(np.float32)
+    found = trained.model.evaluate(images, targets, verbose=0)
     assert found == pytest.approx(min(losses), rel=1e-4)
 
 
@@ -157,8 +160,8 @@ def test_tensorboard(few_digits, tmp_path):
 
 
 def test_batches_are_drawn_from_seed_and_epoch():
-    numbers = np.arange(10)
-    first, second = (Batches(numbers, numbers, 4, seed=1) for _ in range(2))
+    numbers = {"x": np.arange(10)}
+    first, second = (Batches(numbers, numbers, {"x": "float32"}, 4, seed=1) for _ in range(2))
     assert [len(first[index][0]) for index in range(len(first))] == [4, 4, 2]
     everything = np.concatenate([first[index][1] for index in range(3)])
     assert sorted(everything) == list(range(10))
@@ -173,6 +176,103 @@ def test_batches_are_drawn_from_seed_and_epoch():
 def test_other_losses(few_digits, tmp_path, loss):
     recipe = replace(find("digits-cnn"), epochs=1, loss=loss)
     assert np.isfinite(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]).all()
+
+
+def test_batches_of_several_arrays_are_by_name_and_in_one_order():
+    inputs = {"x": np.arange(10), "y": np.arange(10) * 2}
+    targets = {"z": np.arange(10) * 3, "w": np.arange(10) * 4}
+    given, wanted = Batches(inputs, targets, {"x": "float32", "y": "int32"}, 4, seed=1)[0]
+    assert (given["x"].dtype, given["y"].dtype) == (np.float32, np.int32)
+    np.testing.assert_array_equal(given["x"] * 2, given["y"])
+    np.testing.assert_array_equal(given["x"] * 3, wanted["z"])
+    np.testing.assert_array_equal(given["x"] * 4, wanted["w"])
+
+
+def two_of_each(dataset: data.Dataset) -> data.Dataset:
+    """The diabetes in two tables, with the value and whether it is above 140 as targets."""
+
+    def split(found: data.Split) -> data.Split:
+        rows, value = found.inputs["rows"], found.targets["value"]
+        above = (value[:, 0] > 140).astype(np.int64)
+        return data.Split({"one": rows[:, :4], "two": rows[:, 4:]}, {"value": value, "above": above})
+
+    columns = dataset.inputs[0].columns
+    return replace(
+        dataset,
+        inputs=(
+            data.dataset.table_input(columns[:4])._replace(name="one"),
+            data.dataset.table_input(columns[4:])._replace(name="two"),
+        ),
+        outputs=(*dataset.outputs, OutputRecord("above", (1,), "binary", labels=("no", "yes"))),
+        **{name: split(getattr(dataset, name)) for name in ("train", "validation", "test")},
+    )
+
+
+def test_two_inputs_and_two_outputs_train(tmp_path):
+    dataset = two_of_each(data.load("diabetes"))
+    recipe = replace(find("california-two"), epochs=6)
+    history = fit(recipe, dataset, Run(seed=0, state=tmp_path / "s")).history
+    assert history["val_above_accuracy"][-1] > 0.6
+    assert history["val_value_root_mean_squared_error"][-1] < 90
+
+
+def test_an_output_without_targets_is_part_of_the_model_and_not_trained(few_digits, tmp_path):
+    recipe = replace(find("mnist-autoencoder"), epochs=1, hidden=(16, 4))
+
+    def split(found: data.Split) -> data.Split:
+        return data.Split(found.inputs, {"rebuilt": found.inputs["image"].astype(np.float32) / 16})
+
+    outputs = (
+        OutputRecord("rebuilt", (8, 8, 1), "reconstruction", input="image"),
+        OutputRecord("anomaly", (1,), "regression"),
+    )
+    splits = {name: split(getattr(few_digits, name)) for name in ("train", "validation", "test")}
+    fitted = fit(recipe, replace(few_digits, outputs=outputs, **splits), Run(seed=0, state=tmp_path / "s"))
+    assert set(fitted.history) >= {"loss", "val_loss"} and not any(
+        "anomaly" in name for name in fitted.history
+    )
+    images = few_digits.test.inputs["image"].astype(np.float32)
+    answers = fitted.model.predict(images, verbose=0)
+    error = ((answers["rebuilt"] - images / 16) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(answers["anomaly"], error, atol=1e-5)
+
+
+def test_a_step_of_a_stream_gives_what_the_whole_sequence_does(tmp_path):
+    sequences = data.load("digits-rows")
+    recipe = replace(find("streaming-gru"), epochs=1)
+    whole = fit(recipe, sequences, Run(seed=0, state=tmp_path / "s")).model
+    step, dataset = one_step(whole, sequences)
+    assert [(taken.name, taken.shape) for taken in dataset.inputs] == [("step", (8,)), ("state", (24,))]
+    assert {output.name: output.task for output in dataset.outputs} == {
+        "probabilities": "classification", "next_state": "tensor",
+    }  # fmt: skip
+    expected = whole.predict(sequences.test.inputs["rows"], verbose=0)
+    np.testing.assert_allclose(
+        step.predict(dataset.test.inputs, verbose=0)["probabilities"], expected, atol=1e-5
+    )
+    np.testing.assert_array_equal(
+        dataset.test.targets["probabilities"], sequences.test.targets["probabilities"]
+    )
+    np.testing.assert_array_equal(dataset.train.inputs["step"], sequences.train.inputs["rows"][:, 4])
+    assert dataset.train.targets == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loss": "value=mse"}, "loss 'value=mse': the output above has none; give OUTPUT=LOSS for each"),
+        ({"loss": "mse"}, "loss 'mse': give OUTPUT=LOSS for one of the outputs value, above"),
+        (
+            {"metrics": ("price=mse",)},
+            "metric 'price=mse': give OUTPUT=METRIC for one of the outputs value, above",
+        ),
+    ],
+)
+def test_several_outputs_want_their_names(tmp_path, changes, words):
+    recipe = replace(find("california-two"), **changes)
+    with pytest.raises(UsageError) as caught:
+        fit(recipe, two_of_each(data.load("diabetes")), Run(seed=0, state=tmp_path / "s"))
+    assert str(caught.value) == words
 
 
 def test_a_regression_trains(tmp_path):

@@ -83,12 +83,32 @@ def test_metrics_keep_their_names_from_training_to_training():
         find("digits-cnn"), metrics=("accuracy", "Precision", "TopKCategoricalAccuracy:k=3", "mse")
     )
     for _ in range(2):
-        made = keras_objects.metrics(recipe)
+        made = keras_objects.metrics(recipe, ["probabilities"])
         names = [metric if isinstance(metric, str) else metric.name for metric in made]
         assert names == ["accuracy", "precision", "top_k_categorical_accuracy", "mean_squared_error"]
 
 
 def test_label_smoothing():
-    made = keras_objects.loss(replace(find("digits-cnn"), label_smoothing=0.1))
+    made = keras_objects.loss(replace(find("digits-cnn"), label_smoothing=0.1), ["probabilities"])
     assert isinstance(made, keras.losses.CategoricalCrossentropy)
     assert made.label_smoothing == 0.1
+
+
+def test_losses_and_metrics_of_several_outputs():
+    recipe = replace(
+        find("california-two"),
+        loss="above=BinaryCrossentropy value=Huber:delta=2",
+        metrics=("value=mse", "above=accuracy", "above=FBetaScore:beta=2.0"),
+        label_smoothing=0.1,
+    )
+    losses = keras_objects.loss(recipe, ["value", "above"])
+    assert isinstance(losses["value"], keras.losses.Huber)
+    assert losses["above"].label_smoothing == 0.1  # and Huber takes none
+    metrics = keras_objects.metrics(recipe, ["value", "above"])
+    assert [metric.name for metric in metrics["value"]] == ["mean_squared_error"]
+    assert metrics["above"][0] == "accuracy" and metrics["above"][1].beta == 2.0
+
+
+def test_a_smoothed_loss_without_labels_is_refused():
+    with pytest.raises(UsageError, match="label_smoothing"):
+        keras_objects.loss(replace(find("diabetes-mlp"), label_smoothing=0.1), ["value"])

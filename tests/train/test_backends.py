@@ -29,7 +29,8 @@ from train.data_parallel import scope
 from train.fit import Run, fit
 from train.recipes import find
 digits = data.load("digits")
-digits = replace(digits, train=data.Split(digits.train.inputs[:256], digits.train.targets[:256]))
+first = lambda arrays: {name: values[:256] for name, values in arrays.items()}
+digits = replace(digits, train=data.Split(first(digits.train.inputs), first(digits.train.targets)))
 recipe = replace(find("digits-cnn"), epochs=2, augmentation=(), optimizer="SGD", learning_rate=0.1)
 one = fit(recipe, digits, Run(seed=1, state=pathlib.Path(sys.argv[1]) / "one")).model.get_weights()
 with scope(True):

@@ -18,7 +18,7 @@ def test_trained_untrained_and_int8(tmp_path):
     (tmp_path / "mnist-cnn").mkdir()
     committed = read_record(ARTIFACTS / "mnist-cnn")
     metric = MetricRecord("accuracy", 0.9937, "test")
-    record = replace(committed, parameters=44426, device="a CPU", metric=metric)
+    record = replace(committed, parameters=44426, device="a CPU", metrics={"probabilities": metric})
     (tmp_path / "mnist-cnn" / "training.json").write_text(to_json(record))
     row = MeasuredRow("mnist-cnn", "tflite-int8", "litert", "ok", metric_name="accuracy", metric=0.9935)
     unmeasured = row._replace(model="fashion-mlp", metric=None)
