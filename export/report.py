@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -22,41 +22,49 @@ def write(rows: list[MeasuredRow], out: Path) -> None:
     write_file(out / "report.md", markdown(rows).encode())
 
 
-# The columns people decide by: heading, alignment, and the text of a row's cell.
+def _points(row: MeasuredRow) -> bool:
+    return row.metric_name is not None and known_metric(row.metric_name).drop_unit == "points"
+
+
+def _metric(row: MeasuredRow) -> str:
+    return _or_dash(row.metric, lambda value: f"{value:.2%}" if _points(row) else f"{value:.4g}")
+
+
+def _difference(row: MeasuredRow) -> str:
+    if row.metric is None or row.metric_original is None:
+        return "–"
+    found = row.metric - row.metric_original
+    return f"{100 * found:+.2f} pt" if _points(row) else f"{found:+.4f}"
+
+
+class Column(NamedTuple):
+    """A column of the table that people decide by: its heading, its alignment, and the text of a row's cell."""
+
+    heading: str
+    align: Literal["left", "right"]
+    text: Callable[[MeasuredRow], str]
+
+
+_OUTPUT = Column("output", "left", lambda row: _or_dash(row.output, str))
 _COLUMNS = (
-    ("variant", "left"),
-    ("engine", "left"),
-    ("size", "right"),
-    ("metric", "right"),
-    ("Δ", "right"),
-    ("agree", "right"),
-    ("max error", "right"),
-    ("p50 µs", "right"),
-    ("p90 µs", "right"),
-    ("p99 µs", "right"),
-    ("status", "left"),
+    Column("variant", "left", lambda row: row.variant),
+    Column("engine", "left", lambda row: row.engine),
+    Column("size", "right", lambda row: _or_dash(row.size_bytes, lambda size: f"{size / 1024:,.1f} KiB")),
+    _OUTPUT,
+    Column("metric", "right", _metric),
+    Column("Δ", "right", _difference),
+    Column("agree", "right", lambda row: _or_dash(row.top1_agreement, lambda value: f"{value:.2%}")),
+    Column("max error", "right", lambda row: _or_dash(row.max_abs_error, lambda value: f"{value:.1e}")),
+    Column("p50 µs", "right", lambda row: _or_dash(row.latency_us_p50, lambda value: f"{value:,.1f}")),
+    Column("p90 µs", "right", lambda row: _or_dash(row.latency_us_p90, lambda value: f"{value:,.1f}")),
+    Column("p99 µs", "right", lambda row: _or_dash(row.latency_us_p99, lambda value: f"{value:,.1f}")),
+    Column("status", "left", lambda row: row.status),
 )
 
 
-def cells(row: MeasuredRow) -> list[str]:
-    """One row as text, in the order of the columns."""
-    percent = row.metric_name is not None and known_metric(row.metric_name).drop_unit == "points"
-    difference = (
-        None if row.metric is None or row.metric_original is None else row.metric - row.metric_original
-    )
-    return [
-        row.variant,
-        row.engine,
-        _or_dash(row.size_bytes, lambda size: f"{size / 1024:,.1f} KiB"),
-        _or_dash(row.metric, lambda value: f"{value:.2%}" if percent else f"{value:.4g}"),
-        _or_dash(difference, lambda value: f"{100 * value:+.2f} pt" if percent else f"{value:+.4f}"),
-        _or_dash(row.top1_agreement, lambda value: f"{value:.2%}"),
-        _or_dash(row.max_abs_error, lambda value: f"{value:.1e}"),
-        _or_dash(row.latency_us_p50, lambda value: f"{value:,.1f}"),
-        _or_dash(row.latency_us_p90, lambda value: f"{value:,.1f}"),
-        _or_dash(row.latency_us_p99, lambda value: f"{value:,.1f}"),
-        row.status,
-    ]
+def columns(rows: list[MeasuredRow]) -> list[Column]:
+    """The columns of a table of one model; the output is among them where it has several."""
+    return [column for column in _COLUMNS if column != _OUTPUT or any(row.output for row in rows)]
 
 
 def _or_dash(value: Any, show: Any) -> str:
@@ -120,11 +128,12 @@ def show(rows: list[MeasuredRow], console: Console) -> None:
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)
         table = Table(title=_heading(mine), title_justify="left", title_style="bold", header_style="bold")
-        for heading, align in _COLUMNS:
-            table.add_column(heading, justify="right" if align == "right" else "left", no_wrap=True)
+        shown = columns(mine)
+        for column in shown:
+            table.add_column(column.heading, justify=column.align, no_wrap=True)
         for row in mine:
             style = {"failed": "red", "skipped": "dim"}.get(row.status, "")
-            table.add_row(*cells(row), style=style)
+            table.add_row(*(column.text(row) for column in shown), style=style)
         console.print(table)
         for note in notes(mine, once):
             console.print(f"  {note}", style="yellow", highlight=False, markup=False)
@@ -141,9 +150,10 @@ def markdown(rows: list[MeasuredRow]) -> str:
     for model, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)
         parts.append(f"## {model}\n\n{_heading(mine)}.\n")
-        head = " | ".join(heading for heading, _ in _COLUMNS)
-        rule = "|".join("---:" if align == "right" else "---" for _, align in _COLUMNS)
-        body = "\n".join(f"| {' | '.join(cells(row))} |" for row in mine)
+        shown = columns(mine)
+        head = " | ".join(column.heading for column in shown)
+        rule = "|".join("---:" if column.align == "right" else "---" for column in shown)
+        body = "\n".join(f"| {' | '.join(column.text(row) for column in shown)} |" for row in mine)
         parts.append(f"| {head} |\n|{rule}|\n{body}\n")
         parts += [f"- {note}" for note in (*notes(mine, once), ship_line(choose(mine)))]
         parts.append("")

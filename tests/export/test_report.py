@@ -6,6 +6,7 @@ from rich.console import Console
 
 from export import report
 from runtime.measure.row import MeasuredRow
+from tests.rows import measured
 
 WHEEL = "tflite-runtime has no wheel for Python 3.13; it needs Python 3.9 to 3.11"
 
@@ -54,3 +55,11 @@ def test_a_reason_of_some_rows_names_them():
     assert report.notes(found) == [f"tflite-int8 on tflite-runtime: {WHEEL}"]
     found = [row._replace(reason=WHEEL) for row in found]
     assert report.notes(found) == [f"all rows: {WHEEL}"]
+
+
+def test_the_output_is_named_where_a_model_has_several():
+    one = measured("tflite-int8", metric=0.9)
+    several = [one._replace(output="kind"), one._replace(output="price", engine="onnxruntime")]
+    assert "| output |" not in report.markdown([one])
+    text = report.markdown(several)
+    assert "| output | metric |" in text and "| kind | 90.00% |" in text and "| price | 90.00% |" in text
