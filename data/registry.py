@@ -14,6 +14,7 @@ _MODULES = {
     "fashion-mnist": "data.mnist",
     "mnist-rebuilt": "data.mnist",
     "cifar-10-images": "data.cifar",
+    "sentence-polarity": "data.polarity",
     "california-housing": "data.california",
     "california-housing-two": "data.california",
     "digits": "data.scikit_learn",

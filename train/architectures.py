@@ -148,6 +148,21 @@ def _gru(x: Any, recipe: Recipe) -> Any:
     return layers.GRU(units, **_options(recipe))(x)
 
 
+def _text_cnn(x: Any, recipe: Recipe) -> Any:
+    """What is most like each of some runs of three words, wherever it stands in the text."""
+    (filters,) = recipe.hidden
+    x = layers.Dropout(recipe.dropout)(x)
+    x = layers.Conv1D(filters, 3, padding="same", activation=keras_objects.activation(recipe.activation))(x)
+    return layers.Dropout(recipe.dropout)(layers.GlobalMaxPooling1D()(x))
+
+
+def _text_lstm(x: Any, recipe: Recipe) -> Any:
+    """The largest answer of each unit on its way through the text."""
+    (units,) = recipe.hidden
+    x = layers.LSTM(units, return_sequences=True)(layers.Dropout(recipe.dropout)(x))
+    return layers.Dropout(recipe.dropout)(layers.GlobalMaxPooling1D()(x))
+
+
 # Of a model with one input, an architecture is given its scaled values; of several, all by name. It gives the features
 # that the heads of the dataset's outputs take, or the outputs themselves by name.
 ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
@@ -160,4 +175,6 @@ ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
     "joined-mlp": _joined,
     "autoencoder": _autoencoder,
     "gru": _gru,
+    "text-cnn": _text_cnn,
+    "text-lstm": _text_lstm,
 }
