@@ -55,27 +55,26 @@ class FirstLayers:
     def spread(self, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Mean and standard deviation that a normalisation expects of a row of this shape; None without one."""
         for layer in self.layers:
-            if _kind(layer) == "Normalization" and not getattr(layer, "invert", False):
-                found = np.asarray(layer.mean, np.float64), np.sqrt(np.asarray(layer.variance, np.float64))
-            elif _kind(layer) == "BatchNormalization":
-                size = len(layer.moving_mean)
-                if layer.axis not in (-1, len(shape)) or shape[-1:] != (size,):
-                    continue
-                found = (
-                    np.asarray(layer.moving_mean, np.float64),
-                    np.sqrt(np.asarray(layer.moving_variance, np.float64)),
-                )
-            else:
-                continue
-            mean, deviation = (_fitting(values, shape) for values in found)
-            if mean is not None and deviation is not None:
-                return mean, np.maximum(deviation, 1e-12)
+            mean, variance = (_fitting(values, shape) for values in _expected(layer, shape))
+            if mean is not None and variance is not None:
+                return mean, np.maximum(np.sqrt(variance), 1e-12)
         return None
+
+
+def _expected(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float64] | None, ...]:
+    """Mean and variance that a normalisation expects; None for each of another layer."""
+    if _kind(layer) == "Normalization" and not getattr(layer, "invert", False):
+        return tuple(np.asarray(values, np.float64) for values in (layer.mean, layer.variance))
+    if _kind(layer) == "BatchNormalization" and layer.axis in (-1, len(shape)):
+        return tuple(np.asarray(values, np.float64) for values in (layer.moving_mean, layer.moving_variance))
+    return None, None
 
 
 def first_layers(model: Any) -> tuple[FirstLayers, ...]:
     """For each input of a Keras model with symbolic inputs, in Keras' order."""
-    return tuple(FirstLayers(tuple(_behind(model, symbol, _MOST_STEPS))) for symbol in model.inputs)
+    # A layer that was called twice on an input, as those of a Sequential model while it is built, is one.
+    found = ({id(layer): layer for layer in _behind(model, symbol, _MOST_STEPS)} for symbol in model.inputs)
+    return tuple(FirstLayers(tuple(layers.values())) for layers in found)
 
 
 def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
@@ -109,8 +108,10 @@ def _kind(layer: Any) -> str:
     return type(layer).__name__
 
 
-def _fitting(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+def _fitting(values: NDArray[np.float64] | None, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
     """Values that fit to a row of the shape, without the axes of size 1 in front; None where they do not fit."""
+    if values is None:
+        return None
     while values.ndim > len(shape) and values.shape[0] == 1:
         values = values[0]
     try:

@@ -20,15 +20,14 @@ from train.save import answers
 def stand_in(name: str) -> data.Dataset:
     """A dataset with the shapes of `name` and nothing to download."""
     random = np.random.default_rng(0)
-    if name in ("mnist", "fashion-mnist", "mnist-rebuilt"):
-        images = random.integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
+    if name in ("mnist", "fashion-mnist", "mnist-rebuilt", "cifar-10-images"):
+        shape = (32, 32, 3) if name == "cifar-10-images" else (28, 28, 1)
+        images = random.integers(0, 256, (40, *shape), dtype=np.uint8)
         rebuilt = name == "mnist-rebuilt"
         targets = {"rebuilt": images / np.float32(255)} if rebuilt else {"probabilities": np.arange(40) % 10}
         split = data.Split({"image": images}, targets)
         outputs = data.mnist._REBUILT if rebuilt else (data.dataset.class_output("0123456789"),)
-        return data.Dataset(
-            name, (data.dataset.image_input((28, 28, 1), high=255),), outputs, {}, *[split] * 3
-        )
+        return data.Dataset(name, (data.dataset.image_input(shape, high=255),), outputs, {}, *[split] * 3)
     if name.startswith("california-housing"):
         rows = random.normal(size=(40, 8)).astype(np.float32)
         two = name != data.california.FOLDER
@@ -81,6 +80,7 @@ def test_sizes_stay_below_what_was_promised():
     assert size("mnist-cnn") == 44_426
     assert size("fashion-mlp") == 266_610
     assert size("fashion-cnn") < 300_000
+    assert size("cifar-cnn") < 300_000
     assert size("california-mlp-deep") < 100_000
 
 
