@@ -1,4 +1,4 @@
-"""The command: exports the rows asked for, runs each file on each engine, and prints docs/layers.md."""
+"""The command: exports the rows asked for to all targets, runs each file on each engine, prints docs/layers.md."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from bench.layers import page
-from bench.layers.jobs import done
+from bench.layers.exporting import file_of
+from bench.layers.jobs import Answers, Job
 from bench.layers.page import Cell
 from bench.layers.row import Row
 from bench.layers.rows import ROWS
-from runtime.backends import ENGINES, installed
+from export.formats.table import FORMATS
+from export.targets import TARGETS, Target
+from runtime.backends import installed
 from runtime.errors import UsageError
+
+Cells = dict[tuple[Row, str], Cell]
 
 
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="python -m bench layers",
-        description="Exports every layer of Keras and compares the files with Keras.",
+        description="Exports every layer of Keras to every target and compares the files with Keras.",
     )
     made.add_argument(
         "patterns",
@@ -30,71 +37,104 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         help="only rows whose name has one of these regular expressions",
     )
+    made.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes at the same time (1)")
+    made.add_argument(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="keep files and answers there, and go on from what an earlier run of the same code has left",
+    )
     return made
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the page; exit code 1 where an answer is wrong or something fails without a rule that refuses it."""
+    """Prints the page; exit code 1 where an answer is wrong or something fails without a reason that says what to do."""
     rows = [row for row in ROWS if not args.patterns or any(re.search(p, row.name) for p in args.patterns)]
     if not rows:
         raise UsageError(f"no row has {' or '.join(args.patterns)}; rows are named like {ROWS[0].name}")
-    with tempfile.TemporaryDirectory(prefix="edgeproof-layers-") as work:
-        cells = measured(rows, Path(work))
+    temporary = tempfile.TemporaryDirectory(prefix="edgeproof-layers-") if args.work is None else None
+    with temporary or nullcontext(args.work) as work:
+        Path(work).mkdir(parents=True, exist_ok=True)
+        cells = measured(rows, Path(work), args.jobs)
     print(page.text(rows, cells))
     return 1 if any(cell.wrong for cell in cells.values()) else 0
 
 
-def measured(rows: Sequence[Row], work: Path) -> dict[tuple[Row, str], Cell]:
-    """What becomes of each row on each engine that is installed."""
-    folders = {row: work / str(number) for number, row in enumerate(rows)}
-    built, refused = _built(rows, folders)
-    cells: dict[tuple[Row, str], Cell] = {}
-    for engine in filter(installed, ENGINES):
-        form = ENGINES[engine].format
-        for row in rows:
-            if (row, form) not in built:
-                cells[row, engine] = Cell(reason=refused[row, form])
-        files = [row for row in rows if (row, form) in built]
-        _say(f"{len(files)} files on {engine}")
-        jobs = [
-            {
-                "engine": engine,
-                "file": str(folders[row] / f"model.{form}"),
-                "answers": str(folders[row] / "answers.npz"),
-            }
-            for row in files
-        ]
-        for row, found in zip(files, done("bench.layers.running", jobs), strict=True):
-            cells[row, engine] = Cell(reason=found) if isinstance(found, str) else Cell(difference=found)
+def measured(rows: Sequence[Row], work: Path, processes: int = 1) -> Cells:
+    """What becomes of each row at each target, on each of its engines that is installed."""
+    bench = _Bench(work, Answers(work / "answers.jsonl", processes))
+    _say(f"{len(rows)} models")
+    made = bench.exported("keras", 0, rows)
+    cells: Cells = {}
+    for row in rows:
+        if not isinstance(made[row], list):
+            cells |= {(row, name): Cell.not_built(made[row]) for name in TARGETS}
+    models = [row for row in rows if isinstance(made[row], list)]
+    for target in TARGETS.values():
+        _say(f"{len(models)} models to {target.name}")
+        cells |= bench.cells(target, models, cells)
     return cells
 
 
-def _built(
-    rows: Sequence[Row], folders: dict[Row, Path]
-) -> tuple[set[tuple[Row, str]], dict[tuple[Row, str], str]]:
-    """The files that were made, as (row, format), and why the others were not."""
-    built: set[tuple[Row, str]] = set()
-    refused: dict[tuple[Row, str], str] = {}
-    _say(f"{len(rows)} models")
-    models = []
-    for row, reason in _steps("keras", rows, folders):
-        if reason is None:
-            models.append(row)
+class _Bench:
+    def __init__(self, work: Path, answers: Answers) -> None:
+        self._work, self._answers = work, answers
+
+    def cells(self, target: Target, rows: Sequence[Row], before: Cells) -> Cells:
+        """The rows at one target: of the rungs of a static scheme, the first of those that most engines run."""
+        cells: Cells = {}
+        # A format that cannot express the model has no other files either.
+        for row in rows:
+            source = before.get((row, target.source)) if target.source not in (None, "saved_model") else None
+            if source is not None and not source.built:
+                cells[row, target.name] = source
+        left = [row for row in rows if (row, target.name) not in cells]
+        rungs = FORMATS[target.format].rungs if target.calibrated else ("",)
+        for rung in range(len(rungs)):
+            found = self._rung(target, rung, left)
+            for row, cell in found.items():
+                best = cells.get((row, target.name))
+                if best is None or len(cell.right) > len(best.right):
+                    cells[row, target.name] = cell
+            left = [row for row in left if not cells[row, target.name].whole and not found[row].pointless]
+        return cells
+
+    def _rung(self, target: Target, rung: int, rows: Sequence[Row]) -> dict[Row, Cell]:
+        if target.format == "saved_model":
+            made: dict[Row, Any] = {row: [] for row in rows}  # it was made with the model
         else:
-            refused |= dict.fromkeys(((row, "tflite"), (row, "onnx")), reason)
-    for form in ("tflite", "onnx"):
-        _say(f"{len(models)} models to {form}")
-        for row, reason in _steps(form, models, folders):
-            if reason is None:
-                built.add((row, form))
-            else:
-                refused[row, form] = reason
-    return built, refused
+            made = self.exported(target.name, rung, rows)
+        files = [row for row in rows if isinstance(made[row], list)]
+        found = {row: Cell.not_built(made[row]) for row in rows if row not in files}
+        answers: dict[Row, dict[str, Any]] = {row: {} for row in files}
+        for engine in target.engines:
+            if engine == "tensorflow" or installed(engine):
+                for row, answer in zip(files, self._ran(target.name, rung, engine, files), strict=True):
+                    answers[row][engine] = answer
+        return found | {
+            row: Cell(target.scheme, rung, tuple(made[row]), answers=answers[row]) for row in files
+        }
 
+    def exported(self, step: str, rung: int, rows: Sequence[Row]) -> dict[Row, Any]:
+        """What the step says of each row."""
+        jobs: list[Job] = [
+            {"step": step, "rung": rung, "row": row.name, "folder": str(self._folder(row))} for row in rows
+        ]
+        return dict(zip(rows, self._answers.of("bench.layers.exporting", jobs), strict=True))
 
-def _steps(step: str, rows: Sequence[Row], folders: dict[Row, Path]) -> Iterator[tuple[Row, str | None]]:
-    jobs = [{"step": step, "row": row.name, "folder": str(folders[row])} for row in rows]
-    return zip(rows, done("bench.layers.exporting", jobs), strict=True)
+    def _ran(self, name: str, rung: int, engine: str, rows: Sequence[Row]) -> list[Any]:
+        jobs: list[Job] = [
+            {
+                "engine": engine,
+                "file": str(file_of(name, rung, self._folder(row))),
+                "answers": str(self._folder(row) / "answers.npz"),
+            }
+            for row in rows
+        ]
+        return self._answers.of("bench.layers.running", jobs)
+
+    def _folder(self, row: Row) -> Path:
+        return self._work / str(ROWS.index(row))
 
 
 def _say(text: str) -> None:

@@ -1,12 +1,12 @@
 """Run in a child process: exports rows of the table to files, step by step, each step a job.
 
-The step "keras" keeps the model's answers and makes the SavedModel; the others make one file from that.
+The step "keras" keeps the model's answers and makes the SavedModel; the others make the file of one target, by the same
+converters as the export.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,103 +15,141 @@ import numpy as np
 from bench.layers.jobs import serve
 from bench.layers.page import MISSING
 from bench.layers.row import Row
+from runtime.errors import EdgeProofError
 
 
-def step(job: dict[str, str]) -> str | None:
-    """What Keras or the converter says against the row; None where it made what it should."""
-    import keras
-
+def step(job: dict[str, Any]) -> str | list[str] | dict[str, str]:
+    """The notes of the converter; {"refused": why} where edgeproof says so; else what Keras or the converter says."""
     from bench.layers.rows import ROWS
 
     row = next(row for row in ROWS if row.name == job["row"])
-    if not hasattr(keras.layers, row.layer):
-        return f"{MISSING} {keras.__version__}"
+    folder = Path(job["folder"])
     try:
-        return STEPS[job["step"]](row, Path(job["folder"]))
+        if job["step"] == "keras":
+            return _keras(row, folder)
+        return _target(job["step"], job["rung"], folder)
+    except EdgeProofError as error:
+        return {"refused": str(error)}
     except Exception as error:  # whatever a converter comes up with is the answer
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _keras(row: Row, folder: Path) -> str | None:
-    """The inputs and answers of each call, as "<call> <name>" in answers.npz; the SavedModel; what is refused."""
+def _keras(row: Row, folder: Path) -> list[str] | dict[str, str]:
+    """The inputs and answers of each call, as "<call> <name>" in answers.npz; the record; the SavedModel; refusals."""
+    import keras
+
+    from data.trained_model import to_json
+    from export.formats.saved_model import from_original
     from export.formats.tracing import exportable
     from export.formats.unsupported import refusals
 
+    if not hasattr(keras.layers, row.layer):
+        return {"refused": f"{MISSING} {keras.__version__}"}
     model = row.model()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     refused = {form: "; ".join(refusals(model, form)) for form in ("tflite", "onnx")}
     if all(refused.values()):
-        return refused["tflite"]
+        return {"refused": refused["tflite"]}
     for form, reason in refused.items():
         (folder / f"refused.{form}").write_text(reason)
+    original = _original(model, row)
     if row.only_rewritten:
         with exportable():
-            _keep_answers(model, row, folder)
+            _keep_answers(original, row, folder)
     else:
-        _keep_answers(model, row, folder)
-    row.reset(model)
-    _save(model, folder)
-    return None
+        _keep_answers(original, row, folder)
+    (folder / "training.json").write_text(to_json(_record(original, model)))
+    from_original(original, folder / "saved_model")
+    return []
 
 
-def _keep_answers(model: Any, row: Row, folder: Path) -> None:
-    import keras
+def _original(model: Any, row: Row) -> Any:
+    """The model as `open_original` gives one from a file, without the way through a file."""
+    from data.trained_model import Source
+    from export.trained.model_files.build import symbolic
+    from export.trained.model_files.loaded import LoadedModel, Tensor
+    from export.trained.original_model import OriginalModel
+    from runtime.bundle.manifest import InputRecord, OutputRecord
 
+    found = symbolic(model, row.shapes(), row.name)
+    names = tuple(f"output_{place}" for place in range(1, len(found.outputs) + 1))
+    ends = [
+        tuple(
+            Tensor(name, str(symbol.dtype), tuple(symbol.shape)) for name, symbol in zip(*pair, strict=True)
+        )
+        for pair in ((found.inputs, found.model.inputs), (names, found.model.outputs))
+    ]
+    serve = type(found)(found.model, found.inputs, names).serve
+    return OriginalModel(
+        LoadedModel(Path(row.layer), *ends, serve, keras=found.model),
+        tuple(
+            InputRecord("tensor", end.name, end.shape[1:], "float" if _real(end.dtype) else end.dtype)
+            for end in ends[0]
+        ),
+        tuple(
+            OutputRecord(end.name, end.shape[1:], "tensor", "float32" if _real(end.dtype) else end.dtype)
+            for end in ends[1]
+        ),
+        Source(),
+    )
+
+
+def _real(dtype: str) -> bool:
+    return "float" in dtype
+
+
+def _record(original: Any, model: Any) -> Any:
+    from data.trained_model import TrainedModel
+
+    sha256 = dict.fromkeys(("model.keras", "golden.npz"), "0" * 64)
+    return TrainedModel(
+        "layer", original.inputs, original.outputs, {}, "cpu", model.count_params(), sha256=sha256
+    )
+
+
+def _keep_answers(original: Any, row: Row, folder: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     for call, feed in enumerate(row.calls()):
-        answers = keras.tree.flatten(model(list(feed.values()), training=False))
+        answers = original.serve(feed)
         arrays |= {f"{call} {name}": values for name, values in feed.items()}
-        arrays |= {f"{call} output_{place}": np.asarray(answer) for place, answer in enumerate(answers, 1)}
+        arrays |= {f"{call} {name}": np.asarray(answer) for name, answer in answers.items()}
     np.savez(folder / "answers.npz", **arrays)
+    np.savez(folder / "calibration.npz", **row.calibration())
 
 
-def _save(model: Any, folder: Path) -> None:
-    import keras
-    import tensorflow as tf
-
-    from export.formats.tracing import exportable
-
-    specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in model.inputs]
-
-    def serve(*values: Any) -> dict[str, Any]:
-        answers = keras.tree.flatten(model(list(values), training=False))
-        # An output that is an input must become a tensor of its own.
-        return {f"output_{place}": tf.identity(answer) for place, answer in enumerate(answers, 1)}
-
-    archive = keras.export.ExportArchive()
-    with exportable():
-        archive.add_endpoint("serving_default", serve, input_signature=specs)
-        archive.write_out(str(folder / "saved_model"), verbose=False)
-
-
-def _tflite(row: Row, folder: Path) -> str | None:
-    from export.formats import tflite
+def _target(name: str, rung: int, folder: Path) -> list[str] | dict[str, str]:
+    from data.trained_model import from_json
     from export.formats.format import Conversion
+    from export.formats.table import FORMATS
+    from export.targets import TARGETS
 
-    refused = (folder / "refused.tflite").read_text()
+    target = TARGETS[name]
+    form = FORMATS[target.format]
+    refused = (folder / f"refused.{target.format}").read_text()
     if refused:
-        return refused
-    target = folder / "model.tflite"
-    tflite.float32(Conversion(folder / "saved_model", target, "", (), ""))
-    tflite.prove(target, "float32")
-    return None
+        return {"refused": refused}
+    assert target.source is not None
+    source = folder / f"{target.source}{FORMATS[TARGETS[target.source].format].suffix}"
+    destination = file_of(name, rung, folder)
+    record = from_json((folder / "training.json").read_bytes(), str(folder))
+    ranges = None
+    if target.calibrated:
+        assert form.calibration is not None
+        with np.load(folder / "calibration.npz") as samples:
+            ranges = form.calibration.record_ranges(source, dict(samples))
+    notes = form.converters[target.scheme](Conversion(source, destination, record, ranges, rung))
+    if form.prove is not None:
+        form.prove(destination, target.scheme)
+    return list(notes)
 
 
-def _onnx(row: Row, folder: Path) -> str | None:
-    from export.formats import onnx, onnx_graph, onnxruntime
-    from export.formats.tf2onnx import from_saved_model
+def file_of(name: str, rung: int, folder: Path) -> Path:
+    """Where the file of a target's rung lies."""
+    from export.formats.table import FORMATS
+    from export.targets import TARGETS
 
-    refused = (folder / "refused.onnx").read_text()
-    if refused:
-        return refused
-    model = onnxruntime.simplified(from_saved_model(folder / "saved_model"))
-    onnx_graph.name_by_position(model)
-    onnx._save(model, folder / "model.onnx")
-    onnx.prove(folder / "model.onnx", "float32")
-    return None
+    return folder / f"{name}{f'-{rung}' if rung else ''}{FORMATS[TARGETS[name].format].suffix}"
 
-
-STEPS: dict[str, Callable[[Row, Path], str | None]] = {"keras": _keras, "tflite": _tflite, "onnx": _onnx}
 
 if __name__ == "__main__":
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -1,93 +1,193 @@
-"""docs/layers.md: the table of layers, formats and engines, and every reason for what is not there."""
+"""docs/layers.md: the table of layers and targets, and every reason for what is not there."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bench.layers.row import Row
 from bench.layers.rows import NO_LAYERS, NOT_BUILT, SECTIONS
+from export.formats.table import FORMATS
 from export.formats.unsupported import RULES
-from runtime.backends import ENGINES
+from export.targets import TARGETS
 
-LIMIT = 1e-5  # of the largest answer, at least of 1: float32 adds up in another order
+# How far an answer may be off, as a fraction of the largest, at least of 1.
+LIMITS: dict[str, float] = {
+    "float32": 1e-5,  # the same arithmetic in another order of additions
+    "float16": 5e-3,  # 11 significant bits
+    "dynamic": 5e-2,  # weights of 8 bits, values rounded at each call
+    "int8": 0.1,  # 256 steps of each value
+    "int16x8": 5e-2,  # weights of 8 bits
+}
 _LONGEST = 300  # characters of what a converter or an engine says
-_REFUSAL = "the layer "  # how the sentences of export/formats/unsupported.py begin
 MISSING = "no such layer in Keras"
-_HEAD = f"""\
+NOTHING = "the model has nothing to quantize"
+_RUNG_MARKS = ("", "¹", "²")
+_HEAD = """\
 # Layers
 
-Every class of `keras.layers`, exported in a small model to float32 files. Each file answers for one row and for three,
-and for the same three again; the figure is the largest difference to what Keras answers, as a fraction of the largest
-answer where that is beyond 1. At most {LIMIT:g} is right. Printed by `python -m bench layers`.
+Every class of `keras.layers`, exported in a small model to all ten targets by the converters that `python -m export`
+uses, and run on every engine. Each file answers for one row and for three, and for the same three again; the largest
+difference to what Keras answers, as a fraction of the largest answer where that is beyond 1, may be """
+_LEGEND = """\
+A layer without weights of its own has a Dense before it, or behind it where it takes whole numbers: a file in which
+nothing carries weights is not quantized. Random weights and inputs are hard on eight bits; a trained model is held to its
+metric instead, not to these figures. A size of "?" is fixed as `--shape` fixes it.
+
+- ok: right on all engines of the target; the small numbers say which step of the ladder of static schemes it took: ¹ {one},
+  ² {two}
+- ok, not ENGINE: right on the other; this engine has no kernel for an op, says so and refuses the file
+- refused: the reason stands below the table, with what to do
+- –: nothing to quantize: use the float32 target
+
+Printed by `python -m bench layers`.
 """
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row on one engine: the largest difference to Keras, or why there is none."""
+    """One row at one target.
 
-    difference: float | None = None
-    reason: str = ""
+    `answers` has for each engine the largest difference to Keras, or what it says against the file; `refused` is why
+    there is no file where edgeproof itself says so, `failed` what a converter says that nobody explains.
+    """
+
+    scheme: str = "float32"
+    rung: int = 0
+    notes: tuple[str, ...] = ()
+    refused: str = ""
+    failed: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def not_built(cls, answer: str | dict[str, str]) -> Cell:
+        """The cell of a row that has no file: the answer of the exporting process says why."""
+        return cls(failed=answer) if isinstance(answer, str) else cls(refused=answer["refused"])
 
     @property
-    def refused(self) -> bool:
-        """Whether a rule says what is the matter and what to do."""
-        return self.reason.startswith(_REFUSAL)
+    def built(self) -> bool:
+        """Whether there is a file."""
+        return not (self.refused or self.failed)
+
+    @property
+    def pointless(self) -> bool:
+        """Whether another rung could not be better: there is nothing to quantize, or the format has no such op."""
+        return bool(self.refused)
+
+    @property
+    def right(self) -> list[str]:
+        """The engines that answer as they should."""
+        return [engine for engine, answer in self.answers.items() if self._is_right(answer)]
+
+    def _is_right(self, answer: Any) -> bool:
+        # Written so that NaN is wrong.
+        return not isinstance(answer, str) and answer <= LIMITS[self.scheme]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all engines answer as they should."""
+        return self.built and len(self.right) == len(self.answers) > 0
+
+    @property
+    def wrong_engines(self) -> dict[str, float]:
+        """The engines that answer wrongly, and by how much."""
+        return {
+            engine: answer
+            for engine, answer in self.answers.items()
+            if not isinstance(answer, str) and not self._is_right(answer)
+        }
 
     @property
     def wrong(self) -> bool:
-        """Whether the answers are off, or something fails that no rule names."""
-        expected = self.refused or self.reason.startswith(MISSING)
-        return not expected if self.difference is None else not self.difference <= LIMIT
+        """Whether an answer is off, or there is none and nobody says what to do."""
+        return bool(self.failed or self.wrong_engines or (self.built and not self.right))
+
+    @property
+    def kind(self) -> str:
+        """What is counted: "ok", "some engines", "refused", "nothing to quantize" or "wrong"."""
+        if self.wrong:
+            return "wrong"
+        if self.refused:
+            return "nothing to quantize" if self.refused.startswith(NOTHING) else "refused"
+        return "ok" if self.whole else "some engines"
 
     @property
     def mark(self) -> str:
-        """Such as "ok, 1e-7": rounded up to a power of ten, which is the same on every machine."""
-        if self.difference is None:
-            return "**fails**" if self.wrong else "refused" if self.refused else "not there"
+        """What the table shows."""
+        if self.wrong_engines:
+            return f"**wrong, {max(self.wrong_engines.values()):.1g}**"
         if self.wrong:
-            return f"**wrong, {self.difference:.1g}**"
-        if self.difference == 0:
-            return "ok, equal"
-        return f"ok, 1e{math.ceil(math.log10(self.difference))}"
+            return "**fails**"
+        if self.refused:
+            if self.refused.startswith(MISSING):
+                return "not there"
+            return "–" if self.kind == "nothing to quantize" else "refused"
+        without = [engine for engine in self.answers if engine not in self.right]
+        return f"ok{_RUNG_MARKS[self.rung]}" + (f", not {', '.join(without)}" if without else "")
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why it is not ok, by engine; "" stands for all of them."""
+        if not self.built:
+            reason = self.refused or self.failed
+            return {} if reason.startswith(NOTHING) else {"": reason}
+        return {engine: answer for engine, answer in self.answers.items() if isinstance(answer, str)}
 
 
-def text(rows: Sequence[Row], cells: Mapping[tuple[Row, str], Cell]) -> str:
+_Cells = Mapping[tuple[Row, str], Cell]
+
+
+def text(rows: Sequence[Row], cells: _Cells) -> str:
     """The page for these rows."""
-    engines = [engine for engine in ENGINES if any(name == engine for _, name in cells)]
-    lines = [_HEAD]
+    limits = ", ".join(f"{limit:g} of {scheme}" for scheme, limit in LIMITS.items())
+    legend = _LEGEND.format(one=FORMATS["tflite"].rungs[1], two=FORMATS["tflite"].rungs[2])
+    lines = [f"{_HEAD}{limits}.\n", legend, *_counts(rows, cells), ""]
     for title, section in SECTIONS.items():
         shown = [row for row in section if row in rows]
         if shown:
-            lines += [f"## {title}", "", *_table(shown, engines, cells), "", *_reasons(shown, engines, cells)]
+            lines += [f"## {title}", "", *_table(shown, cells), "", *_reasons(shown, cells)]
     return "\n".join([*lines, *_unbuilt()])
 
 
-def _table(
-    rows: Sequence[Row], engines: Sequence[str], cells: Mapping[tuple[Row, str], Cell]
-) -> Iterator[str]:
-    yield f"| layer | settings | input | {' | '.join(engines)} |"
-    yield "|" + "---|" * (3 + len(engines))
+def _counts(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
+    """How many rows each target can and cannot, and the largest difference of those that are right."""
+    kinds = ("ok", "some engines", "refused", "nothing to quantize", "wrong")
+    yield f"| target | {' | '.join(kinds)} | largest difference |"
+    yield "|" + "---|" * (2 + len(kinds))
+    for name in TARGETS:
+        found = [cells[row, name] for row in rows]
+        counts = " | ".join(str(sum(cell.kind == kind for cell in found)) for kind in kinds)
+        largest = max((cell.answers[engine] for cell in found for engine in cell.right), default=0.0)
+        yield f"| {name} | {counts} | {_magnitude(largest)} |"
+
+
+def _magnitude(value: float) -> str:
+    """Rounded up to a power of ten, which is the same on every machine."""
+    return f"1e{math.ceil(math.log10(value))}" if value else "0"
+
+
+def _table(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
+    yield f"| layer | settings | input | {' | '.join(TARGETS)} |"
+    yield "|" + "---|" * (3 + len(TARGETS))
     for row in rows:
-        marks = " | ".join(cells[row, engine].mark for engine in engines)
+        marks = " | ".join(cells[row, name].mark for name in TARGETS)
         settings = f"`{row.settings}`" if row.settings else ""
         yield f"| {row.layer} | {settings} | {row.given} | {marks} |"
 
 
-def _reasons(
-    rows: Sequence[Row], engines: Sequence[str], cells: Mapping[tuple[Row, str], Cell]
-) -> Iterator[str]:
-    """Each reason once, with the rows and engines it is for."""
+def _reasons(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
+    """Each reason once for each row, with the targets and engines it is for."""
     told: dict[tuple[Row, str], list[str]] = {}
     for row in rows:
-        for engine in engines:
-            if cells[row, engine].reason:
-                told.setdefault((row, cells[row, engine].reason), []).append(engine)
+        for name in TARGETS:
+            for engine, reason in cells[row, name].reasons.items():
+                told.setdefault((row, reason), []).append(f"{name} on {engine}" if engine else name)
     for (row, reason), where in told.items():
         short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
-        yield f"- `{row.name}` on {', '.join(where)}: {short}"
+        places = "all targets" if len(where) == len(TARGETS) else ", ".join(where)
+        yield f"- `{row.name}`, {places}: {short}"
     if told:
         yield ""
 

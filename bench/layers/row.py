@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[int | None, ...]
+_SAMPLES = 32
+_LARGE = 64  # a Dense of more units would have more weights than the model
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,15 @@ class Values:
         kind = "" if self.dtype == "float32" else f"{self.dtype} "
         return f"{kind}{sizes}" + (f", {self.batch} rows at a time" if self.batch else "")
 
+    @property
+    def fixed(self) -> tuple[int, ...]:
+        """The shape with `length` for a size that is open."""
+        return tuple(self.length if size is None else size for size in self.shape)
+
     def drawn(self, rows: int, seed: int) -> np.ndarray:
         """Values [rows, …] of this input's dtype, the same for the same seed."""
         generator = np.random.default_rng(seed)
-        shape = (rows, *(self.length if size is None else size for size in self.shape))
+        shape = (rows, *self.fixed)
         if self.dtype == "bool":
             return generator.random(shape) < 0.7
         if self.dtype == "string":
@@ -74,28 +81,30 @@ class Row:
         return ", ".join(values.described for values in self.inputs)
 
     def model(self) -> Any:
-        """The Keras model, with weights that are the same each time and none of which is 0 or 1."""
+        """The Keras model, with weights that are the same each time and none of which is 0 or 1.
+
+        A layer without a kernel or a table of its own gets a Dense before it, or behind it where its inputs are whole
+        numbers or large: a file in which nothing carries weights is not quantized at all.
+        """
         import keras
 
+        model = self._built(keras, lambda values: values)
+        if not _carries_weights(model):
+            dressed = self._built(keras, lambda values: _dense(keras, values))
+            model = dressed if _carries_weights(dressed) else _with_dense_outputs(keras, model)
+        generator = np.random.default_rng(2)
+        for weight in model.trainable_variables + model.non_trainable_variables:
+            if keras.backend.is_float_dtype(weight.dtype):  # the state of a random generator is whole numbers
+                weight.assign(weight.numpy() + generator.uniform(0.02, 0.2, weight.shape))
+        return model
+
+    def _built(self, keras: Any, before: Callable[[Any], Any]) -> Any:
         keras.utils.set_random_seed(1)
         symbols = [
             keras.Input(batch_shape=(values.batch, *values.shape), dtype=values.dtype, name=f"input_{number}")
             for number, values in enumerate(self.inputs, 1)
         ]
-        model = keras.Model(symbols, self.outputs(keras, *symbols))
-        generator = np.random.default_rng(2)
-        for weight in model.trainable_variables + model.non_trainable_variables:
-            if keras.backend.is_float_dtype(weight.dtype):  # the state of a random generator is whole numbers
-                weight.assign(weight.numpy() + generator.uniform(0.02, 0.2, weight.shape))
-        self.reset(model)
-        return model
-
-    @staticmethod
-    def reset(model: Any) -> None:
-        """Forgets what layers keep between calls."""
-        for part in model.layers:
-            if getattr(part, "stateful", False):
-                part.reset_state()
+        return keras.Model(symbols, self.outputs(keras, *map(before, symbols)))
 
     def calls(self) -> list[dict[str, np.ndarray]]:
         """The inputs by name for calls in this order: one row, three, and the same three again.
@@ -106,9 +115,24 @@ class Row:
         one, three = (self._feed(rows) for rows in ((fixed, fixed) if fixed else (1, 3)))
         return [one, three, three]
 
-    def _feed(self, rows: int) -> dict[str, np.ndarray]:
+    def calibration(self) -> dict[str, np.ndarray]:
+        """Inputs by name to find ranges with; those of `calls` are among them."""
+        more = self._feed(_SAMPLES, seed=100)
+        calls = self.calls()[:2]
+        return {name: np.concatenate([rows, *(call[name] for call in calls)]) for name, rows in more.items()}
+
+    def _feed(self, rows: int, seed: int = 0) -> dict[str, np.ndarray]:
         return {
-            f"input_{number}": values.drawn(rows, seed=number) for number, values in enumerate(self.inputs, 1)
+            f"input_{number}": values.drawn(rows, seed=seed + number)
+            for number, values in enumerate(self.inputs, 1)
+        }
+
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """The shapes of the inputs of which a size is open, the batch first, as `--shape` fixes them."""
+        return {
+            f"input_{number}": (None, *values.fixed)
+            for number, values in enumerate(self.inputs, 1)
+            if None in values.shape
         }
 
 
@@ -125,3 +149,27 @@ def layer(name: str, *inputs: Values, only_rewritten: bool = False, **settings: 
 def graph(name: str, settings: str, *inputs: Values, outputs: Callable[..., Any]) -> Row:
     """The row of a layer that is not simply called with its inputs."""
     return Row(name, settings, inputs, outputs)
+
+
+def _carries_weights(model: Any) -> bool:
+    return any("kernel" in weight.name or "embeddings" in weight.name for weight in model.weights)
+
+
+def _dense(keras: Any, values: Any) -> Any:
+    """The values after a Dense of as many units as their last axis has, where that is sensible."""
+    last = values.shape[-1] if len(values.shape) > 1 else None
+    if last is None or last > _LARGE or not keras.backend.is_float_dtype(values.dtype):
+        return values
+    return keras.layers.Dense(last, name=f"before_{values.name}")(values)
+
+
+def _with_dense_outputs(keras: Any, model: Any) -> Any:
+    """The model with a Dense behind each of its outputs that are numbers with an axis."""
+    given = keras.tree.flatten(model.outputs)
+    behind = [
+        keras.layers.Dense(3)(value)
+        if len(value.shape) > 1 and value.shape[-1] is not None and keras.backend.is_float_dtype(value.dtype)
+        else value
+        for value in given
+    ]
+    return keras.Model(model.inputs, behind)

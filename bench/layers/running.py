@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.layers.jobs import serve
-from runtime.backends import ENGINES
 
 _Arrays = Mapping[str, np.ndarray]
 _Run = Callable[[_Arrays], _Arrays]
 
 
-def answer(job: dict[str, str]) -> float | str:
+def answer(job: dict[str, Any]) -> float | str:
     """The largest difference, or what the engine says against the file."""
     try:
-        content = Path(job["file"]).read_bytes()
-        run = _onnx(content) if job["engine"] == "onnxruntime" else _tflite(job["engine"], content)
         with np.load(job["answers"]) as arrays:
-            return difference(run, arrays)
+            return difference(_opened(job["engine"], Path(job["file"])), arrays)
     except Exception as error:  # whatever an engine comes up with is the answer
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
@@ -55,35 +52,14 @@ def _gap(name: str, found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.where(same, 0.0, gaps).max(initial=0)) / largest
 
 
-def _tflite(engine: str, content: bytes) -> _Run:
-    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
-        model_content=content, num_threads=1
-    )
-    interpreter.allocate_tensors()
-    runner = interpreter.get_signature_runner("serving_default")
-    names = runner.get_input_details()
+def _opened(engine: str, file: Path) -> _Run:
+    if engine == "tensorflow":
+        from export.formats.saved_model import SavedModelBackend
 
-    def run(feed: _Arrays) -> _Arrays:
-        answers: _Arrays = runner(**{name: feed[name] for name in names})
-        return answers
+        return SavedModelBackend(file).run
+    from runtime.backends import open_backend
 
-    return run
-
-
-def _onnx(content: bytes) -> _Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    given = [value.name for value in session.get_inputs()]
-    made = [value.name for value in session.get_outputs()]
-
-    def run(feed: _Arrays) -> _Arrays:
-        return dict(zip(made, session.run(made, {name: feed[name] for name in given}), strict=True))
-
-    return run
+    return open_backend(engine, file.read_bytes()).run
 
 
 if __name__ == "__main__":

@@ -23,16 +23,20 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     `conversion.source` is the trained model's folder.  The signature has the inputs and outputs of the record, in the
     dtypes that all files have at their edge; what stands before the model, as a scaling of pixels, is part of it.
     """
-    model = open_original(Original(conversion.source, conversion.record))
+    from_original(open_original(Original(conversion.source, conversion.record)), conversion.destination)
+    return ()
+
+
+def from_original(model: OriginalModel, folder: Path) -> None:
+    """Write a trained model that is open as a SavedModel folder."""
     if model.keras is not None:
         equalized = equalize(model.keras)
         model = model if equalized is model.keras else model.with_keras(equalized)
     with exportable():
-        write(model, conversion.destination)
-    return ()
+        _write(model, folder)
 
 
-def write(model: OriginalModel, folder: Path) -> None:
+def _write(model: OriginalModel, folder: Path) -> None:
     """Trace the model and write it; the rewrites that are in force are traced with it."""
     import tensorflow as tf
 

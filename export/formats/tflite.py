@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from export.formats.converter_errors import from_tflite
 from export.formats.format import Calibration, Conversion, Format
 from export.formats.saved_model import SIGNATURE
+from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, graphs, operators, signature
 from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
 from export.formats.tflite_proof import prove, quantized
@@ -33,6 +34,12 @@ LACKING: dict[int, tuple[str, ...]] = {
     16: ("DIV", "SQRT", "RSQRT", "SUM", "GELU"),
 }
 _UNSUPPORTED = ("CONV_3D", "CONV_3D_TRANSPOSE")  # which the quantizer does not know
+_CASTABLE = (
+    "FULLY_CONNECTED",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
+)  # to float16, by the quantizer
 # Of small values, which few bits round to zero, these make large ones.
 _STEEP = ("RSQRT", "SQRT", "DIV")
 
@@ -85,9 +92,11 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     By the quantizer, which touches weights alone: TensorFlow's converter also rounds the constants of a
     standardisation (a longitude of -119.57 becomes -119.56), which cost a regressor 4 % of its outputs' spread.
     """
-    _weights_of(nodes(graphs(conversion.source)))
-    job = Quantizer(conversion.source)
-    for operation in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+    found = nodes(graphs(conversion.source))
+    _weights_of(found)
+    others = [node.outputs[0] for node in found if node.weights and node.op not in _CASTABLE]
+    job = Quantizer(with_stored_weights(conversion.source, others, "FLOAT16"))
+    for operation in _CASTABLE:
         job.float16(operation)
     write_file(conversion.destination, job.content())
     return _share(conversion)
@@ -105,7 +114,8 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     """
     found = nodes(graphs(conversion.source))
     least = min(SMALL_WEIGHTS, max(_weights_of(found)))
-    job = Quantizer(conversion.source)
+    stored = [node.outputs[0] for node in found if node.weights and node.op in _UNSUPPORTED]
+    job = Quantizer(with_stored_weights(conversion.source, stored, "INT8"))
     for operation, per_tensor in (
         ("FULLY_CONNECTED", True),
         ("CONV_2D", False),
@@ -141,17 +151,22 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     ranges = clip_softmax(every, conversion.ranges)
     kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found))
     kept |= _left_out(every, kept, bits, conversion.rung)
-    job = Quantizer(conversion.source)
+    # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
+    stored = [
+        node
+        for node in every
+        if node.weights and (node.op in _UNSUPPORTED or (bits, node.op) == (16, "GATHER"))
+    ]
+    job = Quantizer(with_stored_weights(conversion.source, [node.outputs[0] for node in stored], "INT8"))
     job.static("*", bits)
     job.keep_float_edges()
-    job.keep(kept)
-    # tflite-runtime answers wrongly where such a layer has a scale for each channel.
-    job.static(
-        "FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept) if bits == 16 else ()
-    )
+    job.keep([*kept, *(node.key for node in stored)])
+    if bits == 16:
+        # tflite-runtime answers wrongly where such a layer has a scale for each channel.
+        job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept))
     ranges = clip(ranges, in_tflite(operators(conversion.source), ranges), bits)
     write_file(conversion.destination, job.content(ranges))
-    left = [name for node in every if node.key in kept or node.op in _UNSUPPORTED for name in node.outputs]
+    left = [name for node in every if node.key in kept or node in stored for name in node.outputs]
     prove(conversion.destination, "int8" if bits == 8 else "int16x8", left)
     reasons = sorted({reason for key, reason in kept.items() if reason})
     return (*_share(conversion), *(f"In float32: {reason}." for reason in reasons))

@@ -23,6 +23,7 @@ class _Weighted(NamedTuple):
     activations: str
     weights: str
     result: str
+    dequantized: bool  # its weights are turned into float32 before it takes them
 
     @property
     def types(self) -> tuple[str, str, str]:
@@ -53,13 +54,15 @@ def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> No
     weighted = [row for graph in found for row in _weighted(graph)]
     right = [row for row in weighted if _is(scheme, row)]
     for row in weighted:
-        left = row.types == _FLOAT and scheme != "float32"
+        left = scheme != "float32" and (
+            row.types == _FLOAT or (row.dequantized and row.weights == _STORED[scheme])
+        )
         if row not in right and not (left and (kept is None or row.output in kept)):
             raise ConversionError(
                 f"{path.name} is not {scheme}: its {row.op} has input {row.activations}, weights {row.weights}, "
                 f"output {row.result}"
             )
-    if scheme != "float32" and not any(row.types != _FLOAT for row in right):
+    if scheme != "float32" and not any(row.weights == _STORED[scheme] for row in weighted):
         raise ConversionError(f"{path.name} is not {scheme}: none of its weights is {_STORED[scheme]}")
 
 
@@ -79,7 +82,7 @@ def _is(scheme: Scheme, row: _Weighted) -> bool:
         )
     wide = "INT8" if scheme == "int8" else "INT16"
     if row.op == "GATHER":
-        return row.weights == row.result in ("INT8", wide)
+        return row.weights == row.result == "INT8"
     return row.types == (wide, "INT8", wide)
 
 
@@ -93,14 +96,20 @@ def _weighted(graph: Graph) -> Iterator[_Weighted]:
         amount = _amount(operator, graph, dequantized)
         if amount:
             place = WEIGHTED[operator.name]
-            stored = operator.inputs[place]
-            stored = dequantized.get(name_of(stored), stored)
+            taken = operator.inputs[place]
+            stored = dequantized.get(name_of(taken), taken)
             given = (
                 stored if operator.name == "GATHER" else operator.inputs[_ACTIVATIONS.get(operator.name, 0)]
             )
             made = operator.outputs[0]
             yield _Weighted(
-                operator.name, name_of(made), amount, type_name(given), type_name(stored), type_name(made)
+                operator.name,
+                name_of(made),
+                amount,
+                type_name(given),
+                type_name(stored),
+                type_name(made),
+                dequantized=stored is not taken,
             )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,11 @@ class Quantizer:
     is skipped without a word: what was quantized is proved by the file.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, content: bytes) -> None:
         from litert_quantizer import qtyping, quantizer
 
         self._types = qtyping
-        self._job = quantizer.Quantizer(str(source))
+        self._job = quantizer.Quantizer(content)
 
     def static(
         self, operation: str, bits: int, per_tensor: bool = False, keys: Iterable[str] = (".*",)

@@ -65,10 +65,10 @@ RULES = (
     ),
     Rule(
         ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"),
-        "keeps its state between calls (stateful=True), which an ONNX file would freeze at its first value",
+        "keeps its state between calls (stateful=True): an ONNX file would freeze it at its first value, and no file "
+        "that answers the same input otherwise each time can be verified",
         "build it with stateful=False, and give its states to the model as inputs and take them as outputs "
         "(initial_state, return_state=True)",
-        formats=("onnx",),
         applies=lambda layer: bool(layer.stateful),
     ),
     Rule(("JaxLayer", "FlaxLayer"), "runs code of JAX", _FOREIGN),
