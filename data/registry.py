@@ -12,6 +12,7 @@ from runtime.errors import UsageError
 _MODULES = {
     "mnist": "data.mnist",
     "fashion-mnist": "data.mnist",
+    "cifar-10-images": "data.cifar",
     "california-housing": "data.california",
     "digits": "data.scikit_learn",
     "diabetes": "data.scikit_learn",

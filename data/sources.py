@@ -23,6 +23,7 @@ DATA_VARIABLE = "EDGEPROOF_DATA"
 UNREACHABLE_VARIABLE = "EDGEPROOF_UNREACHABLE"
 # Two hosts are known in all (see the dataset files): twice this stays well below ten seconds.
 GIVE_UP_SECONDS = 4.0
+NO_DOWNLOAD: dict[str, str] = {}  # the addresses of a dataset that has to be put into a folder by hand
 
 
 class DatasetNotFound(DataError):
@@ -51,7 +52,8 @@ def locate(
     Args:
         dataset: its name, which is that of its folder.
         known: the SHA-256 of each file by name.
-        urls: where each file may be downloaded from; None searches folders only.
+        urls: where each file may be downloaded from; `NO_DOWNLOAD` if there is no such place, and the message
+            says so; None searches folders only.
         data_dir: the folder to look in first.
 
     Returns:
@@ -149,7 +151,7 @@ def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | N
         if (folder / name).is_file():
             _checked(folder / name, digest)
             continue
-        reason = download(folder, name, digest, urls[name])
+        reason = download(folder, name, digest, urls[name]) if urls else "download (this dataset has none)"
         if reason is not None:
             return reason
     return None

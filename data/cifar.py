@@ -1,0 +1,72 @@
+"""CIFAR-10 as a zip of JPEGs, `train/<class>/NNNN.jpg` and `test/<class>/NNNN.jpg`."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from data.dataset import Dataset, Split, image_input
+from data.sources import NO_DOWNLOAD, locate
+from runtime.errors import DataError
+
+VALIDATION = 5_000  # the last of the training images
+LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SHAPE = (32, 32, 3)
+
+FILE = "cifar-10-images.zip"
+SHA256 = {FILE: "0287a3668d9e0d204fc6ffa0e85a171724de09b8aec55d93153b270368489df4"}
+
+
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Load `cifar-10-images`: raw RGB, uint8 [n, 32, 32, 3]; 45,000 / 5,000 / 10,000 samples.
+
+    The ten classes take turns in every split. The images are decoded at every call, which takes six seconds.
+
+    Raises:
+        DatasetNotFound: it is in no folder; there is no download for it.
+        DataError: its file is damaged.
+    """
+    paths, _ = locate(name, SHA256, NO_DOWNLOAD, data_dir)
+    train, test = read_images(paths[FILE])
+    cut = len(train) - VALIDATION
+    return Dataset(
+        name=name,
+        task="classification",
+        labels=LABELS,
+        unit=None,
+        input=image_input(SHAPE, high=255),
+        sha256=dict(SHA256),
+        train=Split(train.inputs[:cut], train.targets[:cut]),
+        validation=Split(train.inputs[cut:], train.targets[cut:]),
+        test=test,
+    )
+
+
+def read_images(path: Path) -> tuple[Split, Split]:
+    """Read the zip: the training and the test images, each in the order of their numbers, then of their classes.
+
+    Raises:
+        DataError: the file is no zip, or holds something else than such images.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist(), key=lambda name: name.split("/")[::-1])
+            train, test = (_decode(archive, names, folder) for folder in ("train", "test"))
+        if len(train) + len(test) < len(names):
+            raise ValueError("it has other folders than train and test")
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not the CIFAR-10 images ({error}); get the original file again") from error
+    return train, test
+
+
+def _decode(archive: zipfile.ZipFile, names: list[str], folder: str) -> Split:
+    """The images of one folder, in the order of `names`; their classes are the names of the folders they lie in."""
+    chosen = [name for name in names if name.startswith(f"{folder}/")]
+    inputs = np.empty((len(chosen), *SHAPE), np.uint8)
+    for place, name in enumerate(chosen):
+        with archive.open(name) as file, Image.open(file) as image:
+            inputs[place] = image
+    return Split(inputs, np.array([LABELS.index(name.split("/")[1]) for name in chosen], np.int64))
