@@ -262,6 +262,24 @@ _ROWS = (
         monitor="val_accuracy",
         epochs=56,
     ),
+    Recipe(
+        model="cifar-cnn",
+        dataset="cifar-10-images",
+        architecture="residual-cnn",
+        goal=0.85,
+        tutorial="–",
+        hidden=(16, 32, 64, 96),
+        scaling="standard",
+        augmentation=(_FLIPPED, _moved(0.125, _SHARP)),
+        initializer="he_normal",
+        optimizer="AdamW",
+        learning_rate=5e-3,
+        weight_decay=0.05,
+        warmup_epochs=2,
+        label_smoothing=0.1,
+        monitor="val_accuracy",
+        epochs=36,
+    ),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.model: recipe for recipe in _ROWS}

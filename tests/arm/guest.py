@@ -22,7 +22,7 @@ from runtime.selftest.probes import probe_inputs
 
 ALONE = slice(None, None, 8)  # these inputs are answered one by one too
 # Networks of which an emulated inference takes tenths of a second: every 16th input, and no self-test.
-SLOW = ("fashion-cnn",)
+SLOW = ("cifar-cnn", "fashion-cnn")
 
 
 def asked(model: str) -> slice:

@@ -16,10 +16,11 @@ from train.recipes import RECIPES, find
 def stand_in(name: str) -> data.Dataset:
     """A dataset with the shapes of `name` and nothing to download."""
     random = np.random.default_rng(0)
-    if name in ("mnist", "fashion-mnist"):
-        images = random.integers(0, 256, (40, 28, 28, 1), dtype=np.uint8)
+    if name in ("mnist", "fashion-mnist", "cifar-10-images"):
+        shape = (32, 32, 3) if name == "cifar-10-images" else (28, 28, 1)
+        images = random.integers(0, 256, (40, *shape), dtype=np.uint8)
         split = data.Split(images, np.arange(40) % 10)
-        spec = data.dataset.image_input((28, 28, 1), high=255)
+        spec = data.dataset.image_input(shape, high=255)
         return data.Dataset(name, "classification", tuple("0123456789"), None, spec, {}, *[split] * 3)
     if name == "california-housing":
         rows = random.normal(size=(40, 8)).astype(np.float32)
@@ -60,6 +61,7 @@ def test_sizes_stay_below_what_was_promised():
     assert size("mnist-cnn") == 44_426
     assert size("fashion-mlp") == 266_610
     assert size("fashion-cnn") < 300_000
+    assert size("cifar-cnn") < 200_000
     assert size("california-mlp-deep") < 100_000
 
 
