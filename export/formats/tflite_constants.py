@@ -70,7 +70,8 @@ def _code(model: Any, schema: Any) -> int:
 
 def _name(code: Any, schema: Any) -> str:
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return next(name for name, value in vars(schema.BuiltinOperator).items() if value == number)
+    names: dict[int, str] = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    return names[number]
 
 
 def _float_copy(model: Any, graph: Any, source: int, stored: Stored, schema: Any) -> int:

@@ -16,6 +16,7 @@ from export.formats import onnx as onnx_format
 from export.formats import onnx_graph, saved_model
 from export.formats.format import Conversion
 from export.formats.tf2onnx import from_saved_model
+from tests.export.formats.records import saved, tensors
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,8 @@ def source(tmp_path_factory):
             layers.Dense(3, activation="softmax"),
         ]
     )
-    model.save(folder / "model.keras")
-    saved_model.float32(
-        Conversion(folder / "model.keras", folder / "saved_model", "image", (8, 8, 1), "probabilities")
-    )
+    trained, described = saved(model, folder / "trained")
+    saved_model.float32(Conversion(trained, folder / "saved_model", described))
     return folder / "saved_model"
 
 
@@ -107,7 +106,8 @@ class Looping(tf.Module):
 def test_a_model_with_loop_and_if_keeps_its_answers(tmp_path):
     module = Looping()
     tf.saved_model.save(module, str(tmp_path / "saved_model"), signatures={"serving_default": module.serve})
-    conversion = Conversion(tmp_path / "saved_model", tmp_path / "loop.onnx", "rows", (4,), "value")
+    described = tensors({"rows": (4,)}, {"value": (4,)})
+    conversion = Conversion(tmp_path / "saved_model", tmp_path / "loop.onnx", described)
     onnx_format.float32(conversion)
     made = onnx.load(conversion.destination)
     assert {"Loop", "If"} <= {node.op_type for node in onnx_graph.nodes(made.graph)}

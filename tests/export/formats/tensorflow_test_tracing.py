@@ -214,6 +214,14 @@ def test_spectra(fft_length):
     assert_same("rfft", values(2, 33), fft_length, tolerance=2e-5)
 
 
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("axis", [None, 1, -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_places_of_extremes(name, axis, keepdims):
+    assert_same(name, values(3, 4, 5), axis=axis, keepdims=keepdims)
+    assert_same(name, np.array([[3, 1, 3], [2, 7, 7]], np.int32), axis=axis, keepdims=keepdims)
+
+
 STEPS, UNITS = 6, 3
 WEIGHTS = values(4 + UNITS, UNITS)
 

@@ -9,6 +9,7 @@ import pytest
 from export.formats import onnx as formats
 from export.formats.format import Conversion
 from tests.bundles import MODELS
+from tests.export.formats.records import tensors
 
 
 @pytest.mark.parametrize("scheme", ["dynamic", "int8"])
@@ -24,6 +25,7 @@ def test_steps_that_read_one_file_do_not_meet_beside_it(tmp_path, monkeypatch, s
 
     monkeypatch.setattr(onnx.shape_inference, "infer_shapes_path", record)
     ranges = dict.fromkeys((*formats.activations(source), "rows"), (-1.0, 1.0))
-    conversion = Conversion(source, tmp_path / f"{scheme}.onnx", "rows", (3,), "value", ranges)
+    described = tensors({"rows": (3,)}, {"value": (1,)})
+    conversion = Conversion(source, tmp_path / f"{scheme}.onnx", described, ranges)
     getattr(formats, scheme)(conversion)
     assert written and all(path.parent != tmp_path for path in written)
