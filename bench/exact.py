@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from bench import bare
-from bench.arguments import add_bundles, bundles_of
+from bench.arguments import add_bundles, bundles_of, golden_rows
 from runtime.backends import engine_version
-from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
 from runtime.commands.table import aligned
 from runtime.measure.latency import single_calls
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     load_before = os.getloadavg()[0]
     for path in bundles_of(args):
         bundle = open_bundle(path)
-        inputs = read_golden(bundle).inputs.astype(np.float32)
+        inputs = golden_rows(bundle).astype(np.float32)
         for variant in bundle.manifest.variants.values():
             if variant.format == "onnx" and variant.scheme in _SCHEMES:
                 content = bundle.read(variant.file)
@@ -61,7 +60,9 @@ def _cells(content: bytes, inputs: np.ndarray, rounds: int) -> tuple[str, ...]:
     singles = [inputs[at : at + 1] for at in range(len(inputs))]
     off = max(float(np.abs(default(row) - exact(row)).max()) for row in singles)
     blocks = times(
-        {"default": single_calls(default, inputs), "exact": single_calls(exact, inputs)}, rounds, _CALLS
+        {"default": single_calls(default, {"rows": inputs}), "exact": single_calls(exact, {"rows": inputs})},
+        rounds,
+        _CALLS,
     )
     medians = {name: np.median(block, axis=1) / 1000 for name, block in blocks.items()}
     ratio = float(np.median(medians["exact"] / medians["default"]))

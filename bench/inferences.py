@@ -13,7 +13,7 @@ import numpy as np
 
 from arm.instructions import mark
 from bench import bare
-from runtime.bundle.golden import read_golden
+from bench.arguments import golden_rows
 from runtime.bundle.reader import open_bundle
 from runtime.loading import load_from
 
@@ -24,7 +24,7 @@ _WARM_UP = 32
 def main(path: str, variant: str, engine: str, calls: int) -> None:
     """Marks both ways of calling, each by itself."""
     bundle = open_bundle(path)
-    raw = read_golden(bundle).inputs[:1]
+    raw = golden_rows(bundle)[:1]
     model = load_from(bundle, variant, engine, 1)
     marked(
         bare.single(engine, bundle.read(bundle.manifest.variants[variant].file)),

@@ -93,16 +93,16 @@ def cases_of(bundles: list[Path], folder: Path) -> list[Case]:
         manifest = read_manifest(bundle)
         for variant in manifest.variants.values():
             if variant.format != "saved_model":
-                limit = variant.tolerance.max_abs_error
+                limit = next(iter(variant.tolerances.values())).max_abs_error
                 path = bundle / variant.file
                 name = f"{manifest.model} {variant.name}"
                 found.append(Case(name, variant.format, path, bundle / manifest.golden, limit))
-        if manifest.task == "classification":
+        if [output.task for output in manifest.outputs.values()] == ["classification"]:
             classifier = bundle, manifest
     if classifier is None:
         raise UsageError("none of the bundles is a classifier; give artifacts/mnist-cnn/bundle too")
     bundle, manifest = classifier
-    limit = manifest.variants["tflite-dynamic"].tolerance.max_abs_error
+    (limit,) = (each.max_abs_error for each in manifest.variants["tflite-dynamic"].tolerances.values())
     for name, path in traps.converted(bundle, folder).items():
         found.append(Case(f"{manifest.model} {name}", "tflite", path, bundle / manifest.golden, limit))
     sound = [(bundle / manifest.variants[f"{form}-float32"].file).read_bytes() for form in ("tflite", "onnx")]

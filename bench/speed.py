@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench import bare
-from bench.arguments import add_bundles, bundles_of
+from bench.arguments import add_bundles, bundles_of, golden_rows
 from runtime.backends import engine_version, import_engine, installed
-from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Variant
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.arguments import quiet_engines
@@ -146,11 +145,12 @@ def run(args: argparse.Namespace) -> int:
 def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     """One row of the table. All callables are given the same rows in turn."""
     content = bundle.read(variant.file)
-    raw = read_golden(bundle).inputs
+    raw = golden_rows(bundle)
     floats = raw.astype(np.float32)
     model = load_from(bundle, variant.name, engine, 1)
     infer, again = bare.single(engine, content), bare.single(engine, content)
-    run_model, predict, name = model.run, model.predict, bundle.manifest.input.name
+    run_model, predict = model.run, model.predict
+    (name,) = bundle.manifest.inputs
 
     def run_row(row: np.ndarray) -> object:
         return run_model({name: row})
@@ -160,10 +160,10 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
 
     blocks = times(
         {
-            "bare": single_calls(infer, floats),
-            "again": single_calls(again, floats),
-            "run": single_calls(run_row, floats),
-            "predict": single_calls(predict, raw),
+            "bare": single_calls(infer, {"rows": floats}),
+            "again": single_calls(again, {"rows": floats}),
+            "run": single_calls(run_row, {"rows": floats}),
+            "predict": single_calls(predict, {"rows": raw}),
             "pair": _pairs(predict, raw),
             "loop": _pairs(one_by_one, raw),
         },
@@ -185,7 +185,7 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
 def _pairs(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
     """Calls with one pair of rows after the other."""
     pairs = np.stack([inputs[:-1], inputs[1:]], axis=1)
-    return single_calls(lambda pair: call(pair[0]), pairs)
+    return single_calls(lambda pair: call(pair[0]), {"pairs": pairs})
 
 
 def _over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
@@ -205,7 +205,7 @@ def _batches(
     count = min(_BATCH_ROWS, 1 << max(5, int(np.log2(50_000 / single_us))))
     batch = np.resize(raw, (count, *raw.shape[1:]))
     floats = batch.astype(np.float32)
-    sizes = bare.chunk_sizes(bundle.manifest.input.shape, count)
+    sizes = bare.chunk_sizes(raw.shape[1:], count)
     if variant.format == "onnx" and variant.scheme == "dynamic":
         sizes = [1]  # in one call, all rows share one scale: each answer would depend on the others
     bare_calls = {size: _bound(bare.batched(engine, content, size), floats) for size in sizes}

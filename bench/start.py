@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.arguments import golden_rows
 from bench.environments import ROOT
 from runtime.backends import ENGINES, engine_version, installed
-from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.table import aligned
 from runtime.errors import EdgeProofError, UsageError
@@ -151,7 +151,7 @@ def misses(found: Mapping[str, Found]) -> list[str]:
 
 def programs_of(bundle: Bundle, variant: str, engine: str, folder: Path) -> dict[str, str]:
     """What is compared: a script without us; ours; ours without the self-test."""
-    inputs = read_golden(bundle).inputs[:1]
+    inputs = golden_rows(bundle)[:1]
     raw, row = folder / "raw.npy", folder / "row.npy"
     np.save(raw, inputs)
     np.save(row, inputs.astype(np.float32))

@@ -47,9 +47,14 @@ def outcome(engine: str, file: str, golden: str | None, limit: float) -> str:
             return "runs"
         backend = import_module(ENGINES[engine].backend).open_model(content, 1, _facts(content, engine))
         arrays = parse_arrays(Path(golden).read_bytes(), golden)
-        inputs, outputs = arrays["inputs"], arrays["outputs"]
-        answers = np.concatenate([backend.infer(inputs[at : at + 1]) for at in range(len(inputs))])
-        parity.check(answers, outputs, Tolerance(limit, ""))
+        (taken, inputs), (given, outputs) = (
+            (name.removeprefix(group), array)
+            for group in ("inputs/", "outputs/")
+            for name, array in arrays.items()
+            if name.startswith(group)
+        )
+        rows = [backend.infer({taken: inputs[at : at + 1]})[given] for at in range(len(inputs))]
+        parity.check(np.concatenate(rows), outputs, Tolerance(limit, ""))
     except Exception as error:  # whatever an engine comes up with is the answer
         lines = str(error).strip().splitlines()
         return f"{type(error).__name__}: {lines[0] if lines else ''}"
