@@ -120,7 +120,7 @@ def _user_models(options: argparse.Namespace) -> dict[str, UserModel]:
         other = found[name].path if name in found else name if name in options.models else None
         if other is not None:
             raise UsageError(
-                f"{path} and {other} would both be called {name}; rename one with --name, or export them one after the "
+                f"{other} and {path} would both be called {name}; rename one with --name, or export them one after the "
                 "other to two folders (--out)"
             )
         found[name] = _user_model(path.resolve(), options)

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.dataset import image_input, table_input
+from data.original import read_original
 from export.targets import TARGETS
-from export.trained.register import read_samples
-from runtime.errors import DataError
 from tests.conftest import ENGINES_HERE, ROOT, run_export
 
 pytestmark = pytest.mark.conversion
@@ -29,13 +27,20 @@ stacks = {
     "images": [keras.Input((12, 12)), layers.Flatten(), layers.Dense(16, "relu"), layers.Dense(3, "softmax")],
     "table": [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)],
     "lambda": [keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)],
-    "sequence": [keras.Input((5, 7, 9)), layers.Flatten(), layers.Dense(1)],
+    "open": [
+        keras.Input((None,), dtype="int32", name="tokens"), layers.Embedding(30, 4), layers.LSTM(4),
+        layers.Dense(1, "sigmoid"),
+    ],
 }
 models = {name: keras.Sequential(stack) for name, stack in stacks.items()}
 inputs = keras.Input((4,))
 models["erfinv"] = keras.Model(inputs, layers.Dense(1)(keras.ops.erfinv(layers.Dense(4, "tanh")(inputs) * 0.5)))
-pair = [keras.Input((2,)), keras.Input((2,))]
-models["two"] = keras.Model(pair, layers.Dense(1)(layers.Concatenate()(pair)))
+# Keras sorts by key, tf2onnx goes by position: the order of creation is neither.
+z, a = keras.Input((3,), name="z"), keras.Input((6, 6, 1), name="a")
+both = layers.Concatenate()([layers.Dense(5, "relu")(z), layers.Flatten()(a)])
+outputs = {"price": layers.Dense(1)(both), "kind": layers.Dense(3, "softmax")(z)}
+models["two"] = keras.Model({"z": z, "a": a}, outputs)
+models["table"].export(folder / "exported", verbose=False)
 for name, model in models.items():
     model.save(folder / f"{name}.keras")
 """
@@ -51,25 +56,23 @@ def made(tmp_path_factory):
     return lambda kind: str(folder / f"{kind}.keras")
 
 
-def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):
+def test_an_image_model_with_data_gets_all_variants(made, tmp_path):
     generator = np.random.default_rng(3)
     images = generator.integers(0, 256, (300, 12, 12), dtype=np.uint8)
-    np.savez(tmp_path / "s.npz", calibration=images, inputs=images[:50], targets=generator.integers(0, 3, 50))
+    np.savez(tmp_path / "test.npz", inputs=images[:50], targets=generator.integers(0, 3, 50))
+    np.save(tmp_path / "calibration.npy", images)
     done = run_export(
         made("images"),
-        "--jobs",
-        "1",
-        "--pixels",
-        "0-1",
-        "--samples",
-        str(tmp_path / "s.npz"),
-        "--labels",
-        "a,b,c",
+        *("--jobs", "1", "--pixels", "0-1", "--labels", "a,b,c", "--max-drop", "100"),
+        *("--calibration", str(tmp_path / "calibration.npy"), "--test", str(tmp_path / "test.npz")),
         out=tmp_path,
     )
     assert done.code == 0, done.stdout
     assert len(done.rows) == sum(len(set(t.engines) & set(ENGINES_HERE)) for t in TARGETS.values())
     assert all(row["metric"] is not None for row in done.rows)
+    assert (
+        "images: task of dense_1: classification, because it ends in a softmax over 3 classes" in done.stdout
+    )
     import runtime
 
     model = runtime.load(tmp_path / "images" / "bundle", variant="tflite-int8")
@@ -77,14 +80,63 @@ def test_an_image_model_with_samples_gets_all_variants(made, tmp_path):
     assert model.predict(images[:3]).shape == (3, 3)
 
 
-def test_a_table_model_without_samples_gets_the_float_variants(made, tmp_path):
+def test_two_inputs_and_two_outputs_get_all_variants_bound_by_name(made, tmp_path):
+    generator = np.random.default_rng(3)
+    arrays = {
+        "z": generator.normal(size=(200, 3)).astype(np.float32),
+        "a": generator.integers(0, 256, (200, 6, 6), dtype=np.uint8),
+    }
+    targets = {"targets_price": generator.normal(size=200), "targets_kind": generator.integers(0, 3, 200)}
+    np.savez(tmp_path / "data.npz", **arrays, **targets)
+    data = str(tmp_path / "data.npz")
+    done = run_export(
+        made("two"),
+        *("--jobs", "1", "--calibration", data, "--test", data, "--pixels", "a=-1-1", "--max-drop", "100"),
+        *("--unit", "price=USD", "--labels", "kind=ant,bee,cat"),
+        out=tmp_path,
+    )
+    assert done.code == 0, done.stdout
+    import runtime
+
+    original = read_original(tmp_path / "two")
+    inputs, expected = original.golden()
+    for variant in ("tflite-float32", "onnx-float32"):
+        model = runtime.load(tmp_path / "two" / "bundle", variant=variant)
+        answers = model.predict({"z": inputs["z"], "a": inputs["a"]})
+        for name, values in expected.items():
+            np.testing.assert_allclose(answers[name], values, atol=1e-4)
+
+
+def test_a_table_model_without_data_gets_the_float_variants_and_the_others_are_skipped(made, tmp_path):
     done = run_export(
         made("table"), "--jobs", "1", "--targets", "tflite-float32,onnx-float16,onnx-int8", out=tmp_path
     )
-    status = {row["variant"]: row["status"] for row in done.rows}
-    assert status == {"tflite-float32": "ok", "onnx-float16": "ok", "onnx-int8": "failed"}
-    assert done.code == 1
-    assert "--samples FILE.npz" in done.stdout
+    rows = {row["variant"]: row for row in done.rows}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "tflite-float32": "ok", "onnx-float16": rows["onnx-float16"]["status"], "onnx-int8": "skipped",
+    }  # fmt: skip
+    assert rows["onnx-float16"]["status"] in ("ok", "unproven")
+    assert done.code == 0
+    assert "--calibration DATA" in rows["onnx-int8"]["reason"]
+
+
+def test_unknown_sizes_are_asked_for_with_the_option_to_type(made, tmp_path):
+    done = run_export(made("open"), "--jobs", "1", out=tmp_path)
+    (line,) = done.stdout.strip().splitlines()
+    option = line.rpartition(": ")[2]
+    assert done.code == 2 and option == "--shape tokens=1,100"
+    targets = ("--targets", "tflite-float32,onnx-float32")
+    done = run_export(made("open"), *option.split(), *targets, "--name", "named", "--jobs", "1", out=tmp_path)
+    assert done.code == 0, done.stdout
+    assert {row["model"] for row in done.rows} == {"named"}
+
+
+def test_a_saved_model_folder_is_exported(made, tmp_path):
+    folder = Path(made("table")).with_name("exported")
+    targets = ("--targets", "tflite-float32,onnx-float32", "--task", "regression")
+    done = run_export(str(folder), *targets, "--jobs", "1", out=tmp_path)
+    assert done.code == 0, done.stdout
+    assert {row["model"]: row["status"] for row in done.rows} == {"exported": "ok"}
 
 
 def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
@@ -93,85 +145,34 @@ def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
     )
     rows = {row["variant"]: row for row in done.rows}
     assert rows["saved_model"]["status"] == "ok"
-    assert "tf.Erfinv" in rows["tflite-float32"]["reason"] and rows["tflite-float16"]["status"] == "failed"
-
-
-EXPECTED = (
-    "expected the arrays calibration, inputs, targets; "
-    "write it with numpy.savez(FILE, calibration=…, inputs=…, targets=…)"
-)
-PIXELS, ROWS = np.zeros((3, 4, 4), np.uint8), np.zeros((3, 2), np.float64)
-
-
-@pytest.mark.parametrize(
-    ("takes", "arrays", "words"),
-    [
-        (table_input("ab"), {"x": ROWS, "y": ROWS}, f"holds x, y; {EXPECTED}"),
-        (table_input("ab"), None, f"cannot be read (No such file or directory); {EXPECTED}"),
-        (
-            table_input("abc"),
-            {"calibration": ROWS, "inputs": ROWS, "targets": np.zeros(3)},
-            ": calibration has the shape [3, 2]; expected [n, 3]",
-        ),
-        (
-            table_input("ab"),
-            {"calibration": ROWS, "inputs": ROWS[:0], "targets": np.zeros(0)},
-            ": inputs has the shape [0, 2]; expected [n, 2]",
-        ),
-        (
-            table_input("ab"),
-            {"calibration": ROWS, "inputs": np.array("a"), "targets": np.zeros(3)},
-            ": inputs is <U1; give numbers",
-        ),
-        (
-            table_input("ab"),
-            {"calibration": ROWS, "inputs": np.float32(1), "targets": np.zeros(3)},
-            ": inputs has the shape []; expected [n, 2]",
-        ),
-        (
-            image_input((4, 4, 1), 255),
-            {"calibration": PIXELS, "inputs": PIXELS / 255, "targets": np.zeros(3)},
-            ": inputs is float64; give raw uint8 pixels from 0 to 255",
-        ),
-        (
-            image_input((4, 4, 1), 255),
-            {"calibration": PIXELS, "inputs": PIXELS, "targets": np.zeros((2, 3))},
-            ": 3 inputs, but targets of the shape [2, 3]; give one target for each input",
-        ),
-    ],
-)
-def test_samples_that_do_not_fit_are_refused(tmp_path, takes, arrays, words):
-    path = tmp_path / "s.npz"
-    if arrays is not None:
-        np.savez(path, **arrays)
-    with pytest.raises(DataError) as caught:
-        read_samples(path, takes)
-    assert str(caught.value) == f"{path}{'' if words.startswith(':') else ' '}{words}"
-
-
-def test_samples_get_the_shape_and_dtype_that_the_model_takes(tmp_path):
-    np.savez(tmp_path / "images.npz", calibration=PIXELS[:2], inputs=PIXELS, targets=np.zeros((3, 1)))
-    found = read_samples(tmp_path / "images.npz", image_input((4, 4, 1), 255))
-    assert (found.calibration.shape, found.calibration.dtype) == ((2, 4, 4, 1), np.uint8)
-    assert (found.test_data.inputs.shape, found.test_data.targets.shape) == ((3, 4, 4, 1), (3,))
-    np.savez(tmp_path / "rows.npz", calibration=ROWS, inputs=ROWS, targets=np.zeros(3))
-    assert read_samples(tmp_path / "rows.npz", table_input("ab")).calibration.dtype == np.float32
+    assert (
+        "no op for Erfinv (in " in rows["tflite-float32"]["reason"]
+        and rows["tflite-float16"]["status"] == "failed"
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "code", "expected"),
     [
-        ("images", [], 2, "add --pixels 0-255 if it was trained on raw pixels"),
-        ("images", ["--pixels", "0-1", "--labels", "a,b"], 2, "--labels names 2 classes, images.keras has 3"),
-        ("sequence", [], 2, "takes inputs of the shape [5, 7, 9]"),
-        ("two", [], 2, "2 inputs and 1 outputs"),
+        (
+            "images",
+            ["--pixels", "0-1", "--labels", "a,b"],
+            2,
+            "--labels names 2 classes, and the output dense_1 has 3",
+        ),
+        ("table", ["--pixels", "-1-1"], 2, "--pixels -1-1: the model has no input of the shape of an image"),
         (
             "lambda",
             [],
             1,
             "the code of its Lambda layer 'lambda' stands in the file, and no code out of a file is ever run",
         ),
-        ("table", ["--samples", "nowhere.npz"], 1, "nowhere.npz cannot be read"),
+        ("table", ["--calibration", "nowhere.npz"], 1, "nowhere.npz does not exist; expected an .npz"),
+        ("table", ["--test", "README.md"], 1, "README.md is of no kind that can be read; expected an .npz"),
+        ("table", ["--task", "guess"], 2, "--task guess: it is unknown; known: classification, binary"),
+        ("table", ["--shape", "4"], 2, "--shape 4: expected INPUT=1,SIZE,… with the batch first"),
+        ("table", ["--max-drop", "-1"], 2, "--max-drop is -1; give percentage points of accuracy"),
+        ("table", ["--name", "../up"], 2, "'../up' cannot be a model's name; give another with --name"),
     ],
 )
 def test_what_does_not_fit_is_one_line(made, tmp_path, kind, options, code, expected):
@@ -220,7 +221,7 @@ def test_a_trained_models_name_is_not_taken_over(made, tmp_path):
 
     shutil.copytree(ROOT / "artifacts" / "diabetes-mlp", tmp_path / "table")
     done = run_export(made("table"), "--jobs", "1", out=tmp_path)
-    assert done.code == 2 and "holds the trained model table" in done.stdout
+    assert done.code == 2 and "holds the trained model table; give another name with --name" in done.stdout
 
 
 def test_several_models_at_once(made, tmp_path):
@@ -246,7 +247,7 @@ def test_two_models_of_one_name_are_refused(made, tmp_path):
     done = run_export(made("table"), str(tmp_path / "table.keras"), out=tmp_path / "out")
     assert done.code == 2
     assert done.stdout.strip() == (
-        f"error: {made('table')} and {tmp_path / 'table.keras'} would both be called table; rename one, or export "
-        "them one after the other to two folders (--out)"
+        f"error: {made('table')} and {tmp_path / 'table.keras'} would both be called table; rename one "
+        "with --name, or export them one after the other to two folders (--out)"
     )
     assert not (tmp_path / "out").exists()
