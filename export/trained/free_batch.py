@@ -66,8 +66,10 @@ def with_free_batch(model: OriginalModel, pool: Arrays) -> OriginalModel:
 
 
 def _layers(model: Any) -> Iterator[Any]:
-    """All layers of a Keras model, those in layers too."""
-    return iter(()) if model is None else iter(model._flatten_layers(include_self=False))
+    """All layers of a Keras model, those of models in it too."""
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers(layer)
 
 
 def _same(expected: Arrays, many: Arrays, one: Arrays) -> bool:
