@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the page; exit code 1 where an answer is wrong or something fails without a reason that says what to do."""
+    """Prints the page; exit code 1 where an answer is wrong, or something fails and nobody says what to do."""
     rows = [row for row in ROWS if not args.patterns or any(re.search(p, row.name) for p in args.patterns)]
     if not rows:
         raise UsageError(f"no row has {' or '.join(args.patterns)}; rows are named like {ROWS[0].name}")

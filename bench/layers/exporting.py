@@ -7,6 +7,8 @@ converters as the export.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,7 @@ def _keras(row: Row, folder: Path) -> list[str] | dict[str, str]:
     for form, reason in refused.items():
         (folder / f"refused.{form}").write_text(reason)
     original = _original(model, row)
-    if row.only_rewritten:
-        with exportable():
-            _keep_answers(original, row, folder)
-    else:
+    with exportable() if row.only_rewritten else nullcontext():
         _keep_answers(original, row, folder)
     (folder / "training.json").write_text(to_json(_record(original, model)))
     from_original(original, folder / "saved_model")
@@ -66,6 +65,7 @@ def _keras(row: Row, folder: Path) -> list[str] | dict[str, str]:
 def _original(model: Any, row: Row) -> Any:
     """The model as `open_original` gives one from a file, without the way through a file."""
     from data.trained_model import Source
+    from export.formats.tracing import exportable
     from export.trained.model_files.build import symbolic
     from export.trained.model_files.loaded import LoadedModel, Tensor
     from export.trained.original_model import OriginalModel
@@ -73,25 +73,39 @@ def _original(model: Any, row: Row) -> Any:
 
     found = symbolic(model, row.shapes(), row.name)
     names = tuple(f"output_{place}" for place in range(1, len(found.outputs) + 1))
-    ends = [
-        tuple(
-            Tensor(name, str(symbol.dtype), tuple(symbol.shape)) for name, symbol in zip(*pair, strict=True)
-        )
-        for pair in ((found.inputs, found.model.inputs), (names, found.model.outputs))
-    ]
     serve = type(found)(found.model, found.inputs, names).serve
+    inputs = _tensors(found.inputs, found.model.inputs)
+    # What Keras says of an output's shape before it computes it is not always so.
+    with exportable() if row.only_rewritten else nullcontext():
+        answers = serve(row.calls()[0])
+    outputs = tuple(
+        Tensor(name, str(answer.dtype.name), (None, *answer.shape[1:])) for name, answer in answers.items()
+    )
     return OriginalModel(
-        LoadedModel(Path(row.layer), *ends, serve, keras=found.model),
+        LoadedModel(Path(row.layer), inputs, outputs, serve, keras=found.model),
         tuple(
-            InputRecord("tensor", end.name, end.shape[1:], "float" if _real(end.dtype) else end.dtype)
-            for end in ends[0]
+            InputRecord("tensor", end.name, _row_shape(end), "float" if _real(end.dtype) else end.dtype)
+            for end in inputs
         ),
         tuple(
-            OutputRecord(end.name, end.shape[1:], "tensor", "float32" if _real(end.dtype) else end.dtype)
-            for end in ends[1]
+            OutputRecord(end.name, _row_shape(end), "tensor", "float32" if _real(end.dtype) else end.dtype)
+            for end in outputs
         ),
         Source(),
     )
+
+
+def _tensors(names: Sequence[str], symbols: Sequence[Any]) -> tuple[Any, ...]:
+    from export.trained.model_files.loaded import Tensor
+
+    return tuple(
+        Tensor(name, str(symbol.dtype), tuple(symbol.shape))
+        for name, symbol in zip(names, symbols, strict=True)
+    )
+
+
+def _row_shape(end: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in end.shape[1:])
 
 
 def _real(dtype: str) -> bool:

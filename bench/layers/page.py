@@ -30,14 +30,14 @@ _HEAD = """\
 
 Every class of `keras.layers`, exported in a small model to all ten targets by the converters that `python -m export`
 uses, and run on every engine. Each file answers for one row and for three, and for the same three again; the largest
-difference to what Keras answers, as a fraction of the largest answer where that is beyond 1, may be """
+difference to what Keras answers, as a fraction of the largest answer where that is beyond 1, may be"""
 _LEGEND = """\
 A layer without weights of its own has a Dense before it, or behind it where it takes whole numbers: a file in which
-nothing carries weights is not quantized. Random weights and inputs are hard on eight bits; a trained model is held to its
-metric instead, not to these figures. A size of "?" is fixed as `--shape` fixes it.
+nothing carries weights is not quantized. Random weights and inputs are hard on eight bits; a trained model is held to
+its metric instead, not to these figures. A size of "?" is fixed, as `--shape` does.
 
-- ok: right on all engines of the target; the small numbers say which step of the ladder of static schemes it took: ¹ {one},
-  ² {two}
+- ok: right on all engines of the target. A small number is the step of the ladder of static schemes that it took: in
+  TFLite ¹ {one}, ² {two}; in ONNX ¹ {two}
 - ok, not ENGINE: right on the other; this engine has no kernel for an op, says so and refuses the file
 - refused: the reason stands below the table, with what to do
 - –: nothing to quantize: use the float32 target
@@ -141,9 +141,9 @@ _Cells = Mapping[tuple[Row, str], Cell]
 
 def text(rows: Sequence[Row], cells: _Cells) -> str:
     """The page for these rows."""
-    limits = ", ".join(f"{limit:g} of {scheme}" for scheme, limit in LIMITS.items())
+    limits = ", ".join(f"{limit:g} ({scheme})" for scheme, limit in LIMITS.items())
     legend = _LEGEND.format(one=FORMATS["tflite"].rungs[1], two=FORMATS["tflite"].rungs[2])
-    lines = [f"{_HEAD}{limits}.\n", legend, *_counts(rows, cells), ""]
+    lines = [f"{_HEAD}\n{limits}.\n", legend, *_counts(rows, cells), ""]
     for title, section in SECTIONS.items():
         shown = [row for row in section if row in rows]
         if shown:

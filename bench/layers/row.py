@@ -59,16 +59,17 @@ class Values:
 class Row:
     """A layer of `keras.layers`, its settings as they are printed, and how a model is built around it.
 
-    `outputs` makes the model's outputs of `keras` and its symbolic inputs.
+    `outputs` makes the model's outputs of `keras` and its symbolic inputs.  `only_rewritten`: Keras itself runs it on a
+    GPU only; its answers are those of the rewritten layer.  `overwrites`: Keras gives back the layer's own input as its
+    output, so that no other layer can stand beside it.
     """
 
     layer: str
     settings: str
     inputs: tuple[Values, ...]
     outputs: Callable[..., Any]
-    only_rewritten: bool = (
-        False  # Keras itself runs it on a GPU only; its answers are those of the rewritten layer
-    )
+    only_rewritten: bool = False
+    overwrites: bool = False
 
     @property
     def name(self) -> str:
@@ -89,9 +90,9 @@ class Row:
         import keras
 
         model = self._built(keras, lambda values: values)
-        if not _carries_weights(model):
-            dressed = self._built(keras, lambda values: _dense(keras, values))
-            model = dressed if _carries_weights(dressed) else _with_dense_outputs(keras, model)
+        if not _carries_weights(model) and not self.overwrites:
+            model = self._built(keras, lambda values: _dense(keras, values))
+            model = model if _carries_weights(model) else _with_dense_outputs(keras, model)
         generator = np.random.default_rng(2)
         for weight in model.trainable_variables + model.non_trainable_variables:
             if keras.backend.is_float_dtype(weight.dtype):  # the state of a random generator is whole numbers
@@ -146,9 +147,11 @@ def layer(name: str, *inputs: Values, only_rewritten: bool = False, **settings: 
     return Row(name, code, inputs, outputs, only_rewritten)
 
 
-def graph(name: str, settings: str, *inputs: Values, outputs: Callable[..., Any]) -> Row:
+def graph(
+    name: str, settings: str, *inputs: Values, outputs: Callable[..., Any], overwrites: bool = False
+) -> Row:
     """The row of a layer that is not simply called with its inputs."""
-    return Row(name, settings, inputs, outputs)
+    return Row(name, settings, inputs, outputs, overwrites=overwrites)
 
 
 def _carries_weights(model: Any) -> bool:

@@ -22,6 +22,7 @@ def move_into_loops(graph: Any) -> None:
             if node.op_type == "Loop":
                 _move(node, body, stored, graph)
             move_into_loops(body)
+    onnx_graph.remove_unused(graph)
     used = {name for node in graph.node for name in onnx_graph.taken(node)}
     used |= {value.name for value in graph.output}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]

@@ -185,10 +185,10 @@ def keep_float32_chains(model: Any) -> None:
     same = {name: down[source] for name, source in up.items() if source in down}
     for node in nodes(model.graph):
         node.input[:] = [same.get(name, name) for name in node.input]
-    _remove_unused(model.graph)
+    remove_unused(model.graph)
 
 
-def _remove_unused(graph: Any) -> None:
+def remove_unused(graph: Any) -> None:
     """Remove the nodes, in this graph and in all inside it, whose outputs nothing takes."""
     while True:
         used = {name for node in nodes(graph) for name in node.input}

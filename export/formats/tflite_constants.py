@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from export.formats import tflite_graph
 from export.formats.tflite_nodes import WEIGHTED
 
 Stored = Literal["FLOAT16", "INT8"]
@@ -19,14 +20,9 @@ Stored = Literal["FLOAT16", "INT8"]
 
 def with_stored_weights(path: Path, outputs: Collection[str], stored: Stored) -> bytes:
     """The float32 file with the weights of the operators that make these outputs stored otherwise."""
-    content = path.read_bytes()
     if not outputs:
-        return content
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    _take_in(model, content)
+        return path.read_bytes()
+    schema, model = tflite_graph.schema_of_files(), tflite_graph.load(path.read_bytes())
     code = _code(model, schema)
     for graph in model.subgraphs:
         done: dict[int, int] = {}
@@ -43,15 +39,7 @@ def with_stored_weights(path: Path, outputs: Collection[str], stored: Stored) ->
                     np.int32,
                 )
         graph.operators = added + list(graph.operators)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def _take_in(model: Any, content: bytes) -> None:
-    """Put buffers that lie behind the graph into it."""
-    for buffer in model.buffers:
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(content[buffer.offset : buffer.offset + buffer.size], np.uint8)
-            buffer.offset = buffer.size = 0
+    return tflite_graph.pack(model)
 
 
 def _code(model: Any, schema: Any) -> int:

@@ -38,6 +38,33 @@ class Graph(NamedTuple):
     constants: frozenset[str]
 
 
+def schema_of_files() -> Any:
+    """LiteRT's classes of TFLite's schema."""
+    from ai_edge_litert import schema_py_generated
+
+    return schema_py_generated
+
+
+def load(content: bytes) -> Any:
+    """The schema's object of a whole file, with all its buffers in it.
+
+    Large files keep those behind the graph.
+    """
+    model = schema_of_files().ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content[buffer.offset : buffer.offset + buffer.size], np.uint8)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def pack(model: Any) -> bytes:
+    """The file of the schema's object."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
 def operators(path: Path) -> Iterator[Operator]:
     """Each operator of a `.tflite` file, in the order of its graphs."""
     for graph in graphs(path):
@@ -46,9 +73,7 @@ def operators(path: Path) -> Iterator[Operator]:
 
 def graphs(path: Path) -> list[Graph]:
     """The graphs of a `.tflite` file: first the main one, then the conditions and bodies of loops."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    schema, model = schema_of_files(), load(path.read_bytes())
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
     def operator(op: Any, tensors: list[Any]) -> Operator:
@@ -70,30 +95,22 @@ def graphs(path: Path) -> list[Graph]:
             [operator(op, graph.tensors) for op in graph.operators or ()],
             [graph.tensors[index] for index in graph.inputs],
             [graph.tensors[index] for index in graph.outputs],
-            frozenset(name_of(tensor) for tensor in graph.tensors if _stored(model.buffers[tensor.buffer])),
+            frozenset(
+                name_of(tensor) for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None
+            ),
         )
         for graph in model.subgraphs
     ]
 
 
-def _stored(buffer: Any) -> bool:
-    # Large files keep their buffers behind the graph, at an offset.
-    return buffer.data is not None or buffer.offset > 1
-
-
 def constants(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     """The values of the named float32 constants."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = path.read_bytes()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
     found = {}
+    model = load(path.read_bytes())
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if name_of(tensor) in names:
-                buffer = model.buffers[tensor.buffer]
-                behind = content[buffer.offset : buffer.offset + buffer.size] if buffer.offset > 1 else b""
-                raw = behind if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
+                raw = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
                 found[name_of(tensor)] = np.frombuffer(raw, np.float32)
     return found
 
@@ -114,9 +131,7 @@ def signature(path: Path, name: str) -> tuple[dict[str, TensorSpec], dict[str, T
 
     A size that is open is None, as that of the batch is.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    model = load(path.read_bytes())
     for entry in model.signatureDefs or ():
         if entry.signatureKey.decode() == name:
             tensors = model.subgraphs[entry.subgraphIndex].tensors
@@ -136,10 +151,8 @@ def _spec(tensor: Any) -> TensorSpec:
 
 def type_name(tensor: Any) -> str:
     """The type of one tensor as the schema calls it, such as FLOAT32."""
-    from ai_edge_litert import schema_py_generated as schema
-
     names: dict[int, str] = {
-        code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)
+        code: name for name, code in vars(schema_of_files().TensorType).items() if isinstance(code, int)
     }
     return names[tensor.type]
 
@@ -150,8 +163,7 @@ def with_float_edges(content: bytes) -> bytes:
     The LiteRT quantizer makes an output of the quantized copy of a tensor that another op in the same graph wants
     quantized. The engines want what a loop's body gives to be of the type that it takes.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
+    schema = schema_of_files()
     changed = bytearray(content)
     model = schema.Model.GetRootAs(changed, 0)
     for number in range(1, model.SubgraphsLength()):

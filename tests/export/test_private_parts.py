@@ -23,15 +23,18 @@ PLACES = {
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),
+    ("export/formats/tflite_ranges.py", "litert-quantizer"),
     ("export/formats/tracing/__init__.py", "keras"),
     ("export/formats/unsupported.py", "keras"),
     ("export/run/workers.py", "pebble"),
+    ("export/trained/first_layers.py", "keras"),
 }
 # What may be imported in one place only.
 PRIVATE = {
     "onnxruntime": "export/formats/onnxruntime.py",
     "tf2onnx": "export/formats/tf2onnx.py",
     "ai_edge_litert.schema_py_generated": "export/formats/tflite_graph.py",
+    "litert_quantizer.calibrator": "export/formats/tflite_ranges.py",
     "pebble": "export/run/workers.py",
 }
 

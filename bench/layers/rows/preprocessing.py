@@ -73,6 +73,7 @@ ROWS = (
         "before Rescaling(1 / 255)",
         SMALL,
         outputs=lambda keras, x: keras.layers.Rescaling(1 / 255)(keras.layers.Equalization()(x)),
+        overwrites=True,
     ),
     layer("ContrastLimitedAdaptiveHistogramEqualization", SMALL),
     layer("Solarization", SMALL, addition_factor=0.1),

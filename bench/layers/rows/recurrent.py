@@ -123,8 +123,8 @@ ROWS = (
     layer("ConvLSTM2D", FRAMES, filters=4, kernel_size=3, padding="same", return_sequences=True),
     layer("ConvLSTM2D", FRAMES, filters=4, kernel_size=3, strides=2, return_state=True),
     graph(
-        "ConvLSTM2D", "filters=4, kernel_size=3, after Masking()", FRAMES,
-        outputs=lambda keras, x: keras.layers.ConvLSTM2D(4, 3)(keras.layers.Masking()(keras.layers.ReLU()(x))),
+        "ConvLSTM2D", "filters=4, kernel_size=3, a mask", FRAMES, Values((4,), "bool"),
+        outputs=lambda keras, x, mask: keras.layers.ConvLSTM2D(4, 3)(x, mask=mask),
     ),
     layer("ConvLSTM3D", VOLUMES, filters=2, kernel_size=2),
     layer("ConvLSTM3D", VOLUMES, filters=2, kernel_size=2, padding="same", return_sequences=True),

@@ -9,9 +9,11 @@ from data.trained_model import Source, TrainedModel
 from runtime.bundle.manifest import InputRecord, OutputRecord
 
 
-def record(inputs: list[InputRecord], outputs: list[OutputRecord], source: Source = Source()) -> TrainedModel:
+def record(
+    inputs: list[InputRecord], outputs: list[OutputRecord], source: Source | None = None
+) -> TrainedModel:
     """A record with these ends."""
-    return TrainedModel("model", tuple(inputs), tuple(outputs), {}, "a cpu", 1, source)
+    return TrainedModel("model", tuple(inputs), tuple(outputs), {}, "a cpu", 1, source or Source())
 
 
 def tensors(inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ...]]) -> TrainedModel:

@@ -13,7 +13,7 @@ from export.formats import saved_model
 from export.formats.format import Conversion
 from export.formats.saved_model import SavedModelBackend
 from runtime.bundle.manifest import InputRecord, OutputRecord
-from tests.export.formats.records import record, saved, tensors
+from tests.export.formats.records import record, saved
 
 SHAPE_OPS = {"Shape", "StridedSlice", "Pack", "Prod", "ConcatV2"}
 

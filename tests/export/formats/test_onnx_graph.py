@@ -12,8 +12,14 @@ from export.formats import onnx as onnx_format
 from export.formats import onnx_graph
 from export.formats.format import Conversion
 from export.formats.onnx import ONNX
+from export.formats.onnx_nodes import nodes
+from export.formats.onnx_proof import quantized
+from export.quantization.keep_in_float import before_weights
+from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import ConversionError
+from tests.export.formats.records import record, tensors
 
+RECORD = tensors({"rows": (4,)}, {"value": (1,)})
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 
 
@@ -173,7 +179,7 @@ def float32(tmp_path):
 
 
 def test_float16_stays_close_and_keeps_its_preprocessing(float32, tmp_path):
-    conversion = Conversion(float32, tmp_path / "half.onnx", "rows", (4,), "value")
+    conversion = Conversion(float32, tmp_path / "half.onnx", RECORD)
     onnx_format.float16(conversion)
     made = onnx.load(conversion.destination)
     onnx_format.prove(conversion.destination, "float16")
@@ -199,12 +205,17 @@ def test_a_cast_to_float16_and_back_goes_inside_a_loop_too(float32):
 
 def test_preprocessing_ends_where_weights_are_inside_a_node(float32):
     made = onnx.load(float32)
-    assert onnx_format.prefix(made.graph) == ["Sub_0"]
-    del made.graph.node[1]
-    assert onnx_format.prefix(made.graph) == ["Sub_0"]
-    first = made.graph.node[1].attribute[0].g.node[0]
-    first.op_type = "Mul"
-    assert onnx_format.prefix(made.graph) == ["Sub_0", "Loop_2"]
+    assert before_weights(nodes(made)) == ["Sub_0"]
+    matrix = made.graph.node[1]
+    matrix.op_type = "Add"
+    assert before_weights(nodes(made)) == ["Sub_0", "MatMul_1"]
+
+
+def test_nodes_are_told_with_their_weights_and_what_is_inside_them(float32):
+    found = {node.key: node for node in nodes(onnx.load(float32))}
+    assert found["MatMul_1"].weights == 16 and found["Sub_0"].weights == 0
+    assert found["Loop_2/body/MatMul_0"].weights == 16 and found["Loop_2/body/MatMul_0"].graph == 1
+    assert found["Loop_2"].bodies == (1,)
 
 
 def test_a_foreign_op_inside_a_loop_is_refused(float32):
@@ -217,28 +228,66 @@ def test_a_foreign_op_inside_a_loop_is_refused(float32):
 
 def test_weights_inside_a_loop_are_of_the_scheme_too(float32):
     onnx_format.prove(float32, "float32")
-    with pytest.raises(ConversionError, match="is not int8: its MatMul has activations computed"):
+    with pytest.raises(
+        ConversionError, match="is not int8: its MatMul has activations computed, weights FLOAT"
+    ):
+        onnx_format.prove(float32, "int8", ())
+    with pytest.raises(ConversionError, match="is not int8: none of its weights is INT8"):
         onnx_format.prove(float32, "int8")
 
 
+SAMPLES = {"rows": np.random.default_rng(3).normal(size=(70, 4)).astype(np.float32)}
+
+
 @pytest.mark.parametrize("scheme", ["dynamic", "int8"])
-def test_a_file_whose_loop_was_left_in_float32_is_refused(float32, tmp_path, scheme):
-    samples = np.random.default_rng(3).normal(size=(70, 4)).astype(np.float32)
-    ranges = ONNX.calibration.record_ranges(float32, samples)
-    conversion = Conversion(float32, tmp_path / "small.onnx", "rows", (4,), "value", ranges)
-    ONNX.converters[scheme](conversion)
-    assert answers(onnx.load(conversion.destination)).shape == (5, 1)
-    with pytest.raises(ConversionError, match=rf"small\.onnx is not {scheme}: its MatMul .* weights FLOAT"):
-        ONNX.prove(conversion.destination, scheme)
+def test_weights_inside_a_loop_are_quantized_too(float32, tmp_path, scheme):
+    ranges = ONNX.calibration.record_ranges(float32, SAMPLES)
+    conversion = Conversion(float32, tmp_path / "small.onnx", RECORD, ranges)
+    notes = ONNX.converters[scheme](conversion)
+    ONNX.prove(conversion.destination, scheme)
+    assert quantized(conversion.destination)[0] == quantized(conversion.destination)[1]
+    gaps = np.abs(answers(onnx.load(conversion.destination)) - answers(onnx.load(float32)))
+    assert np.median(gaps) < 0.1  # the If may go the other way for a row
+    inside = "Inside loops, MatMul with weights of 8 bits compute in float32."
+    assert (inside in notes) == (scheme == "int8")
 
 
 def test_ranges_are_recorded_of_every_activation_that_has_one(float32):
-    samples = np.random.default_rng(3).normal(size=(70, 4)).astype(np.float32)
-    found = ONNX.calibration.record_ranges(float32, samples)
+    found = ONNX.calibration.record_ranges(float32, SAMPLES)
     wanted = ONNX.calibration.activations(float32)
     assert wanted == {"Sub_0:0", "MatMul_1:0", "Loop_2:0", "value"}
     assert wanted <= set(found)
-    assert found["rows"] == pytest.approx((samples.min(), samples.max()))
+    assert found["rows"] == pytest.approx((SAMPLES["rows"].min(), SAMPLES["rows"].max()))
+
+
+def test_inputs_and_outputs_are_put_in_the_order_of_the_record():
+    made = model()
+    made.graph.input.append(helper.make_tensor_value_info("more", TensorProto.INT32, ["?"]))
+    wanted = record(
+        [InputRecord("tensor", "more", (2, 3), "int32"), InputRecord("tensor", "rows", (4,), "float")],
+        [OutputRecord("value", (1,), "tensor")],
+    )
+    onnx_graph.declare(made.graph, wanted.inputs, wanted.outputs)
+    (more, rows) = made.graph.input
+    assert (more.name, rows.name) == ("more", "rows")
+    sizes = [place.dim_param or place.dim_value for place in more.type.tensor_type.shape.dim]
+    assert sizes == ["batch", 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([InputRecord("tensor", "x", (4,), "float")], "the ONNX graph has the inputs rows; expected x alone"),
+        (
+            [InputRecord("tensor", "rows", (4,), "int32")],
+            "the input rows of the ONNX graph is float32; expected int32",
+        ),
+    ],
+)
+def test_other_inputs_than_those_of_the_record_are_refused(inputs, message):
+    with pytest.raises(ConversionError) as error:
+        onnx_graph.declare(model().graph, inputs, RECORD.outputs)
+    assert str(error.value) == message
 
 
 def test_integers_have_no_range(float32):

@@ -1,0 +1,126 @@
+"""Constants of ONNX graphs: out of what a loop carries along, and into eight bits."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.formats import onnx_constants, onnx_graph
+from export.formats.onnx_constants import give_each_its_own, move_into_loops, weights_in_8_bits
+
+RANDOM = np.random.default_rng(1)
+SQUARE = RANDOM.normal(size=(4, 4)).astype(np.float32)
+
+
+def tensor(name, shape, kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def model(nodes, inputs, outputs, constants):
+    stored = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, stored)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def answer(made, **feed):
+    onnx.checker.check_model(made)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, feed)
+
+
+def looping():
+    """Three steps, each a product with a matrix that the loop carries along, and gives at its end."""
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["h", "w"], ["m"], name="product"),
+            helper.make_node("Tanh", ["m"], ["h2"], name="tanh"),
+            helper.make_node("Identity", ["c"], ["c2"], name="go on"),
+            helper.make_node("Identity", ["w"], ["w2"], name="unchanged"),
+        ],
+        "body",
+        [
+            tensor("i", [], TensorProto.INT64),
+            tensor("c", [], TensorProto.BOOL),
+            tensor("h", None),
+            tensor("w", [4, 4]),
+        ],
+        [tensor("c2", [], TensorProto.BOOL), tensor("h2", None), tensor("w2", [4, 4])],
+    )
+    loop = helper.make_node("Loop", ["count", "", "x", "weights"], ["y", "left"], name="loop", body=body)
+    behind = helper.make_node("MatMul", ["y", "left"], ["z"], name="behind")
+    constants = {"count": np.array(3, np.int64), "weights": SQUARE}
+    return model([loop, behind], [tensor("x", ["n", 4])], [tensor("z", ["n", 4])], constants)
+
+
+X = RANDOM.normal(size=(5, 4)).astype(np.float32)
+
+
+def test_a_loop_has_the_constants_that_it_carries_along_in_its_body():
+    made = looping()
+    (before,) = answer(made, x=X)
+    move_into_loops(made.graph)
+    (loop, _) = made.graph.node
+    ((_, body),) = onnx_graph.bodies(loop)
+    assert [constant.name for constant in body.initializer] == ["w"]
+    assert len(loop.input) == 3 and len(loop.output) == 1 and len(body.output) == 2
+    (after,) = answer(made, x=X)
+    np.testing.assert_array_equal(after, before)
+
+
+def test_weights_in_a_loop_are_turned_into_float32_outside_of_it():
+    made = looping()
+    (before,) = answer(made, x=X)
+    move_into_loops(made.graph)
+    assert weights_in_8_bits(made, lambda node: True) == ["behind", "product"]
+    ((_, body),) = onnx_graph.bodies(next(node for node in made.graph.node if node.op_type == "Loop"))
+    assert not body.initializer
+    assert all(
+        constant.data_type != TensorProto.FLOAT or constant.dims == [4] for constant in made.graph.initializer
+    )
+    onnx_graph.sort(made.graph)
+    (after,) = answer(made, x=X)
+    assert 0 < np.abs(after - before).max() < 0.05
+
+
+def test_a_table_is_looked_up_in_8_bits():
+    table = RANDOM.normal(size=(9, 3)).astype(np.float32)
+    node = helper.make_node("Gather", ["table", "places"], ["found"], name="lookup")
+    ends = [tensor("places", ["n"], TensorProto.INT64)], [tensor("found", ["n", 3])]
+    made = model([node], *ends, {"table": table})
+    assert weights_in_8_bits(made, lambda node: True) == ["lookup"]
+    assert [node.op_type for node in made.graph.node] == ["Gather", "DequantizeLinear"]
+    (found,) = answer(made, places=np.array([8, 0]))
+    assert np.abs(found - table[[8, 0]]).max() <= np.abs(table).max() / 254 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "axis", "settings"),
+    [
+        ("Conv", (4, 2, 3), 0, {}),
+        ("ConvTranspose", (2, 4, 3), 1, {}),
+        ("Gemm", (3, 4), 1, {}),
+        ("Gemm", (4, 3), 0, {"transB": 1}),
+        ("MatMul", (3, 4), 1, {}),
+    ],
+)
+def test_each_output_has_a_scale_of_its_own(op, shape, axis, settings):
+    node = helper.make_node(op, ["x", "w"], ["y"], name="it", **settings)
+    assert onnx_constants._channel_axis(node, len(shape)) == axis
+    made = model([node], [tensor("x", None)], [tensor("y", None)], {"w": np.ones(shape, np.float32)})
+    weights_in_8_bits(made, lambda node: True)
+    scales = next(constant for constant in made.graph.initializer if constant.name == "w.scale")
+    assert scales.dims == [4]
+
+
+def test_shared_matrices_are_copied():
+    """ONNX Runtime 1.31 transposes a matrix in place for each node that takes it, when it quantizes them."""
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"], name="first", transB=1),
+        helper.make_node("Gemm", ["a", "w"], ["y"], name="second", transB=1),
+    ]
+    made = model(nodes, [tensor("x", ["n", 4])], [tensor("y", ["n", 4])], {"w": SQUARE})
+    (before,) = answer(made, x=X)
+    give_each_its_own(made)
+    assert len({node.input[1] for node in made.graph.node}) == 2
+    np.testing.assert_array_equal(answer(made, x=X)[0], before)
