@@ -30,9 +30,9 @@ MODELS = {
     "list": "print the trained models and the targets; builds nothing",
 }
 EPILOG = """DATA is an .npz file (arrays named after the inputs, targets for what the
-answers should be), an .npy file (one input), a .csv file, or a folder or .zip
-file of pictures with a sub-folder for each class. Values are raw: pixels from
-0 to 255, unscaled columns, numbers of words.
+answers should be), an .npy file (one input), a .csv file, a .txt file with one
+text a line, or a folder or .zip file of pictures with a sub-folder for each
+class. Values are raw: pixels from 0 to 255, unscaled columns, texts or numbers.
 
 examples:
   python -m export list

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from data.trained_model import VOCABULARY
 from export.trained.first_layers import FirstLayers
 from export.trained.model_files.loaded import LoadedModel, Tensor
 from export.trained.names import Names, by_public_name
 from export.trained.user_model import RAW_PIXELS, UserModel
 from runtime.bundle.manifest import InputRecord
-from runtime.errors import DataError, UsageError
+from runtime.errors import BundleError, DataError, UsageError
+from runtime.text import read_vocabulary, vocabulary_bytes
 
 # The dtypes of tensors that a file has at its edge, by those that a model may take or give.
 EDGE_DTYPES = {
@@ -120,7 +119,7 @@ def find_inputs(
         if name in vocabularies:
             file = VOCABULARY if len(vocabularies) == 1 else f"vocabulary_{name}.txt"
             words = read_words(vocabularies[name])
-            found.vocabularies[file] = ("\n".join(words) + "\n").encode()
+            found.vocabularies[file] = vocabulary_bytes(words)
             found.records.append(_text(name, tensor, first[name], len(words), file))
         elif name in scalings or _is_image(tensor, first[name]):
             found.records.append(_image(name, tensor, user.resize))
@@ -245,20 +244,12 @@ def read_words(path: Path) -> list[str]:
         DataError: the file is not one.
     """
     try:
-        lines = path.read_bytes().decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}); give a text file with one word a line") from error
-    for number, word in enumerate(lines, 1):
-        if not word or not word.isprintable() or word == "[UNK]":
-            raise DataError(
-                f"{path}: line {number} is {word!r}, no word; leave out the lines of padding and of unknown words, "
-                "which have the numbers 0 and 1 by themselves"
-            )
-    twice = next(
-        (word for word, count in zip(*np.unique(lines, return_counts=True), strict=True) if count > 1), None
-    )
-    if not lines or twice is not None:
+        return list(read_vocabulary(path.read_bytes()))
+    except OSError as error:
         raise DataError(
-            f"{path}: {f'the word {twice!r} stands there twice' if lines else 'it is empty'}; give each once"
-        )
-    return lines
+            f"{path} cannot be read ({error.strerror}); give a text file with one word a line"
+        ) from error
+    except BundleError as error:
+        raise DataError(
+            f"{path}: {error}; padding and unknown words have the numbers 0 and 1 by themselves, without lines"
+        ) from error

@@ -45,7 +45,7 @@ def register(user: UserModel, folder: Path) -> Registered:
     """
     found = describe(user)
     model = found.model
-    wanted = Wanted(model.inputs, model.outputs, found.names, user.target_columns)
+    wanted = Wanted(model.inputs, model.outputs, found.names, user.target_columns, found.vocabularies)
     calibration = _read(user.calibration, wanted, "--calibration")
     test = _with_rebuilt(_read(user.test, wanted, "--test"), found)
     reference = None if test is None else model.call(test.inputs)

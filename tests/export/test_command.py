@@ -90,9 +90,9 @@ for a model of your own:
   --name NAME           what the model is called (default: the name of its file)
 
 DATA is an .npz file (arrays named after the inputs, targets for what the
-answers should be), an .npy file (one input), a .csv file, or a folder or .zip
-file of pictures with a sub-folder for each class. Values are raw: pixels from
-0 to 255, unscaled columns, numbers of words.
+answers should be), an .npy file (one input), a .csv file, a .txt file with one
+text a line, or a folder or .zip file of pictures with a sub-folder for each
+class. Values are raw: pixels from 0 to 255, unscaled columns, texts or numbers.
 
 examples:
   python -m export list

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.dataset import Split
-from export.trained.data_files import named_arrays, pictures, tables
+from export.trained.data_files import named_arrays, pictures, tables, texts
 from export.trained.data_files.wanted import Wanted
 from export.trained.user_model import Data
 from runtime.errors import DataError
@@ -16,10 +16,11 @@ _READERS: Mapping[str, Callable[[Path, Wanted], Split]] = {
     ".npz": named_arrays.read_npz_file,
     ".npy": named_arrays.read_npy_file,
     ".csv": tables.read_csv_file,
+    ".txt": texts.read_txt_file,
     ".zip": pictures.read_pictures,
     "": pictures.read_pictures,
 }
-_EXPECTED = "expected an .npz, .npy, .csv or .zip file, or a folder of pictures"
+_EXPECTED = "expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def columns(path: Path, target_columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_csv_file(path: Path, wanted: Wanted) -> Split:
-    """The rows of a table; columns are bound by name where the model's input has names.
+    """The rows of a table; columns are bound by name where the model's input has names. A text is one column.
 
     Raises:
         DataError: the file cannot be read, a column is missing, or a value is no number.
@@ -44,17 +44,18 @@ def read_csv_file(path: Path, wanted: Wanted) -> Split:
             f"{list(taken.shape)}; give an .npz file"
         )
     given = columns(path, wanted.target_columns)
+    header, rows = _lines(path, rows=True)
+    targets = _targets(path, header, rows, wanted)
+    if taken.kind == "text" and len(given) == 1:
+        return wanted.split(path, {taken.name: [row[header.index(given[0])] for row in rows]}, targets)
     names = taken.columns if taken.columns is not None and set(taken.columns) <= set(given) else given
     if len(given) != taken.shape[0]:
         told = "" if wanted.target_columns else "; say with --target-column which of them is the target"
         raise UsageError(
             f"{path} has the columns {', '.join(given)}, and the model takes {taken.shape[0]} of them{told}"
         )
-    header, rows = _lines(path, rows=True)
     inputs = np.stack([_numbers(path, header, rows, name) for name in names], axis=1)
-    return wanted.split(
-        path, {taken.name: _in_dtype(inputs, taken.dtype)}, _targets(path, header, rows, wanted)
-    )
+    return wanted.split(path, {taken.name: _in_dtype(inputs, taken.dtype)}, targets)
 
 
 def _in_dtype(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:

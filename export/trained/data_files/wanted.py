@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class Wanted:
         outputs: the records of the outputs.
         names: the public names, and the model's own.
         target_columns: of a table, those that are no inputs but what the answers should be.
+        vocabularies: by file name, the words of texts.
     """
 
     inputs: tuple[InputRecord, ...]
     outputs: tuple[OutputRecord, ...]
     names: Names
     target_columns: tuple[str, ...] = ()
+    vocabularies: Mapping[str, bytes] = field(default_factory=dict)
 
     def known_as(self, record: InputRecord | OutputRecord) -> tuple[str, ...]:
         """The names under which the user may know an input or output."""
@@ -79,7 +81,7 @@ class Wanted:
 
     def _raw(self, path: Path, taken: InputRecord, values: Any) -> NDArray[Any]:
         try:
-            rows = raw_check(taken)(values)
+            rows = raw_check(taken, self.vocabularies.get(taken.vocabulary or ""))(values)
         except InputError as error:
             raise DataError(f"{path}: {self.names.own[taken.name]}: {error}") from error
         return rows.astype(np.uint8 if taken.kind == "image" else taken.tensor.dtype, copy=False)

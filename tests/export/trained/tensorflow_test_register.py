@@ -200,17 +200,37 @@ def test_a_vocabulary_makes_a_text(registered, tmp_path):
         (
             "\n[UNK]\nfilm\n",
             DataError,
-            "PATH: line 1 is '', no word; leave out the lines of padding and of unknown words, which have the numbers "
-            "0 and 1 by themselves",
+            "PATH: line 1 of the vocabulary is ''; expected one word of the letters a to z, digits and apostrophes, "
+            "since no other is ever looked up; HINT",
         ),
-        ("a\nb\na\n", DataError, "PATH: the word 'a' stands there twice; give each once"),
-        ("", DataError, "PATH: it is empty; give each once"),
+        ("a\nb\na\n", DataError, "PATH: the vocabulary has 'a' in line 1 and again in line 3; HINT"),
+        (
+            None,
+            DataError,
+            "PATH cannot be read (No such file or directory); give a text file with one word a line",
+        ),
     ],
 )
 def test_words_that_do_not_fit_are_refused(tmp_path, words, error, said):
-    (tmp_path / "words.txt").write_text(words)
+    if words is not None:
+        (tmp_path / "words.txt").write_text(words)
     found = refused(tmp_path, embedded(), error, vocabularies={"": tmp_path / "words.txt"})
-    assert found == said.replace("PATH", str(tmp_path / "words.txt"))
+    hint = "padding and unknown words have the numbers 0 and 1 by themselves, without lines"
+    assert found == said.replace("PATH", str(tmp_path / "words.txt")).replace("HINT", hint)
+
+
+def test_texts_are_numbered_by_the_vocabulary(registered, tmp_path):
+    (tmp_path / "words.txt").write_text("the\na\nfilm\n")
+    (tmp_path / "texts.csv").write_text("mood,text\nyes,The film\nno,a silly film\n")
+    found = registered(
+        embedded(),
+        vocabularies={"": tmp_path / "words.txt"},
+        test=tmp_path / "texts.csv",
+        target_columns=("mood",),
+    )
+    test = found.original.test_data()
+    assert test.inputs["tokens"].tolist() == [[2, 4, 0, 0, 0, 0], [3, 1, 4, 0, 0, 0]]
+    assert test.targets["y"].tolist() == [1, 0]
 
 
 def test_words_are_for_whole_numbers(tmp_path):

@@ -36,14 +36,14 @@ def test_data_that_say_nothing_say_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("d.npz", "does not exist; expected an .npz, .npy, .csv or .zip file, or a folder of pictures"),
+        ("d.npz", "does not exist; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures"),
         (
-            "d.txt",
-            "is of no kind that can be read; expected an .npz, .npy, .csv or .zip file, or a folder of pictures",
+            "d.json",
+            "is of no kind that can be read; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
         ),
         (
             "data",
-            "is of no kind that can be read; expected an .npz, .npy, .csv or .zip file, or a folder of pictures",
+            "is of no kind that can be read; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
         ),
     ],
 )
