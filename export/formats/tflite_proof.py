@@ -77,8 +77,8 @@ def _is(scheme: Scheme, row: _Weighted) -> bool:
         return row.types == ("FLOAT32", "FLOAT16", "FLOAT32")
     if scheme == "dynamic":
         # A table is looked up in int8, and what is found turned into float32 behind.
-        return row.types in (("FLOAT32", "INT8", "FLOAT32"), _FLOAT) or (
-            row.op == "GATHER" and row.types == ("INT8",) * 3
+        return (
+            row.types == ("INT8",) * 3 if row.op == "GATHER" else row.types == ("FLOAT32", "INT8", "FLOAT32")
         )
     wide = "INT8" if scheme == "int8" else "INT16"
     if row.op == "GATHER":

@@ -11,9 +11,11 @@ import pytest
 
 from bench import layers
 from bench.layers import command, jobs, page, running
+from bench.layers.jobs import Answers
 from bench.layers.page import Cell
 from bench.layers.row import Values
 from bench.layers.rows import NO_LAYERS, NOT_BUILT, ROWS
+from export.targets import TARGETS
 from runtime.errors import UsageError
 from tests.conftest import ROOT
 
@@ -139,42 +141,82 @@ def test_a_module_that_does_not_start_says_so():
     assert answer == f"the process ends: exit code 1: {sys.executable}: No module named no_such_module"
 
 
+def test_answers_are_kept_for_a_later_run(tmp_path, monkeypatch):
+    dying(tmp_path, "raise SystemExit(3)")
+    monkeypatch.setattr(jobs, "ROOT", os.pathsep.join((str(tmp_path), str(ROOT))))
+    asked = [{"name": name} for name in "ac"]
+    assert Answers(tmp_path / "answers", 2).of("dying", asked) == ["a", "c"]
+    (tmp_path / "dying.py").unlink()
+    again = Answers(tmp_path / "answers").of("dying", [*asked, {"name": "d"}])
+    assert again[:2] == ["a", "c"] and "No module named dying" in again[2]
+
+
 DENSE, HASHING = row("Dense(units=5) of 6"), row("Hashing(num_bins=5) of int32 5")
+REFUSED = Cell(refused="the layer 'hashing' (Hashing) hashes")
 CELLS = {
-    (DENSE, "litert"): Cell(difference=1.2e-7),
-    (DENSE, "onnxruntime"): Cell(difference=0.0),
-    (HASHING, "litert"): Cell(reason="the layer 'hashing' (Hashing) hashes"),
-    (HASHING, "onnxruntime"): Cell(reason="the layer 'hashing' (Hashing) hashes"),
+    **{(DENSE, name): Cell(target.scheme, answers={"litert": 1.2e-7}) for name, target in TARGETS.items()},
+    **{(HASHING, name): REFUSED for name in TARGETS},
+    (DENSE, "tflite-int8"): Cell("int8", 1, answers={"litert": 0.02, "tflite-runtime": "no kernel"}),
 }
 
 
 def test_the_page():
     text = page.text([DENSE, HASHING], CELLS)
     assert text.startswith("# Layers\n")
-    assert "| Dense | `units=5` | 6 | ok, 1e-6 | ok, equal |" in text
-    assert "| Hashing | `num_bins=5` | int32 5 | refused | refused |" in text
-    assert (
-        "- `Hashing(num_bins=5) of int32 5` on litert, onnxruntime: the layer 'hashing' (Hashing) hashes\n"
-        in text
-    )
+    marks = " | ".join("ok¹, not tflite-runtime" if name == "tflite-int8" else "ok" for name in TARGETS)
+    assert f"| Dense | `units=5` | 6 | {marks} |" in text
+    assert f"| Hashing | `num_bins=5` | int32 5 | {' | '.join(['refused'] * 10)} |" in text
+    assert "- `Hashing(num_bins=5) of int32 5`, all targets: the layer 'hashing' (Hashing) hashes\n" in text
+    assert "- `Dense(units=5) of 6`, tflite-int8 on tflite-runtime: no kernel\n" in text
+    assert "| tflite-int8 | 0 | 1 | 1 | 0 | 0 | 1e-1 |" in text
     assert "- JaxLayer: refused: it runs code of JAX; build the model from layers of Keras\n" in text
     assert "## Recurrent layers" not in text
 
 
+BOTH = {"litert": 0.0, "tflite-runtime": 0.0}
+
+
 @pytest.mark.parametrize(
-    ("cell", "mark", "wrong"),
+    ("cell", "mark", "kind"),
     [
-        (Cell(difference=9e-6), "ok, 1e-5", False),
-        (Cell(difference=2e-5), "**wrong, 2e-05**", True),
-        (Cell(difference=float("nan")), "**wrong, nan**", True),
-        (Cell(reason="RuntimeError: no"), "**fails**", True),
-        (Cell(reason="the process ends: SIGABRT"), "**fails**", True),
-        (Cell(reason="the layer 'x' (Hashing) hashes"), "refused", False),
-        (Cell(reason="no such layer in Keras 3.12.4"), "not there", False),
+        (Cell(answers=BOTH), "ok", "ok"),
+        (Cell("int8", 2, answers=BOTH), "ok²", "ok"),
+        (Cell(answers=BOTH | {"litert": 2e-5}), "**wrong, 2e-05**", "wrong"),
+        (Cell("int8", answers=BOTH | {"litert": 2e-5}), "ok", "ok"),
+        (Cell(answers=BOTH | {"litert": float("nan")}), "**wrong, nan**", "wrong"),
+        (
+            Cell(answers=BOTH | {"tflite-runtime": "the process ends: SIGABRT"}),
+            "ok, not tflite-runtime",
+            "some engines",
+        ),
+        (Cell(answers={"litert": "RuntimeError: no"}), "**fails**", "wrong"),
+        (Cell(failed="RuntimeError: no"), "**fails**", "wrong"),
+        (Cell(refused="the layer 'x' (Hashing) hashes"), "refused", "refused"),
+        (Cell(refused="no such layer in Keras 3.12.4"), "not there", "refused"),
+        (Cell(refused="the model has nothing to quantize: none"), "–", "nothing to quantize"),
     ],
 )
-def test_what_counts_as_wrong(cell, mark, wrong):
-    assert (cell.mark, cell.wrong) == (mark, wrong)
+def test_what_counts_as_wrong(cell, mark, kind):
+    assert (cell.mark, cell.kind, cell.wrong) == (mark, kind, kind == "wrong")
+
+
+@pytest.mark.parametrize(
+    ("name", "dressed"),
+    [
+        ("Dense(units=5) of 6", []),
+        ("ReLU() of 6", ["before_input_1"]),
+        ("CategoryEncoding(num_tokens=6) of int32 5", ["dense"]),
+    ],
+)
+def test_what_has_no_weights_gets_a_dense_beside_it(name, dressed):
+    code = (
+        "import json; from bench.layers.rows import ROWS\n"
+        f"model = next(row for row in ROWS if row.name == {name!r}).model()\n"
+        "print(json.dumps([layer.name for layer in model.layers if 'dense' in layer.name or 'before' in layer.name]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == (dressed or ["dense"])
 
 
 def test_an_unknown_pattern_is_refused():
@@ -187,11 +229,9 @@ def test_an_unknown_pattern_is_refused():
 def test_layers_from_keras_to_the_engines(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     masked = row("LSTM(units=5, return_sequences=True, after Embedding(mask_zero=True)) of int32 7")
-    memory = row("GRU(units=5, stateful=True) of 7×4, 2 rows at a time")
-    cells = command.measured([DENSE, HASHING, masked, memory], tmp_path)
-    marks = {key[0].layer + " " + key[1]: cell.mark for key, cell in cells.items()}
-    assert {key for key, mark in marks.items() if mark == "refused"} == {
-        *(key for key in marks if key.startswith("Hashing")),
-        "GRU onnxruntime",
-    }
-    assert all(mark.startswith("ok") for mark in marks.values() if mark != "refused")
+    open_length = row("GRU(units=5, return_sequences=True) of ?×4")
+    cells = command.measured([DENSE, HASHING, masked, open_length], tmp_path, processes=2)
+    assert len(cells) == 4 * len(TARGETS)
+    assert {key[0] for key, cell in cells.items() if cell.kind == "refused"} == {HASHING}
+    assert {cell.kind for key, cell in cells.items() if key[0] is not HASHING} <= {"ok", "some engines"}
+    assert {cell.kind for key, cell in cells.items() if key[1].endswith("float32")} == {"ok", "refused"}

@@ -1,0 +1,88 @@
+"""`.tflite` files as they are read and rewritten."""
+
+import numpy as np
+import pytest
+
+from export.formats import tflite_graph
+from export.formats.tflite_constants import with_stored_weights
+from export.formats.tflite_graph import graphs, name_of, pack, schema_of_files, signature
+from export.formats.tflite_nodes import floats, nodes
+from export.formats.tflite_proof import prove, quantized
+from runtime.backends import open_backend
+from runtime.bundle.manifest import TensorSpec
+from runtime.errors import ConversionError
+from tests.bundles import MODELS
+
+FLOAT32, INT8 = MODELS / "image-float32.tflite", MODELS / "image-int8.tflite"
+
+
+def test_a_signature_is_read_by_name():
+    inputs, outputs = signature(FLOAT32, "serving_default")
+    (spec,) = inputs.values()
+    assert spec.dtype == "float32" and spec.shape[0] is None and None not in spec.shape[1:]
+    assert isinstance(next(iter(outputs.values())), TensorSpec)
+    assert signature(FLOAT32, "other") is None
+
+
+def test_nodes_are_told_with_their_weights():
+    found = nodes(graphs(FLOAT32))
+    done, total = quantized(FLOAT32)
+    assert done == 0 and total == sum(node.weights for node in found) > 0
+    assert quantized(INT8) == (total, total)
+
+
+def test_what_nobody_takes_has_no_range():
+    graph = graphs(FLOAT32)[0]
+    last = graph.operators[-1].outputs[0]
+    assert name_of(last) in floats([graph])
+    assert name_of(last) not in floats([graph._replace(outputs=[])])
+
+
+@pytest.mark.parametrize(("stored", "limit"), [("FLOAT16", 1e-3), ("INT8", 0.05)])
+def test_weights_are_stored_otherwise_and_the_answers_stay(tmp_path, stored, limit):
+    weighted = [node for node in nodes(graphs(FLOAT32)) if node.weights]
+    file = tmp_path / "file.tflite"
+    file.write_bytes(with_stored_weights(FLOAT32, [node.outputs[0] for node in weighted], stored))
+    assert file.stat().st_size < FLOAT32.stat().st_size
+    assert quantized(file) == (sum(node.weights for node in weighted),) * 2
+    prove(file, "float16" if stored == "FLOAT16" else "int8")
+    backends = [open_backend("litert", path.read_bytes()) for path in (FLOAT32, file)]
+    ((name, spec),) = backends[0].inputs.items()
+    rows = np.random.default_rng(1).uniform(0, 255, (3, *spec.row_shape)).astype(np.float32)
+    before, after = (next(iter(backend.run({name: rows}).values())) for backend in backends)
+    assert 0 < np.abs(after - before).max() < limit
+
+
+def test_without_weights_to_store_the_file_stays():
+    assert with_stored_weights(FLOAT32, [], "INT8") == FLOAT32.read_bytes()
+
+
+def test_a_float_file_is_no_quantized_one_whatever_may_stay_in_float():
+    for scheme in ("float16", "dynamic", "int8", "int16x8"):
+        with pytest.raises(ConversionError, match=f"is not {scheme}: none of its weights is"):
+            prove(FLOAT32, scheme)
+        with pytest.raises(ConversionError, match=f"is not {scheme}: its .* has input FLOAT32"):
+            prove(FLOAT32, scheme, ())
+
+
+def test_an_output_of_a_loop_is_taken_before_it_is_quantized():
+    """As the LiteRT quantizer leaves a body whose output another op in it takes quantized."""
+    schema = schema_of_files()
+    model = tflite_graph.load(INT8.read_bytes())
+    main = model.subgraphs[0]
+    quantize = next(op for op in main.operators if _code(model, op) == schema.BuiltinOperator.QUANTIZE)
+    main.outputs = np.array([quantize.outputs[0]], np.int32)
+    model.subgraphs.append(tflite_graph.load(INT8.read_bytes()).subgraphs[0])
+    changed = schema.ModelT.InitFromPackedBuf(_swapped(model), 0)
+    assert list(changed.subgraphs[1].outputs) == [quantize.inputs[0]]
+
+
+def _swapped(model):
+    """The file with its first graph behind, as a loop's body."""
+    model.subgraphs.reverse()
+    return tflite_graph.with_float_edges(pack(model))
+
+
+def _code(model, op):
+    code = model.operatorCodes[op.opcodeIndex]
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
