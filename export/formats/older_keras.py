@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
-
-from export.trained.model_files import keras_zip
 
 # Settings that Keras 3.13 to 3.15 added, with the value that means what older ones do without them.
 _ADDED = {
@@ -22,28 +14,13 @@ _ADDED = {
     "renorm_clipping": None,
     "renorm_momentum": 0.99,
 }
-_CONFIG = "config.json"
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[Path]:
-    """A `.keras` file that the installed Keras reads: `path`, or a copy without newer settings that change nothing.
-
-    A newer setting that is used stays, so that an older Keras refuses the file.
-    """
-    if _knows_all() or not zipfile.is_zipfile(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
-        copy = Path(folder) / path.name
-        with zipfile.ZipFile(path) as source:
-            config = json.loads(source.read(_CONFIG))
-        keras_zip.write(path, without_added(config), copy)
-        yield copy
 
 
 def for_installed(config: Any) -> Any:
-    """A Keras config as the installed Keras reads it: without newer settings that change nothing."""
+    """A Keras config as the installed Keras reads it: without newer settings that change nothing.
+
+    A newer setting that is used stays, so that an older Keras refuses the model.
+    """
     return config if _knows_all() else without_added(config)
 
 
