@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from data.trained_model import TrainedModel
+from runtime.errors import ConversionError
 
 FormatName = Literal["saved_model", "tflite", "onnx"]
 Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -17,6 +18,13 @@ Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 STATIC_SCHEMES: tuple[Scheme, ...] = ("int8", "int16x8")
 
 Ranges = dict[str, tuple[float, float]]
+
+
+class NothingToQuantize(ConversionError):
+    """No op of the model carries weights: in fewer bits its file would only be less exact."""
+
+
+NOTHING_TO_QUANTIZE = "the model has nothing to quantize: none of its ops carries weights; use float32"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,14 @@ from typing import Any
 
 from export.formats import onnx_constants, onnx_graph, onnxruntime
 from export.formats.converter_errors import from_tf2onnx, no_onnx_ops
-from export.formats.format import Calibration, Conversion, Format, Ranges
+from export.formats.format import (
+    NOTHING_TO_QUANTIZE,
+    Calibration,
+    Conversion,
+    Format,
+    NothingToQuantize,
+    Ranges,
+)
 from export.formats.onnx_nodes import nodes
 from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
@@ -21,7 +28,6 @@ from export.quantization.keep_in_float import (
 )
 from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
-from runtime.errors import ConversionError
 
 IR_VERSION = 8
 RUNGS = ("all ops", "ops with weights only")
@@ -151,13 +157,11 @@ def _with_weights(model: Any) -> list[Node]:
     """The nodes of a model.
 
     Raises:
-        ConversionError: none carries weights.
+        NothingToQuantize: none carries weights.
     """
     every = nodes(model)
     if not any(node.weights for node in every):
-        raise ConversionError(
-            "the model has nothing to quantize: none of its ops carries weights; use float32"
-        )
+        raise NothingToQuantize(NOTHING_TO_QUANTIZE)
     return every
 
 

@@ -21,7 +21,6 @@ _TYPES: dict[Scheme, tuple[set[str], set[str]]] = {
     "dynamic": ({"computed"}, {"INT8", "UINT8"}),
     "int8": ({"INT8"}, {"INT8"}),
 }
-_FLOAT = ("computed", "FLOAT")
 
 
 class _Weighted(NamedTuple):
@@ -63,25 +62,35 @@ def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> No
     stored = [tensor for graph in onnx_graph.graphs(model.graph) for tensor in graph.initializer]
     if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in stored):
         raise ConversionError(f"{path.name} keeps weights outside the file; a bundle takes whole files only")
-    activations, weights = _TYPES[scheme]
-    right = 0
-    for row in _weighted(model.graph):
-        fits = row.activation in activations and row.weight in weights
-        # A table is looked up as it is stored; what is looked up is of no other type.
-        fits = fits or (row.op == "Gather" and row.weight in weights)
-        right += fits
-        left = scheme != "float32" and (kept is None or row.name in kept)
-        in_float = (row.activation, row.weight) == _FLOAT
-        weights_only = scheme == "int8" and (row.activation, row.weight) == ("computed", "INT8")
-        weights_only = weights_only and not row.op.endswith("Integer")  # it quantizes activations at each call
-        if not fits and not (left and (in_float or weights_only)):
+    rows = list(_weighted(model.graph))
+    for row in rows:
+        left = kept is None or row.name in kept
+        if not _is(scheme, row) and not (left and _may_be_left(scheme, row)):
             raise ConversionError(
                 f"{path.name} is not {scheme}: its {row.op} has activations {row.activation}, weights {row.weight}"
             )
-    if scheme != "float32" and not right and not any(row.weight in weights for row in _weighted(model.graph)):
+    _, weights = _TYPES[scheme]
+    if scheme != "float32" and not any(row.weight in weights for row in rows):
         raise ConversionError(
             f"{path.name} is not {scheme}: none of its weights is {' or '.join(sorted(weights))}"
         )
+
+
+def _is(scheme: Scheme, row: _Weighted) -> bool:
+    """Whether a node's types are those of a scheme; a table is looked up as it is stored."""
+    activations, weights = _TYPES[scheme]
+    return row.weight in weights and (row.op == "Gather" or row.activation in activations)
+
+
+def _may_be_left(scheme: Scheme, row: _Weighted) -> bool:
+    """Whether a node may compute in float32 in a file of a scheme: with float32 weights, or with weights of 8 bits.
+
+    What quantizes activations at each call, as MatMulInteger, is no static quantization.
+    """
+    if scheme == "float32":
+        return False
+    in_8_bits = scheme == "int8" and row.weight == "INT8" and not row.op.endswith("Integer")
+    return row.activation == "computed" and (row.weight == "FLOAT" or in_8_bits)
 
 
 def quantized(path: Path) -> tuple[int, int]:

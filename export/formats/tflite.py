@@ -208,7 +208,7 @@ def _weights_of(every: Sequence[Node]) -> list[int]:
     """The number of weights of each operator that carries any.
 
     Raises:
-        ConversionError: there is none.
+        NothingToQuantize: there is none.
     """
     found = [node.weights for node in every if node.weights and node.op not in _UNSUPPORTED]
     if not found:
