@@ -114,4 +114,5 @@ def test_the_original(real_data):
     dataset = data.load("cifar-10-images", real_data)
     splits = (dataset.train, dataset.validation, dataset.test)
     assert [len(split) for split in splits] == [45_000, 5_000, 10_000]
-    assert [np.bincount(split.targets).tolist() for split in splits] == [[4500] * 10, [500] * 10, [1000] * 10]
+    counts = [np.bincount(split.targets["probabilities"]).tolist() for split in splits]
+    assert counts == [[4500] * 10, [500] * 10, [1000] * 10]

@@ -67,7 +67,7 @@ def run(capfd, *arguments):
 @pytest.mark.parametrize("seed", range(10))
 def test_the_same_rows_give_one_answer(bundle, seed, capfd, monkeypatch):
     rows = table(seed)
-    monkeypatch.setattr(compare, "_measured", lambda *given: rows)
+    monkeypatch.setattr(compare, "_measured", lambda *given: ([[row] for row in rows], {}))
     monkeypatch.setattr(select, "_measured", lambda *given: rows)
     page = choose(rows_from_json(rows_to_json(rows))).row
     compared = json.loads(run(capfd, "compare", bundle, "--json"))["ship"]
@@ -84,7 +84,7 @@ def test_the_same_rows_give_one_answer(bundle, seed, capfd, monkeypatch):
 
 def test_the_same_rows_that_leave_nothing_leave_it_for_all(bundle, capfd, monkeypatch):
     rows = [row._replace(metric=0.98) for row in table(0)]
-    monkeypatch.setattr(compare, "_measured", lambda *given: rows)
+    monkeypatch.setattr(compare, "_measured", lambda *given: ([[row] for row in rows], {}))
     monkeypatch.setattr(select, "_measured", lambda *given: rows)
     why = choose(rows).why
     assert choose(rows).row is None and why.startswith("every variant loses too much")

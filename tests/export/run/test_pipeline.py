@@ -34,7 +34,14 @@ def model(tmp_path):
 def export(model, targets, out):
     told = []
     (done,) = pipeline.export(
-        shared_workers(), [model], targets, out, None, {model.name: None}, lambda *what: told.append(what), DEMAND
+        shared_workers(),
+        [model],
+        targets,
+        out,
+        None,
+        {model.name: None},
+        lambda *what: told.append(what),
+        DEMAND,
     )
     assert told[-1][1] <= told[-1][2]
     return done
