@@ -53,6 +53,21 @@ def _reshape(original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _repeat(original: Callable[..., Any]) -> Callable[..., Any]:
+    def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+        """`keras.src.backend.tensorflow.numpy.repeat`: the same arguments, the same answers."""
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(x)
+        size = None if axis is None else x.shape[axis]
+        if size is None or not isinstance(repeats, int):
+            return original(x, repeats, axis)
+        places = [place for place in range(size) for _ in range(repeats)]
+        return tf.gather(x, tf.constant(places, tf.int32), axis=axis)
+
+    return repeat
+
+
 _WHY = (
     "Keras reads the batch size from the tensor's shape at run time; in the graph this is a chain of four TFLite or "
     "six ONNX ops, and the tensors after it have no static shape, which costs the delegates"
@@ -60,4 +75,10 @@ _WHY = (
 REWRITES = (
     Rewrite("keras.layers", "Flatten.call", _flatten, _WHY),
     Rewrite("keras.layers", "Reshape.call", _reshape, _WHY),
+    Rewrite(
+        "keras.src.backend.tensorflow.numpy",
+        "repeat",
+        _repeat,
+        "TensorFlow repeats values by a shape that it reads at run time, and the tensors after it have no static one",
+    ),
 )

@@ -214,6 +214,11 @@ def test_spectra(fft_length):
     assert_same("rfft", values(2, 33), fft_length, tolerance=2e-5)
 
 
+@pytest.mark.parametrize(("repeats", "axis"), [(2, 1), (3, -1), (2, None), ([1, 2, 0], 0)])
+def test_repeated_values(repeats, axis):
+    assert_same("repeat", values(3, 4, 5), repeats, axis)
+
+
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 @pytest.mark.parametrize("axis", [None, 1, -1])
 @pytest.mark.parametrize("keepdims", [False, True])
