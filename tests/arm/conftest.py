@@ -13,9 +13,11 @@ import pytest
 
 from arm.device import Device, make_device
 from arm.errors import ArmError
+from runtime.bundle.reader import open_bundle
 from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
+from tests.arm.guest import is_plain
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
@@ -40,6 +42,7 @@ LEFT_OUT = {
     "backends/test_telemetry.py": "starts processes",
     "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",
     "choose/test_rule.py": "compares arithmetic on 1,200 tables, which is the same everywhere; needs hypothesis",
+    "measure/test_metric.py::test_the_metrics_are_those_of_scikit_learn": "needs scikit-learn",
     "measure/test_row.py": "reads and writes JSON, which is the same everywhere; needs hypothesis",
     "bundle/test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
     "bundle/test_install.py::test_the_commands_say_what_is_in_place_now": "starts processes",
@@ -67,6 +70,8 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
+# Boards that load what is no plain model too, with its self-test: each core once.
+SELF_TESTS = ("pi4", "pi5")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
 
@@ -110,15 +115,21 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def bundles(devices) -> dict[str, Path]:
+def committed(devices) -> dict[str, Path]:
     """The bundle of every committed model, by its name."""
-    committed = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
-    others = sorted(committed - set(MODELS))
+    trained = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
+    others = sorted(trained - set(MODELS))
     # Without data: what a board answers does not depend on it, and 10,000 test images on every engine take minutes.
     more = shared_export("others", *others, **WITHOUT_DATA)
     four = shared_export("four", *MODELS)  # the second: by now the other tests may have made it
     assert (four.code, more.code) == (0, 0), four.stdout + more.stdout
     return {path.parent.name: path for out in (four.out, more.out) for path in out.glob("*/bundle")}
+
+
+@pytest.fixture(scope="session")
+def bundles(committed) -> dict[str, Path]:
+    """The bundles of the plain models, whose answers are compared; of the others, only the self-test runs."""
+    return {name: path for name, path in committed.items() if is_plain(open_bundle(path).manifest)}
 
 
 @pytest.fixture(scope="session")
@@ -140,15 +151,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(devices, bundles, cuts, work) -> Runs:
+def runs(devices, committed, bundles, cuts, work) -> Runs:
     """What came of every process, by `device job`."""
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
-    np.save(work / "digits.npy", golden["inputs"][:4])
+    np.save(work / "digits.npy", golden["inputs/image"][:4])
     cnn = str(bundles["mnist-cnn"])
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     for name in BOARDS:
-        asked = map(str, asked_of(name, bundles).values())
-        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *asked]
+        asked = list(asked_of(name, bundles).values())
+        if name in SELF_TESTS:
+            asked += [path for path in committed.values() if path not in bundles.values()]
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, asked)]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
     command = ["-m", "pytest", "tests/runtime", "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]

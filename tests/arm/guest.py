@@ -15,6 +15,7 @@ import numpy as np
 import runtime
 from runtime.backends import ENGINES, installed
 from runtime.bundle.golden import read_golden
+from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import open_bundle
 from runtime.errors import ParityError
 from runtime.loading import load
@@ -25,20 +26,28 @@ ALONE = slice(None, None, 8)  # these inputs are answered one by one too
 SLOW = ("cifar-cnn", "fashion-cnn")
 
 
+def is_plain(manifest: Manifest) -> bool:
+    """Whether a model has one input, an image or a table, and one output."""
+    kinds = [record.kind for record in manifest.inputs.values()]
+    return kinds in (["image"], ["table"]) and len(manifest.outputs) == 1
+
+
 def asked(model: str) -> slice:
     """Which of a model's golden inputs, and of the probes behind them, are answered."""
     return slice(None, None, 16 if model in SLOW else 1)
 
 
 def answers(path: str, cuts: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """The answers to a bundle's golden inputs and probes, each with its key: `model variant engine way`.
+    """The answers to a plain model's golden inputs and probes, each with its key: `model variant engine way`.
 
-    Every model but the slow ones is loaded with its self-test; where it refuses, a line says so instead.
+    Every model but the slow ones is loaded with its self-test; where it refuses, a line says so instead. For others than
+    plain models, that is all.
     """
     bundle = open_bundle(path)
+    name, plain = bundle.manifest.model, is_plain(bundle.manifest)
     golden = read_golden(bundle).inputs
-    name = bundle.manifest.model
-    inputs = np.concatenate([golden, probe_inputs(golden, bundle.manifest.input)])[asked(name)]
+    both = zip(golden.values(), probe_inputs(golden, bundle.manifest.inputs).values(), strict=True)
+    inputs = [np.concatenate(pair)[asked(name)] for pair in both][0]
     for row in bundle.manifest.variants.values():
         for engine in row.engines:
             if engine == "tensorflow" or not installed(engine):
@@ -47,6 +56,8 @@ def answers(path: str, cuts: Path) -> Iterator[tuple[str, np.ndarray]]:
                 model = load(path, variant=row.name, engine=engine, self_test=name not in SLOW)
             except ParityError:
                 print("refused:", name, row.name, engine)
+                continue
+            if not plain:
                 continue
             yield f"{name} {row.name} {engine} batch", model.predict(inputs)
             singles = [model.predict(one[np.newaxis]) for one in inputs[ALONE]]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from runtime.bundle.manifest import OutputRecord
 from runtime.errors import BundleError, InputError
@@ -53,6 +52,8 @@ def test_a_tensor_has_no_metric():
 
 
 def test_the_metrics_are_those_of_scikit_learn(random):
+    from sklearn import metrics
+
     outputs = random.random((200, 3)).astype(np.float32)
     targets = random.integers(0, 3, 200)
     record = OutputRecord("classes", (3,), "classification", labels=("a", "b", "c"))
