@@ -40,14 +40,14 @@ def asked(model: str) -> slice:
 def answers(path: str, cuts: Path) -> Iterator[tuple[str, np.ndarray]]:
     """The answers to a plain model's golden inputs and probes, each with its key: `model variant engine way`.
 
-    Every model but the slow ones is loaded with its self-test; where it refuses, a line says so instead. For others than
-    plain models, that is all.
+    Every model but the slow ones is loaded with its self-test; where it refuses, a line says so instead. For models
+    that are not plain, that is all.
     """
     bundle = open_bundle(path)
     name, plain = bundle.manifest.model, is_plain(bundle.manifest)
     golden = read_golden(bundle).inputs
     both = zip(golden.values(), probe_inputs(golden, bundle.manifest.inputs).values(), strict=True)
-    inputs = [np.concatenate(pair)[asked(name)] for pair in both][0]
+    inputs = next(np.concatenate(pair)[asked(name)] for pair in both)
     for row in bundle.manifest.variants.values():
         for engine in row.engines:
             if engine == "tensorflow" or not installed(engine):
