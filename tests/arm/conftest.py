@@ -36,6 +36,8 @@ GUEST = Path(__file__).with_name("guest.py")
 LEFT_OUT = {
     "test_bare.py": "installs from the package index",
     "requirements/test_requirements.py": "builds files with the package onnx",
+    "backends/test_several_tensors.py": "builds files with the package onnx",
+    "backends/test_signatures.py": "builds files with the package onnx",
     "backends/test_x64_precision.py": "builds files with the package onnx, and is about x86-64",
     "backends/test_private_parts.py": "starts processes; that the calls fit is seen in every other test",
     "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
@@ -51,7 +53,6 @@ LEFT_OUT = {
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
     "backends/test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",
     "backends/test_backends.py::test_a_broken_engine_is_an_engine_error": "starts processes",
-    "backends/test_backends.py::test_a_file_with_another_signature_is_refused": "builds a file with the package onnx",
 }
 
 
