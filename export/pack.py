@@ -111,7 +111,7 @@ def _golden(original: Original, built: Mapping[str, Built], contract_digest: np.
 
 
 def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> contract.Manifest:
-    record = original.record
+    record, wide = original.record, spreads(original)
     return contract.Manifest(
         manifest_version=contract.MANIFEST_VERSION,
         producer={"edgeproof": __version__} | {name: version(name) for name in PRODUCERS},
@@ -130,12 +130,12 @@ def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> c
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         },
-        variants={name: _variant(name, each, original) for name, each in built.items()},
+        variants={name: _variant(name, each, record, wide) for name, each in built.items()},
     )
 
 
-def _variant(name: str, built: Built, original: Original) -> contract.Variant:
-    target, wide = TARGETS[name], spreads(original)
+def _variant(name: str, built: Built, record: TrainedModel, wide: Mapping[str, float]) -> contract.Variant:
+    target = TARGETS[name]
     errors = {
         output: max(verdict.golden_errors[output] for verdict in built.verdicts.values()) for output in wide
     }
@@ -145,8 +145,8 @@ def _variant(name: str, built: Built, original: Original) -> contract.Variant:
         scheme=target.scheme,
         file=built.file.name,
         engines=tuple(built.verdicts),
-        inputs={taken.name: taken.tensor for taken in original.record.inputs},
-        outputs={given.name: given.tensor for given in original.record.outputs},
+        inputs={taken.name: taken.tensor for taken in record.inputs},
+        outputs={given.name: given.tensor for given in record.outputs},
         tolerances=tolerances(target, wide, errors),
         recorded={output: drift.limits(target, width) for output, width in wide.items()},
         converter=f"{target.converter} {version(target.converter)}",

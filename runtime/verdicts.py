@@ -6,7 +6,7 @@ import numpy as np
 
 from runtime.backends import ENGINES, engine_version, installed, no_wheel, pip_line, probe
 from runtime.bundle.golden import Golden, kept, kept_shape
-from runtime.bundle.manifest import Manifest, Variant
+from runtime.bundle.manifest import Manifest, OutputRecord, Variant
 from runtime.bundle.reader import Bundle
 from runtime.errors import EdgeProofError, EngineError, UsageError
 from runtime.loading import load_from
@@ -100,6 +100,17 @@ def _with_score(row: MeasuredRow, manifest: Manifest, output: str) -> MeasuredRo
     return row if score is None else row._replace(metric_name=score.name, metric_original=score.value)
 
 
+def parity_of(answers: np.ndarray, golden: Golden, record: OutputRecord) -> parity.Parity:
+    """The parity of what is kept of the answers to the golden inputs, for one output.
+
+    Raises:
+        ParityError: the answers cannot be compared.
+    """
+    # A class is the largest of all scores, and of large rows not all are kept.
+    whole = kept_shape(record.shape) == record.shape or record.task != "classification"
+    return parity.measure(answers, golden.outputs[record.name], record.task if whole else "tensor")
+
+
 def _furthest(
     answers: Mapping[str, np.ndarray], golden: Golden, variant: Variant, manifest: Manifest
 ) -> tuple[str, parity.Parity]:
@@ -116,12 +127,8 @@ def _furthest(
     """
     furthest: tuple[float, str, parity.Parity] | None = None
     for output, record in manifest.outputs.items():
-        # A class is the largest of all scores, and of large rows not all are kept.
-        whole = kept_shape(record.shape) == record.shape or record.task != "classification"
         with named(output, variant):
-            found = parity.measure(
-                answers[output], golden.outputs[output], record.task if whole else "tensor"
-            )
+            found = parity_of(answers[output], golden, record)
         used = found.max_abs_error / max(variant.tolerances[output].max_abs_error, 1e-30)
         if furthest is None or used > furthest[0]:
             furthest = used, output, found

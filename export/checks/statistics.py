@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,11 @@ def _bonett_price(variant: np.ndarray, original: np.ndarray, confidence: float) 
 
 
 def _bootstrap(
-    drop: object, variant: np.ndarray, original: np.ndarray, value: float, confidence: float
+    drop: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    variant: np.ndarray,
+    original: np.ndarray,
+    value: float,
+    confidence: float,
 ) -> tuple[float, float]:
     """The interval of `drop` by resampling the samples, which lie on the last axis of both."""
     parts, samples = variant.shape
@@ -92,7 +97,7 @@ def _bootstrap(
         )  # it warns of resamples that are all alike, whose interval is that one value
         found = stats.bootstrap(
             [np.arange(samples)],
-            lambda index, axis=-1: drop(variant[:, index], original[:, index]),  # type: ignore[operator]
+            lambda index, axis=-1: drop(variant[:, index], original[:, index]),
             n_resamples=_RESAMPLES,
             batch=max(1, _ELEMENTS // (samples * parts)),
             confidence_level=confidence,

@@ -1,9 +1,9 @@
 """Puts what was measured elsewhere of a variant into its row of this device: of several outputs, the right one."""
 
-from runtime.bundle.golden import Golden, kept, kept_shape
+from runtime.bundle.golden import Golden, kept
 from runtime.measure.row import MeasuredRow
 from runtime.model import Model
-from runtime.selftest import parity
+from runtime.verdicts import parity_of
 
 
 def with_reported_metric(
@@ -28,9 +28,5 @@ def with_reported_metric(
 
 def with_parity_of(row: MeasuredRow, model: Model, golden: Golden, output: str) -> MeasuredRow:
     """The row with the parity of one output on the golden samples."""
-    record = model.manifest.outputs[output]
-    # A class is the largest of all scores, and of large rows not all are kept.
-    whole = kept_shape(record.shape) == record.shape or record.task != "classification"
     answers = kept(model.answers(golden.inputs)[output])
-    found = parity.measure(answers, golden.outputs[output], record.task if whole else "tensor")
-    return row._replace(output=output).with_parity(found)
+    return row._replace(output=output).with_parity(parity_of(answers, golden, model.manifest.outputs[output]))
