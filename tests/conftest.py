@@ -134,7 +134,13 @@ def shared_workers() -> Workers:
     """Workers for one job at a time, for all tests of this process: a new one imports TensorFlow for five seconds."""
     from export.run.workers import Workers
 
-    return _UNTIL_THE_END.enter_context(Workers(1))
+    class Shared(Workers):
+        def stop(self) -> None:
+            """End them, as an export does that ends with an error; the next test gets new ones."""
+            super().stop()
+            shared_workers.cache_clear()
+
+    return _UNTIL_THE_END.enter_context(Shared(1))
 
 
 def run_export(*arguments: str, out: Path, **environment: str) -> Export:

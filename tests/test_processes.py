@@ -15,8 +15,10 @@ def pytest_run(*arguments, **environment):
     return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
 
 
-def test_the_mixture_is_refused():
-    done = pytest_run("--collect-only", BESIDE, APART)
+def test_the_mixture_is_refused(tmp_path):
+    for name in ("test_beside.py", f"{TENSORFLOW}apart.py"):  # their names are what counts
+        (tmp_path / name).write_text("def test_it():\n    pass\n")
+    done = pytest_run("-p", "tests.conftest", *tmp_path.iterdir(), PYTHONPATH=str(ROOT))
     assert done.returncode == 4
     assert (
         "ERROR: the files tensorflow_test_*.py need a process of their own, in which tflite-runtime loads no model: "

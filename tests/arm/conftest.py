@@ -78,7 +78,11 @@ _ANSWERS = pytest.StashKey[Answers]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything runs within the first test: emulation on a busy machine takes more than a test may."""
+    """Almost everything runs within the first test of `runs`: emulation on a busy machine takes more than a test may.
+
+    Those tests come last: they use all processors, which other parts of `make test` keep busy until then.
+    """
+    items.sort(key=lambda item: "runs" in getattr(item, "fixturenames", ()))
     for item in items:
         if "devices" in getattr(item, "fixturenames", ()):
             item.add_marker("boards")

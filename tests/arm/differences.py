@@ -14,7 +14,6 @@ SAME = 1e-5
 # Bookworm, of the same processor, answers both.
 ALIKE = {
     "digits-cnn": "mnist-cnn",
-    "fashion-deep-selu": "fashion-deep-selu-dropout",
     "fashion-mlp": "fashion-mlp-128",
     "fashion-mlp-512": "fashion-mlp-128",
     "mnist-mlp": "fashion-mlp-128",

@@ -36,14 +36,14 @@ def same_weights(first: keras.Model, second: keras.Model) -> bool:
     return all(map(np.array_equal, first.get_weights(), second.get_weights()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recipe():
     return replace(find("digits-cnn"), epochs=4)
 
 
-@pytest.fixture
-def uninterrupted(recipe, few_digits, tmp_path):
-    return fit(recipe, few_digits, Run(seed=3, state=tmp_path / "whole"))
+@pytest.fixture(scope="module")
+def uninterrupted(recipe, few_digits, tmp_path_factory):
+    return fit(recipe, few_digits, Run(seed=3, state=tmp_path_factory.mktemp("whole")))
 
 
 def test_the_same_seed_gives_the_same_weights(recipe, few_digits, tmp_path, uninterrupted):
