@@ -100,7 +100,8 @@ def what_angles_are_made_of(nodes: Sequence[Node]) -> Kept:
 def _slips(node: Node, ranges: Ranges, bits: int) -> bool:
     """Whether the small values that a logarithm is taken of are lost between the steps of so many bits."""
     low, high = ranges.get(node.inputs[0], (0.0, 1.0))
-    return (high - low) / (2**bits - 1) > LARGEST_SLIP * low
+    step: float = (high - low) / (2**bits - 1)
+    return step > LARGEST_SLIP * low
 
 
 def before_weights(nodes: Iterable[Node]) -> list[str]:
