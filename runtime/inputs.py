@@ -36,12 +36,12 @@ def feeds_check(
     checks = {name: raw_check(record, vocabularies.get(name)) for name, record in records.items()}
 
     def check_dict(values: Any) -> dict[str, np.ndarray]:
-        if not isinstance(values, Mapping):
+        if type(values) is not dict and not isinstance(values, Mapping):
             wanted = ", ".join(f"{name!r}: …" for name in checks)
             raise InputError(
                 f"a {type(values).__name__}; this model takes several inputs: give it {{{wanted}}}"
             )
-        if set(values) != set(checks):
+        if values.keys() != checks.keys():
             raise InputError(
                 f"inputs named {', '.join(sorted(map(str, values))) or 'nothing'}; this model takes {', '.join(checks)}"
             )
@@ -50,8 +50,11 @@ def feeds_check(
             try:
                 feeds[name] = check(values[name])
             except InputError as error:
+                if len(checks) == 1:
+                    raise
                 raise InputError(f"input {name}: {error}") from None
-        check_rows(feeds)
+        if len(feeds) > 1:
+            check_rows(feeds)
         return feeds
 
     if len(checks) > 1:
@@ -59,7 +62,7 @@ def feeds_check(
     ((only, check_only),) = checks.items()
 
     def check_one(values: Any) -> dict[str, np.ndarray]:
-        if type(values) is not np.ndarray and isinstance(values, Mapping):
+        if type(values) is dict or (type(values) is not np.ndarray and isinstance(values, Mapping)):
             return check_dict(values)
         return {only: check_only(values)}
 

@@ -61,7 +61,8 @@ class Row:
 
     `outputs` makes the model's outputs of `keras` and its symbolic inputs.  `only_rewritten`: Keras itself runs it on a
     GPU only; its answers are those of the rewritten layer.  `overwrites`: Keras gives back the layer's own input as its
-    output, so that no other layer can stand beside it.
+    output, so that no other layer can stand beside it.  `jumps`: its answer jumps, so that a value which is rounded may
+    fall on the other side.
     """
 
     layer: str
@@ -70,6 +71,7 @@ class Row:
     outputs: Callable[..., Any]
     only_rewritten: bool = False
     overwrites: bool = False
+    jumps: bool = False
 
     @property
     def name(self) -> str:
@@ -137,21 +139,21 @@ class Row:
         }
 
 
-def layer(name: str, *inputs: Values, only_rewritten: bool = False, **settings: Any) -> Row:
+def layer(
+    name: str, *inputs: Values, only_rewritten: bool = False, jumps: bool = False, **settings: Any
+) -> Row:
     """The row of a layer that is called with its inputs: alone, or as a list where it merges several."""
 
     def outputs(keras: Any, *symbols: Any) -> Any:
         return getattr(keras.layers, name)(**settings)(symbols[0] if len(symbols) == 1 else list(symbols))
 
     code = ", ".join(f"{setting}={value!r}" for setting, value in settings.items())
-    return Row(name, code, inputs, outputs, only_rewritten)
+    return Row(name, code, inputs, outputs, only_rewritten, jumps=jumps)
 
 
-def graph(
-    name: str, settings: str, *inputs: Values, outputs: Callable[..., Any], overwrites: bool = False
-) -> Row:
-    """The row of a layer that is not simply called with its inputs."""
-    return Row(name, settings, inputs, outputs, overwrites=overwrites)
+def graph(name: str, settings: str, *inputs: Values, outputs: Callable[..., Any], **flags: bool) -> Row:
+    """The row of a layer that is not simply called with its inputs; `flags` are the other fields of a Row."""
+    return Row(name, settings, inputs, outputs, **flags)
 
 
 def _carries_weights(model: Any) -> bool:

@@ -24,7 +24,9 @@ from export.quantization.keep_in_float import (
     before_weights,
     clip_softmax,
     kept_in_float,
+    refuse_if_all_is_kept,
     share_note,
+    what_angles_are_made_of,
 )
 from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
@@ -76,8 +78,9 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
 
     model = onnx.load(conversion.source)
     every = _with_weights(model)
-    kept = before_weights(every)
-    halved = onnxruntime.in_float16(model, kept=kept)
+    angles = what_angles_are_made_of(every)
+    refuse_if_all_is_kept(every, angles)
+    halved = onnxruntime.in_float16(model, kept=[*before_weights(every), *angles])
     onnx_graph.drop_repeated(halved.graph)
     onnx_graph.keep_float32_chains(halved)
     _save(halved, conversion.destination)
@@ -89,14 +92,18 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     import onnx
 
     model = onnx.load(conversion.source)
-    _with_weights(model)
+    every = _with_weights(model)
+    kept = what_angles_are_made_of(every)
+    refuse_if_all_is_kept(every, kept)
     with onnxruntime.scratch() as folder:
         onnx_constants.give_each_its_own(model)
         onnx.save(model, folder / "own.onnx")
-        made = onnxruntime.with_8_bit_weights(folder / "own.onnx", loops=_has_loops(model))
-    done = onnx_constants.weights_in_8_bits(made, lambda node: node.op_type in ("ConvTranspose", "Gather"))
+        made = onnxruntime.with_8_bit_weights(folder / "own.onnx", list(kept), loops=_has_loops(model))
+    done = onnx_constants.weights_in_8_bits(
+        made, lambda node: node.op_type in ("ConvTranspose", "Gather") and node.name not in kept
+    )
     _save(made, conversion.destination)
-    prove(conversion.destination, "dynamic", ())
+    prove(conversion.destination, "dynamic", kept)
     return (*_share(conversion), *_weights_only_note(made, done))
 
 
@@ -111,7 +118,8 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
     model = onnx.load(conversion.source)
     every = _with_weights(model)
     ranges = clip_softmax(every, conversion.ranges)
-    kept = kept_in_float(every, ranges, {value.name for value in model.graph.output})
+    kept = kept_in_float(every, ranges, {value.name for value in model.graph.output}, bits=8)
+    refuse_if_all_is_kept(every, kept)
     left = kept | _left_out(every, kept, conversion.rung)
     ranges = clip(ranges, in_onnx(onnx_graph.nodes(model.graph)), bits=8)
     made = onnxruntime.in_int8(

@@ -41,8 +41,10 @@ def in_float16(model: Any, kept: list[str]) -> Any:
     return convert_float_to_float16(model, keep_io_types=True, node_block_list=kept)
 
 
-def with_8_bit_weights(source: Path, loops: bool) -> Any:
-    """The model in a file with 8-bit weights, activations quantized at each call; `loops`: whether it has any.
+def with_8_bit_weights(source: Path, kept: list[str], loops: bool) -> Any:
+    """The model in a file with 8-bit weights, not for `kept`, and activations quantized at each call.
+
+    `loops` says whether it has any.
 
     Two passes, because ONNX Runtime's CPU kernels take int8 weights in MatMulInteger, but only uint8 in ConvInteger.
     """
@@ -57,6 +59,7 @@ def with_8_bit_weights(source: Path, loops: bool) -> Any:
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
             per_channel=True,
+            nodes_to_exclude=kept,
             extra_options=inside,
         )
         quantize_dynamic(
@@ -64,6 +67,7 @@ def with_8_bit_weights(source: Path, loops: bool) -> Any:
             folder / "all.onnx",
             op_types_to_quantize=["Conv"],
             weight_type=QuantType.QUInt8,
+            nodes_to_exclude=kept,
             extra_options=inside,
         )
         return onnx.load(folder / "all.onnx")

@@ -18,7 +18,9 @@ from export.quantization.keep_in_float import (
     Node,
     clip_softmax,
     kept_in_float,
+    refuse_if_all_is_kept,
     share_note,
+    what_angles_are_made_of,
     without_ranges,
 )
 from export.quantization.saturation import clip, in_tflite
@@ -28,11 +30,10 @@ from runtime.errors import ConversionError
 
 SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales and the engine's extra work cost
 RUNGS = ("all ops", "without the ops that an engine lacks", "ops with weights only")
-# Ops of few bits that tflite-runtime 2.14 has no kernels for, or ones that end the process; LiteRT has them.
-LACKING: dict[int, tuple[str, ...]] = {
-    8: ("DIV", "SQRT", "ELU", "MAXIMUM", "MINIMUM", "BROADCAST_TO"),
-    16: ("DIV", "SQRT", "RSQRT", "SUM", "GELU"),
-}
+# Ops of 16 bits that tflite-runtime 2.14 has no kernels for; LiteRT has them.
+LACKING = ("GELU", "SUM")
+# Ops of few bits on tensors of five dimensions end tflite-runtime's process.
+_MOST_DIMENSIONS = 4
 _UNSUPPORTED = ("CONV_3D", "CONV_3D_TRANSPOSE")  # which the quantizer does not know
 _CASTABLE = (
     "FULLY_CONNECTED",
@@ -94,10 +95,17 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     """
     found = nodes(graphs(conversion.source))
     _weights_of(found)
-    others = [node.outputs[0] for node in found if node.weights and node.op not in _CASTABLE]
+    kept = what_angles_are_made_of(found)
+    refuse_if_all_is_kept(found, kept)
+    others = [
+        node.outputs[0]
+        for node in found
+        if node.weights and node.op not in _CASTABLE and node.key not in kept
+    ]
     job = Quantizer(with_stored_weights(conversion.source, others, "FLOAT16"))
     for operation in _CASTABLE:
         job.float16(operation)
+    job.keep(kept)
     write_file(conversion.destination, job.content())
     return _share(conversion)
 
@@ -124,7 +132,12 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
         job.dynamic(operation, per_tensor, least)
     for operation in ("TRANSPOSE_CONV", "BATCH_MATMUL"):
         job.weights_only(operation, least)
-    tables = [node for node in found if node.op == "GATHER" and node.weights >= least]
+    kept = what_angles_are_made_of(found)
+    refuse_if_all_is_kept(found, kept)
+    job.keep(kept)
+    tables = [
+        node for node in found if node.op == "GATHER" and node.weights >= least and node.key not in kept
+    ]
     job.static("GATHER", 8, keys=[node.key for node in tables])
     job.keep_float_edges()
     ranges = table_ranges(conversion.source, {node.outputs[0] for node in tables})
@@ -149,7 +162,8 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     every = nodes(found)
     _weights_of(every)
     ranges = clip_softmax(every, conversion.ranges)
-    kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found))
+    kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found), bits)
+    refuse_if_all_is_kept(every, kept)
     kept |= _left_out(every, kept, bits, conversion.rung)
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
     stored = [
@@ -182,8 +196,10 @@ def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:
             found[node.key] = "quotients and square roots, since they make large values of small ones"
         elif rung >= 2 and not node.weights:
             found[node.key] = "all ops without weights, since an engine fails on one of them"
-        elif rung >= 1 and node.op in LACKING[bits]:
-            found[node.key] = f"{node.op}, for which an engine has no kernel of {bits} bits"
+        elif rung >= 1 and bits == 16 and node.op in LACKING:
+            found[node.key] = f"{node.op}, for which tflite-runtime has no kernel of 16 bits"
+        elif rung >= 1 and not node.weights and node.dimensions > _MOST_DIMENSIONS:
+            found[node.key] = "values of five dimensions, which tflite-runtime does not take in few bits"
     return found
 
 

@@ -77,19 +77,26 @@ def _node(operator: Operator, number: int, graph: Graph) -> Node:
         and kinds[1][0].startswith(("INT", "UINT")),
         graph=number,
         bodies=operator.bodies,
+        dimensions=max(
+            (
+                len(tensor.shape)
+                for tensor in (*operator.inputs, *operator.outputs)
+                if tensor.shape is not None
+            ),
+            default=0,
+        ),
     )
 
 
 def table_ranges(path: Path, tables: Collection[str]) -> Ranges:
     """The lowest and highest value of the tables that the named tensors are looked up in."""
-    found = constants(
-        path, {name_of(op.inputs[0]) for op in operators(path) if name_of(op.outputs[0]) in tables}
-    )
-    return {
-        name_of(op.outputs[0]): (
-            float(found[name_of(op.inputs[0])].min()),
-            float(found[name_of(op.inputs[0])].max()),
-        )
+    sources = {
+        name_of(made): name_of(op.inputs[0])
         for op in operators(path)
-        if name_of(op.outputs[0]) in tables
+        for made in op.outputs
+        if name_of(made) in tables
+    }
+    found = constants(path, set(sources.values()))
+    return {
+        name: (float(found[source].min()), float(found[source].max())) for name, source in sources.items()
     }

@@ -10,12 +10,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from export.formats.format import Ranges
+from export.formats.format import NothingToQuantize, Ranges
 
 LARGEST = 1e5  # what an additive mask adds is 1e9: a scale that reaches there leaves nothing of the scores
 SOFTMAX_SPAN = 24.0  # exp(-24) is 4e-11: what lies further below the largest score has no part in a softmax
 _SOFTMAX = ("SOFTMAX", "Softmax")
 _LOGARITHM = ("LOG", "Log")
+_ANGLE = ("ATAN2", "Atan")
+_EQUALITY = ("EQUAL", "NOT_EQUAL", "Equal")
+LARGEST_SLIP = 0.05  # of a value whose logarithm is taken, by one step: a logarithm is then off by as much
 _SPLIT = ("SPLIT", "SPLIT_V", "Split")
 
 
@@ -32,6 +35,7 @@ class Node:
         to_integers: whether it makes whole numbers of real ones.
         graph: the graph that it is in: 0 is the main one, the others are inside loops and branches.
         bodies: the graphs that it runs.
+        dimensions: the most that a tensor which it takes or makes has.
     """
 
     key: str
@@ -42,6 +46,7 @@ class Node:
     to_integers: bool = False
     graph: int = 0
     bodies: tuple[int, ...] = ()
+    dimensions: int = 0
 
 
 # By a node's key, why it stays in float; an empty reason is none that a user has to know.
@@ -50,6 +55,8 @@ Kept = dict[str, str]
 PREPROCESSING = ""
 _REASONS = {
     "logarithm": "what a logarithm is taken of, since few bits leave nothing of its small values",
+    "angle": "what an angle is computed of, since it turns round where a small value changes its sign",
+    "equality": "comparisons for equality, since more values are equal when they are rounded",
     "indices": "what whole numbers are made of, since a rounded index is another index",
     "large": f"values beyond {LARGEST:g}, such as an additive mask, since a scale for them rounds all others to zero",
     "split": "a split of which a part is not used",
@@ -58,13 +65,14 @@ _REASONS = {
 }
 
 
-def kept_in_float(nodes: Sequence[Node], ranges: Ranges, outputs: Collection[str]) -> Kept:
+def kept_in_float(nodes: Sequence[Node], ranges: Ranges, outputs: Collection[str], bits: int) -> Kept:
     """The nodes that no static file may quantize, with the reason.
 
     Args:
         nodes: those of all graphs, each graph's in the order in which they run.
         ranges: of the float tensors.
         outputs: the names of the tensors that a graph gives.
+        bits: of the activations.
     """
     kept: Kept = dict.fromkeys(before_weights(nodes), PREPROCESSING)
 
@@ -72,12 +80,28 @@ def kept_in_float(nodes: Sequence[Node], ranges: Ranges, outputs: Collection[str
         for key in keys:
             kept.setdefault(key, _REASONS[reason])
 
-    add(upstream(nodes, {node.key for node in nodes if node.op in _LOGARITHM}), "logarithm")
+    logarithms = {node.key for node in nodes if node.op in _LOGARITHM and _slips(node, ranges, bits)}
+    add(upstream(nodes, logarithms), "logarithm")
+    add(what_angles_are_made_of(nodes), "angle")
+    add((node.key for node in nodes if node.op in _EQUALITY), "equality")
     add(upstream(nodes, {node.key for node in nodes if node.to_integers}), "indices")
     add(_of_large_values(nodes, ranges), "large")
     add(_splits(nodes, outputs), "split")
     add((node.key for node in nodes if node.graph and not node.weights), "loop")
     return kept
+
+
+def what_angles_are_made_of(nodes: Sequence[Node]) -> Kept:
+    """The nodes that lead to an angle, with the reason why they stay in float in every scheme."""
+    angles = {node.key for node in nodes if node.op in _ANGLE}
+    return dict.fromkeys(sorted(upstream(nodes, angles)), _REASONS["angle"])
+
+
+def _slips(node: Node, ranges: Ranges, bits: int) -> bool:
+    """Whether the small values that a logarithm is taken of are lost between the steps of so many bits."""
+    low, high = ranges.get(node.inputs[0], (0.0, 1.0))
+    step: float = (high - low) / (2**bits - 1)
+    return step > LARGEST_SLIP * low
 
 
 def before_weights(nodes: Iterable[Node]) -> list[str]:
@@ -136,6 +160,20 @@ def _of_large_values(nodes: Iterable[Node], ranges: Ranges) -> set[str]:
 def _splits(nodes: Sequence[Node], outputs: Collection[str]) -> set[str]:
     used = {name for node in nodes for name in node.inputs}.union(outputs)
     return {node.key for node in nodes if node.op in _SPLIT and not used.issuperset(node.outputs)}
+
+
+def refuse_if_all_is_kept(nodes: Iterable[Node], kept: Kept) -> None:
+    """Say so where nothing is left to quantize.
+
+    Raises:
+        NothingToQuantize: all nodes that carry weights are kept in float.
+    """
+    weighted = [node for node in nodes if node.weights]
+    if all(node.key in kept for node in weighted):
+        reasons = sorted({kept[node.key] or "what comes before the weights" for node in weighted})
+        raise NothingToQuantize(
+            f"the model has nothing to quantize: in float32 stays {'; '.join(reasons)}; use float32 or dynamic"
+        )
 
 
 def without_ranges(nodes: Iterable[Node], floats: Collection[str], ranges: Ranges) -> Kept:

@@ -24,7 +24,8 @@ class Branch(NamedTuple):
 
     def kept(self, values: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         """Those of `values` that are kept, flat; all of them where none is."""
-        mask = conditions == self.when
+        # What does not depend on the input has one row, whatever the batch.
+        mask = np.broadcast_to(conditions == self.when, values.shape)
         return values[mask] if mask.any() else values
 
 

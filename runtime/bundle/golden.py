@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
-from io import BytesIO
 from math import prod
 from typing import Any
 
@@ -206,16 +205,28 @@ def _array_name(member: str) -> str:
 
 def _parse_npy(content: bytes) -> np.ndarray:
     """Returns the array in the bytes of an .npy file; raises ValueError where it is not one of plain numbers."""
-    file = BytesIO(content)
-    npy: Any = np.lib.format
-    version = npy.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"unknown .npy version {version}")
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read_header(file)
+    width = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}.get(content[:8])
+    if width is None:
+        raise ValueError("no magic string of an .npy file")
+    start = 8 + width
+    end = start + int.from_bytes(content[8:start], "little")
+    # The header is a Python literal, which numpy compiles: 0.1 ms for the first and 0.02 for each other.
+    text = content[start:end].decode("ascii")
+    for python, plain in (
+        ("'", '"'),
+        ("(", "["),
+        (")", "]"),
+        ("False", "false"),
+        ("True", "true"),
+        (",]", "]"),
+    ):
+        text = text.replace(python, plain)
+    header = json.loads(text.replace(", }", "}"))
+    dtype, fortran, shape = np.dtype(header["descr"]), header["fortran_order"], header["shape"]
     if dtype.kind not in "fiub":
         raise ValueError(f"an array of {dtype}")
-    if any(extent < 0 for extent in shape) or len(content) - file.tell() != prod(shape) * dtype.itemsize:
+    sound = all(type(extent) is int and extent >= 0 for extent in shape)
+    if not sound or len(content) - end != prod(shape) * dtype.itemsize:
         raise ValueError("an array whose size is not its shape's")
-    array = np.frombuffer(content, dtype, offset=file.tell())
+    array = np.frombuffer(content, dtype, offset=end)
     return np.ascontiguousarray(array.reshape(shape[::-1]).T) if fortran else array.reshape(shape)

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from math import prod
-from typing import Any, TypeVar
+from typing import Any
 
 from runtime.bundle.manifest import DTYPES, KINDS, RESIZES, TASKS, InputRecord, OutputRecord
 from runtime.bundle.strict_json import Fields
 
-_Name = TypeVar("_Name", str, str | None)
 _MOST_DIMENSIONS, _MOST_ELEMENTS = 8, 1 << 28
 _MOST_NAMES = 100_000  # labels of a classifier, columns of a table
 _NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
@@ -148,19 +147,20 @@ def _output(name: str, fields: Fields, inputs: Mapping[str, InputRecord]) -> Out
 
 
 def _names(fields: Fields, key: str, count: int, shape: tuple[int, ...]) -> tuple[str, ...]:
-    return _one_each(fields, key, fields.texts(key, _MOST_NAMES), count, shape)
+    names = fields.texts(key, _MOST_NAMES)
+    _check_count(fields, key, len(names), count, shape)
+    return names
 
 
 def _units(fields: Fields, count: int, shape: tuple[int, ...]) -> tuple[str | None, ...]:
-    return _one_each(fields, "units", fields.optional_texts("units", _MOST_NAMES), count, shape)
+    units = fields.optional_texts("units", _MOST_NAMES)
+    _check_count(fields, "units", len(units), count, shape)
+    return units
 
 
-def _one_each(
-    fields: Fields, key: str, found: tuple[_Name, ...], count: int, shape: tuple[int, ...]
-) -> tuple[_Name, ...]:
-    if len(found) != count:
-        fields.refuse(key, f"are {len(found)}, but the shape {list(shape)} needs {count}")
-    return found
+def _check_count(fields: Fields, key: str, found: int, count: int, shape: tuple[int, ...]) -> None:
+    if found != count:
+        fields.refuse(key, f"are {found}, but the shape {list(shape)} needs {count}")
 
 
 def _refuse_others(fields: Fields, known: tuple[str, ...], allowed: tuple[str, ...], what: str) -> None:

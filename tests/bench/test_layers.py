@@ -89,6 +89,18 @@ def test_the_largest_difference_of_all_calls(run, found):
     assert running.difference(run, CALLS) == pytest.approx(found)
 
 
+def test_where_an_answer_jumps_the_closest_count():
+    answers = {**CALLS, **{f"{call} output_1": np.full((3, 2), 8.0) for call in range(3)}}
+
+    def one_off(feed):
+        found = np.full((3, 2), 8.0)
+        found[0, 0] = 0.0
+        return {"output_1": found}
+
+    assert running.difference(one_off, answers) == 1.0
+    assert running.difference(one_off, answers, share=0.9) == 0.0
+
+
 def test_nan_is_the_same_as_nan_only():
     answers = {**CALLS, "1 output_1": np.full((3, 2), np.nan, np.float32)}
     assert np.isnan(running.difference(twice, answers))

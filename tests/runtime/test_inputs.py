@@ -192,5 +192,6 @@ def test_one_input_may_be_given_by_name():
     assert check(values)["one"] is check({"one": values})["one"] is values
     with pytest.raises(InputError, match=r"^inputs named two; this model takes one$"):
         check({"two": values})
-    with pytest.raises(InputError, match=r"^the values are int64"):
-        check([1, 2])
+    for wrong in ([1, 2], {"one": [1, 2]}):
+        with pytest.raises(InputError, match=r"^the values are int64"):
+            check(wrong)

@@ -12,10 +12,15 @@ ACTIVATIONS = (
 )  # fmt: skip
 
 ROWS = (
-    *(layer("Activation", LINE, activation=name) for name in ACTIVATIONS if name != "threshold"),
+    *(
+        layer("Activation", LINE, activation=name, jumps=name == "hard_shrink")
+        for name in ACTIVATIONS
+        if name != "threshold"
+    ),
     graph(
         "Activation", "activation=threshold(·, 0.5, 0.1)", LINE,
         outputs=lambda keras, x: keras.ops.threshold(x, 0.5, 0.1),
+        jumps=True,
     ),
     graph(
         "Activation", "activation=gelu(·, approximate=True)", LINE,

@@ -15,7 +15,9 @@ from export.formats.tracing import (
     extremes,
     images,
     pooling,
+    products,
     recurrent,
+    seeds,
     shapes,
     sound,
     sums,
@@ -33,6 +35,8 @@ REWRITES: tuple[Rewrite, ...] = (
     *images.REWRITES,
     *sound.REWRITES,
     *extremes.REWRITES,
+    *products.REWRITES,
+    *seeds.REWRITES,
 )
 
 

@@ -116,6 +116,18 @@ def test_large_outputs_are_compared_where_they_are_kept(spoilt):
                 read_golden(open_bundle(spoilt))
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)], ids=str)
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (1, 2, 3, 4)], ids=str)
+def test_arrays_are_read_as_numpy_reads_them(version, shape):
+    for dtype in ("<f4", ">f8", "|u1", "<i8", ">i2", "|b1"):
+        array = np.arange(prod(shape)).astype(dtype).reshape(shape)
+        for made in (array, np.asfortranarray(array)):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, made, version)
+            found = parse_arrays(zipped(("a.npy", content.getvalue())), "here")["a"]
+            assert found.dtype == dtype and found.shape == shape and np.array_equal(found, array)
+
+
 def test_the_order_in_memory_does_not_matter():
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert np.array_equal(parse_arrays(npz(a=np.asfortranarray(array)), "here")["a"], array)
@@ -192,13 +204,21 @@ def npy(header):
         (zipped(("inputs.npy", b"no array")), "magic"),
         (zipped(("a.npy", npy({"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}))), "size"),
         (zipped(("a.npy", npy({"descr": "<f4", "fortran_order": False, "shape": (-1, 0)}))), "size"),
+        (zipped(("a.npy", npy({"descr": "<f4", "fortran_order": False, "shape": 0}))), "not a sound"),
+        (
+            zipped(("a.npy", npy({"descr": [("x", "<f4")], "fortran_order": False, "shape": ()}))),
+            "not a sound",
+        ),
+        (zipped(("a.npy", b"\x93NUMPY\x03\x00" + bytes(8))), "no magic string"),
+        (zipped(("a.npy", b"\x93NUMPY\x01\x00\x04\x00[[[[")), "not a sound"),
+        (zipped(("a.npy", b"\x93NUMPY\x01\x00\xff\xff" + b"[" * 65535)), "not a sound"),
         (zipped(("a.npy", npy({"descr": "|O", "fortran_order": False, "shape": ()}))), "array of object"),
         (zipped(("a.npy", npy({"descr": "<f4", "shape": ()}))), "not a sound"),
         (zipped(("a.npy", npz()), ("a.npy", npz())), "not a sound"),
         (zipped(("bomb.npy", bytes(65 << 20))), "more than 67108864 bytes when unpacked"),
         (zipped(*((str(n), b"") for n in range(20_001))), "holds more than 20000 files"),
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_hostile_archives_are_refused(content, words):
     with pytest.raises(BundleError, match=words):
