@@ -214,6 +214,21 @@ def test_spectra(fft_length):
     assert_same("rfft", values(2, 33), fft_length, tolerance=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("left", "right"), [((2, 5, 4), (4, 3)), ((2, 5, 6, 4), (4, 3)), ((2, 4), (4, 3)), ((2, 3, 4), (2, 4, 5))]
+)
+def test_products(left, right):
+    assert_same("matmul", values(*left), values(*right, seed=2))
+
+
+def test_seeds_do_not_count_on():
+    generator = keras.random.SeedGenerator(3)
+    original, other = PAIRS["SeedGenerator.next"]
+    first, again = other(generator), other(generator)
+    assert np.array_equal(first, again) and np.array_equal(first, original(generator))
+    assert not np.array_equal(other(generator), first)
+
+
 @pytest.mark.parametrize(("repeats", "axis"), [(2, 1), (3, -1), (2, None), ([1, 2, 0], 0)])
 def test_repeated_values(repeats, axis):
     assert_same("repeat", values(3, 4, 5), repeats, axis)

@@ -2,13 +2,16 @@
 
 import pytest
 
+from export.formats.format import NothingToQuantize
 from export.quantization.keep_in_float import (
     Node,
     before_weights,
     clip_softmax,
     kept_in_float,
+    refuse_if_all_is_kept,
     share_note,
     upstream,
+    what_angles_are_made_of,
     without_ranges,
 )
 
@@ -21,8 +24,8 @@ def chain(*ops, weighted=("CONV",)):
     ]
 
 
-def reasons(nodes, ranges=None, outputs=()):
-    found = kept_in_float(nodes, ranges or {}, outputs)
+def reasons(nodes, ranges=None, outputs=(), bits=8):
+    found = kept_in_float(nodes, ranges or {}, outputs, bits)
     return {key: reason.split(",")[0] for key, reason in found.items()}
 
 
@@ -52,6 +55,37 @@ def test_a_loop_counts_as_weights():
 def test_all_that_leads_to_a_logarithm_stays():
     found = reasons(chain("CONV", "RELU", "LOG", "MEAN"))
     assert found == dict.fromkeys(("CONV", "RELU", "LOG"), "what a logarithm is taken of")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bits", "kept"),
+    [(1.0, 2.0, 8, False), (0.0, 1.0, 16, True), (1.0, 100.0, 8, True), (1.0, 100.0, 16, False)],
+)
+def test_a_logarithm_of_values_that_few_bits_tell_apart_is_quantized(low, high, bits, kept):
+    """As that of 1 + exp(x), which a softplus is made of."""
+    found = reasons(chain("CONV", "LOG"), {"t1": (low, high)}, bits=bits)
+    assert bool(found) is kept
+
+
+def test_what_an_angle_is_computed_of_stays_in_every_scheme():
+    nodes = chain("CONV", "ATAN2", "MEAN")
+    assert reasons(nodes) == dict.fromkeys(("CONV", "ATAN2"), "what an angle is computed of")
+    assert set(what_angles_are_made_of(nodes)) == {"CONV", "ATAN2"}
+
+
+def test_comparisons_for_equality_stay():
+    assert set(reasons(chain("CONV", "NOT_EQUAL"))) == {"NOT_EQUAL"}
+
+
+def test_nothing_left_to_quantize_is_said_with_the_reason():
+    nodes = chain("CONV", "LOG")
+    with pytest.raises(NothingToQuantize) as error:
+        refuse_if_all_is_kept(nodes, kept_in_float(nodes, {}, (), 8))
+    assert str(error.value) == (
+        "the model has nothing to quantize: in float32 stays what a logarithm is taken of, since few bits leave "
+        "nothing of its small values; use float32 or dynamic"
+    )
+    refuse_if_all_is_kept(nodes, {"LOG": ""})
 
 
 def test_all_that_leads_to_an_index_stays():

@@ -125,7 +125,7 @@ def test_arrays_are_read_as_numpy_reads_them(version, shape):
             content = io.BytesIO()
             np.lib.format.write_array(content, made, version)
             found = parse_arrays(zipped(("a.npy", content.getvalue())), "here")["a"]
-            assert found.dtype == dtype and found.shape == shape and np.array_equal(found, array)
+            assert found.dtype == dtype and found.shape == made.shape and np.array_equal(found, made)
 
 
 def test_the_order_in_memory_does_not_matter():
