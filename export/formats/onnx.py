@@ -128,6 +128,7 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
         kept=list(left),
         keep_relu=any(high <= 0 for high in _highest(every, ranges)),
     )
+    onnx_constants.give_each_its_own_dequantized(made)
     inside = {node.key for node in every if node.graph}
     done = onnx_constants.weights_in_8_bits(made, lambda node: node.name in inside)
     _save(made, conversion.destination)

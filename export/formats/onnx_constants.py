@@ -157,6 +157,8 @@ def _forget_unused(graph: Any) -> None:
 def give_each_its_own(model: Any) -> None:
     """Copy the weights that several nodes with a transposed matrix share, so that each has its own.
 
+    To be called before the weights are quantized.
+
     ONNX Runtime 1.31 transposes them once for each of those nodes when it quantizes them.
     """
     for graph in onnx_graph.graphs(model.graph):
@@ -170,3 +172,30 @@ def give_each_its_own(model: Any) -> None:
                 copy.CopyFrom(tensor)
                 copy.name = f"{tensor.name}.{number}"
                 node.input[1] = copy.name
+
+
+def give_each_its_own_dequantized(model: Any) -> None:
+    """Copy the 8-bit constants that several nodes take, with the node that dequantizes them, so that each has its own.
+
+    To be called after quantization.  Where ONNX Runtime takes its exact kernels for x86-64 (see EXACT_KERNELS of its
+    backend), version 1.31 makes unsigned constants of signed ones beyond ±64, once for each node that takes them and
+    each time under the same name: it refuses the file with "Attempt to replace the existing tensor".
+    """
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    takers: dict[str, list[tuple[Any, int]]] = {}
+    for node in graph.node:
+        for slot, name in enumerate(node.input):
+            takers.setdefault(name, []).append((node, slot))
+    for dequantize in [node for node in graph.node if node.op_type == "DequantizeLinear"]:
+        if dequantize.input[0] not in stored:
+            continue
+        for number, (node, slot) in enumerate(takers.get(dequantize.output[0], [])[1:], 2):
+            own = graph.node.add()
+            own.CopyFrom(dequantize)
+            own.name, own.output[0] = f"{dequantize.name}.{number}", f"{dequantize.output[0]}.{number}"
+            for place, name in enumerate(dequantize.input):
+                copy = graph.initializer.add()
+                copy.CopyFrom(stored[name])
+                own.input[place] = copy.name = f"{name}.{number}"
+            node.input[slot] = own.output[0]

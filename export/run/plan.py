@@ -74,7 +74,7 @@ class Plan:
         return steps
 
     def settle(self, results: Results) -> None:
-        """Put the file of the best rung of each target in its place: the first of those that most engines run."""
+        """Put the file of the best rung of each target in its place."""
         for target in self._possible():
             best = self._best(target, results)
             if best:
@@ -151,18 +151,25 @@ class Plan:
             rung += 1
         return rung
 
-    def _passes(self, target: Target, rung: int, results: Results) -> int:
-        """How many engines run the file of a rung, and agree with the original."""
+    def _measured(self, target: Target, rung: int, results: Results) -> list[MeasuredRow]:
+        """The rows of the engines that run the file of a rung."""
         outcomes = [
             results.get(self._rung_key("verify", target, rung, engine)) for engine in self._engines(target)
         ]
-        return sum(outcome is not None and outcome.ok and outcome.value.row.passed for outcome in outcomes)
+        return [outcome.value.row for outcome in outcomes if outcome is not None and outcome.ok]
+
+    def _passes(self, target: Target, rung: int, results: Results) -> int:
+        """How many engines run the file of a rung, and agree with the original."""
+        return sum(row.passed for row in self._measured(target, rung, results))
 
     def _best(self, target: Target, results: Results) -> int:
-        return max(
-            range(self._tried(target, results) + 1),
-            key=lambda rung: (self._passes(target, rung, results), -rung),
-        )
+        """The first of the rungs that pass on most engines; of those, that run on most."""
+
+        def merit(rung: int) -> tuple[int, int, int]:
+            rows = self._measured(target, rung, results)
+            return sum(row.passed for row in rows), len(rows), -rung
+
+        return max(range(self._tried(target, results) + 1), key=merit)
 
     def rows(self, results: Results) -> list[MeasuredRow]:
         """A row for each target and engine, all but its latency."""
@@ -175,7 +182,7 @@ class Plan:
                 self._blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines
             ]
         rung = self._best(target, results)
-        some_run = self._passes(target, rung, results) > 0
+        some_run = bool(self._measured(target, rung, results))
         return [self._row(target, engine, rung, some_run, results) for engine in target.engines]
 
     def _row(self, target: Target, engine: str, rung: int, some_run: bool, results: Results) -> MeasuredRow:
@@ -189,7 +196,7 @@ class Plan:
         if verified is None:
             return blank.with_verdict("skipped", no_wheel(engine) or f"{engine} is not installed here")
         if not verified.ok:
-            # What another engine runs is sound: this one has no kernel for it, and says so or dies of it.
+            # What another engine runs is whole: this one has no kernel for it, and says so or dies of it.
             return blank.with_verdict("skipped" if some_run else "failed", verified.reason)
         row: MeasuredRow = verified.value.row
         if row.passed and row.metric is None and target.scheme != "float32":

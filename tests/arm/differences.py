@@ -7,11 +7,11 @@ import numpy as np
 
 from runtime.commands.table import aligned
 
+ANSWERS_ALL = "pi5"
 BOARDS = ("pi4", "pi5", "pi4-32", "pi5-trixie", "pi5-trixie-debian")
 Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by key (see guest.py)
 SAME = 1e-5
-# Models that Trixie is not asked for, each with one that is and whose files have all of its operators: a Pi 5 with
-# Bookworm, of the same processor, answers both.
+# Models that only one board is asked for, each with one that all are and whose files have all of its operators.
 ALIKE = {
     "digits-cnn": "mnist-cnn",
     "fashion-mlp": "fashion-mlp-128",
@@ -23,9 +23,7 @@ ALIKE = {
 def asked_of(board: str, bundles: Mapping[str, Path]) -> dict[str, Path]:
     """The bundles that a board answers, by the name of the model."""
     return {
-        name: path
-        for name, path in bundles.items()
-        if "trixie" not in board or ALIKE.get(name) not in bundles
+        name: path for name, path in bundles.items() if board == ANSWERS_ALL or ALIKE.get(name) not in bundles
     }
 
 

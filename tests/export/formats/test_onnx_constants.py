@@ -7,7 +7,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.formats import onnx_constants, onnx_graph
-from export.formats.onnx_constants import give_each_its_own, move_into_loops, weights_in_8_bits
+from export.formats.onnx_constants import (
+    give_each_its_own,
+    give_each_its_own_dequantized,
+    move_into_loops,
+    weights_in_8_bits,
+)
+from runtime.backends.onnxruntime import EXACT_KERNELS
 
 RANDOM = np.random.default_rng(1)
 SQUARE = RANDOM.normal(size=(4, 4)).astype(np.float32)
@@ -25,7 +31,12 @@ def model(nodes, inputs, outputs, constants):
 
 def answer(made, **feed):
     onnx.checker.check_model(made)
-    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry(EXACT_KERNELS, "1")
+    session = onnxruntime.InferenceSession(
+        made.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return session.run(None, feed)
 
 
@@ -124,3 +135,38 @@ def test_shared_matrices_are_copied():
     give_each_its_own(made)
     assert len({node.input[1] for node in made.graph.node}) == 2
     np.testing.assert_array_equal(answer(made, x=X)[0], before)
+
+
+def test_dequantized_constants_that_are_shared_are_copied():
+    """A constant that is added twice, between pairs that quantize and dequantize, as those of normalisations are."""
+
+    def pair(name, source):
+        return [
+            helper.make_node("QuantizeLinear", [source, "scale", "zero"], [f"{name} in 8 bits"]),
+            helper.make_node("DequantizeLinear", [f"{name} in 8 bits", "scale", "zero"], [name]),
+        ]
+
+    nodes = [
+        helper.make_node("DequantizeLinear", ["eight", "step", "nought"], ["constant"], name="shared"),
+        *pair("x again", "x"),
+        helper.make_node("Add", ["x again", "constant"], ["a"], name="first"),
+        *pair("a again", "a"),
+        helper.make_node("Add", ["a again", "constant"], ["b"], name="second"),
+        *pair("y", "b"),
+    ]
+    constants = {
+        "eight": np.array([1, 2, 3, 100], np.int8),  # up to 64 it stays as it is
+        **dict.fromkeys(("scale", "step"), np.array(0.5, np.float32)),
+        **dict.fromkeys(("zero", "nought"), np.array(0, np.int8)),
+    }
+    made = model(nodes, [tensor("x", ["n", 4])], [tensor("y", ["n", 4])], constants)
+    with pytest.raises(Exception, match="Attempt to replace the existing tensor"):
+        answer(made, x=X)
+    give_each_its_own_dequantized(made)
+    onnx_graph.sort(made.graph)
+    np.testing.assert_array_equal(
+        answer(made, x=2 * X)[0], np.minimum(np.round(4 * X) / 2 + [1, 2, 3, 100], 63.5)
+    )
+    assert len(made.graph.initializer) == 8
+    give_each_its_own_dequantized(made)
+    assert len(made.graph.initializer) == 8

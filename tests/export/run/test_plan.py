@@ -97,7 +97,14 @@ def test_where_an_engine_fails_the_next_rung_is_tried_until_there_is_none(plan, 
 def test_the_first_rung_that_most_engines_run_is_taken(plan):
     one = [outcome(plan, "litert"), FAILED]
     both = [outcome(plan, "litert"), outcome(plan, "tflite-runtime")]
-    for rungs, best in (([one, both], 1), ([one, one], 0), ([[FAILED, FAILED], one, both], 2)):
+    lossy = [outcome(plan, "litert", "failed"), outcome(plan, "tflite-runtime", "failed")]
+    for rungs, best in (
+        ([one, both], 1),
+        ([one, one], 0),
+        ([[FAILED, FAILED], one, both], 2),
+        ([[FAILED, FAILED], lossy], 1),  # what runs and loses too much says more than what does not run
+        ([one, lossy], 0),
+    ):
         found = results(plan, *rungs)
         for rung in range(len(rungs)):
             file = plan.file(INT8, rung)
@@ -115,6 +122,11 @@ def test_an_engine_that_refuses_what_another_runs_is_skipped_with_what_it_says(p
         ("tflite-runtime", "skipped", "no such kernel: SQRT"),
     ]
     assert list(plan.verdicts(found)["tflite-int8"]) == ["litert"]
+
+
+def test_so_it_is_where_the_other_has_lost_too_much(plan):
+    found = results(plan, [outcome(plan, "litert", "failed"), FAILED])
+    assert [status for _, status, _ in statuses(plan, found)] == ["failed", "skipped"]
 
 
 def test_a_file_that_no_engine_runs_has_failed(plan):
