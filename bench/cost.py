@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -39,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(prog="python -m bench cost", description=__doc__)
     made.add_argument("models", metavar="MODEL", nargs="*", help="trained models; default: all of artifacts/")
-    made.add_argument("--data-dir", help="as for python -m export")
+    for option in ("--targets", "--data-dir"):
+        made.add_argument(option, help="as for python -m export")
     return made
 
 
@@ -51,10 +53,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no trained model in artifacts/; train one: python -m train mnist-cnn")
     chosen.sort(key=lambda original: original.record.parameters)
     load_before = os.getloadavg()[0]
+    options = []
+    for option, value in (("--targets", args.targets), ("--data-dir", args.data_dir)):
+        options += [option, value] if value is not None else []
     costs = []
     for original in chosen:
         print(f"exporting {original.name}", file=sys.stderr)
-        costs.append(measure(original, args.data_dir))
+        costs.append(measure(original, options))
     header = ("model", "parameters", "rows", "failed", "export s", "peak MiB", ".keras MiB", "bundle MiB")
     rows = [cells(original, cost) for original, cost in zip(chosen, costs, strict=True)]
     print(aligned(header, rows, right=(1, 2, 3, 4, 5, 6, 7)))
@@ -82,12 +87,13 @@ def cells(original: Original, cost: Cost) -> tuple[str, ...]:
     )
 
 
-def measure(original: Original, data_dir: str | None = None) -> Cost:
-    """Exports one model into a folder of its own, which is removed; EdgeProofError when there is no report."""
+def measure(original: Original, options: Sequence[str] = ()) -> Cost:
+    """Exports one model into a folder of its own, which is removed; EdgeProofError when there is no report.
+
+    `options` are those of `python -m export`.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "export", original.name, "--force", "--out", folder]
-        if data_dir is not None:
-            command += ["--data-dir", data_dir]
+        command = [sys.executable, "-m", "export", original.name, "--force", "--out", folder, *options]
         began = monotonic()
         with psutil.Popen(command, stdout=subprocess.DEVNULL) as process:
             peak = 0

@@ -5,12 +5,13 @@ import time
 import pytest
 
 from export.targets import TARGETS
-from tests.conftest import DOWNLOADED, ENGINES_HERE, MODELS, run_export
+from tests.conftest import DOWNLOADED, ENGINES_HERE, run_export
 
 pytestmark = pytest.mark.conversion
 
-# The deep one holds tensors that are no floats, and so have no recorded range.
-EXPORTED = (*MODELS, "fashion-deep-selu")
+# One whose data is downloaded, one whose data comes with scikit-learn, and a deep one, which holds tensors that are no
+# floats, and so have no recorded range.
+EXPORTED = ("mnist-cnn", "diabetes-mlp", "fashion-deep-selu")
 NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "EDGEPROOF_DATA": ""}
 
 
