@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -40,7 +40,10 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         DatasetNotFound: it is in no folder; there is no download for it.
         DataError: its file is damaged.
     """
-    splits = read_splits(data_dir)
+    return _dataset(name, read_splits(data_dir))
+
+
+def _dataset(name: str, splits: Mapping[str, Texts]) -> Dataset:
     words = vocabulary(splits["train"].texts)
     content = vocabulary_bytes(words)
     numbers = read_vocabulary(content)

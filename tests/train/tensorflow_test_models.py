@@ -9,6 +9,7 @@ import pytest
 import data.california
 import data.dataset
 import data.mnist
+import data.polarity
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import UsageError
 from train.models import build
@@ -37,6 +38,9 @@ def stand_in(name: str) -> data.Dataset:
         inputs = data.california._TWO_INPUTS if two else (data.dataset.table_input(data.california.COLUMNS),)
         outputs = (data.california._VALUE, data.california._ABOVE)[: 1 + two]
         return data.Dataset(name, inputs, outputs, {}, *[split] * 3)
+    if name == "sentence-polarity":
+        texts = data.polarity.Texts(("a fine film", "not a fine film") * 20, np.arange(40) % 2)
+        return data.polarity._dataset(name, dict.fromkeys(("train", "validation", "test"), texts))
     return data.load(name)
 
 
