@@ -54,9 +54,17 @@ def _graph(folder: Path) -> Any:
     import tensorflow as tf
     from tf2onnx import tf_loader, tfonnx
 
-    graph_def, inputs, outputs, renamed = tf_loader.from_saved_model(
-        str(folder), None, None, tag="serve", signatures=["serving_default"], return_tensors_to_rename=True
+    graph_def, inputs, outputs, function, _, renamed = tf_loader.from_saved_model(
+        str(folder),
+        None,
+        None,
+        tag="serve",
+        signatures=["serving_default"],
+        return_concrete_func=True,
+        return_tensors_to_rename=True,
     )
+    # tf2onnx takes the names of the tensors, which TensorFlow writes in small letters; the keys are as they were given.
+    renamed |= zip(inputs, sorted(function.structured_input_signature[1]), strict=True)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
         with tf_loader.tf_session(graph=graph):

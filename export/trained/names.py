@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,19 +32,25 @@ class Names:
 
 
 def public_names(inputs: Sequence[str], outputs: Sequence[str]) -> Names:
-    """Names of `A–Z a–z 0–9 _`, all different, as near to the model's own as can be."""
+    """Names of `A–Z a–z 0–9 _` that begin with a letter, as near to the model's own as can be.
+
+    They differ in more than capital letters.  TensorFlow would change others: it writes names of tensors in small
+    letters, and puts `arg_` before what is no letter.
+    """
     taken: list[str] = []
     for own, clash in [*((name, "_input") for name in inputs), *((name, "_output") for name in outputs)]:
-        taken.append(_free(own, clash, taken))
+        taken.append(_free(own, clash, {name.lower() for name in taken}))
     own_names = dict(zip(taken, [*inputs, *outputs], strict=True))
     return Names(tuple(taken[: len(inputs)]), tuple(taken[len(inputs) :]), own_names)
 
 
-def _free(own: str, clash: str, taken: Iterable[str]) -> str:
+def _free(own: str, clash: str, taken: Set[str]) -> str:
     plain = re.sub(r"[^A-Za-z0-9_]", "_", own)[: _LONGEST - 20] or clash.removeprefix("_")
+    if not plain[0].isalpha():
+        plain = f"{clash.removeprefix('_')}_{plain.lstrip('_')}".rstrip("_")
     numbered = (f"{plain}{clash}_{number}" for number in itertools.count(2))
     candidates = itertools.chain((plain, f"{plain}{clash}"), numbered)
-    return next(name for name in candidates if name not in taken)
+    return next(name for name in candidates if name.lower() not in taken)
 
 
 def by_public_name(

@@ -20,19 +20,19 @@ pytestmark = pytest.mark.conversion
 def build():
     """Inputs and outputs of which Keras' order, the order of names and that of tf2onnx differ."""
     keras.utils.set_random_seed(1)
-    table, words = keras.Input((5,), name="zeta"), keras.Input((7,), dtype="int32", name="alpha")
+    table, words = keras.Input((5,), name="Zeta"), keras.Input((7,), dtype="int32", name="aLPHA")
     mask, number = keras.Input((5,), dtype="bool", name="mask"), keras.Input((), name="number")
     found = layers.GlobalAveragePooling1D()(layers.Embedding(20, 64)(words))
     joined = layers.Concatenate()([table, found, ops.cast(mask, "float32"), ops.expand_dims(number, 1)])
     hidden = layers.Dense(32, activation="relu")(joined)
     outputs = {
         "second": layers.Dense(3)(hidden),
-        "first": layers.Dense(2)(hidden),
+        "First": layers.Dense(2)(hidden),
         "same": table,
         "place": ops.argmax(joined, -1),
         "sum": ops.sum(hidden, -1),
     }
-    return keras.Model({"zeta": table, "alpha": words, "mask": mask, "number": number}, outputs)
+    return keras.Model({"Zeta": table, "aLPHA": words, "mask": mask, "number": number}, outputs)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def made(tmp_path_factory):
         found.converters["float32"](Conversion(folder / "saved_model", file, described))
     random = np.random.default_rng(1)
     feeds = {
-        "zeta": random.normal(size=(40, 5)).astype(np.float32),
-        "alpha": random.integers(0, 20, (40, 7)).astype(np.int32),
+        "Zeta": random.normal(size=(40, 5)).astype(np.float32),
+        "aLPHA": random.integers(0, 20, (40, 7)).astype(np.int32),
         "mask": random.random((40, 5)) < 0.5,
         "number": random.normal(size=40).astype(np.float32),
     }
@@ -72,8 +72,8 @@ def test_every_target_answers_by_name(made, target, tmp_path):
     found.prove(file, target.scheme)
     backend = open_backend(target.engines[0], file.read_bytes())
     assert {name: spec.dtype for name, spec in backend.inputs.items()} == {
-        "zeta": "float32",
-        "alpha": "int32",
+        "Zeta": "float32",
+        "aLPHA": "int32",
         "mask": "bool",
         "number": "float32",
     }

@@ -22,6 +22,8 @@ def test_names_that_can_stay_stay():
         (["a b", "a_b"], ["y"], ["a_b", "a_b_input", "y"]),
         (["größe"], ["y", "y"], ["gr__e", "y", "y_output"]),
         ([""], [""], ["input", "output"]),
+        (["1st", "_x", "__"], ["2:0"], ["input_1st", "input_x", "input", "output_2_0"]),
+        (["Image", "image"], ["y"], ["Image", "image_input", "y"]),
     ],
 )
 def test_names_become_plain_and_all_different(inputs, outputs, public):
