@@ -12,7 +12,8 @@ _REMEDY = "build the model from other layers, or compute this before or behind t
 _TFLITE = (
     (
         r"element_shape to be static|TensorList",
-        "it keeps a list of tensors of unknown shapes; fix them with --shape",
+        "it keeps a list of tensors of unknown shapes, as recurrent layers in a SavedModel do; give the .keras or .h5 "
+        "file that it was made from, or fix the sizes with --shape",
     ),
     (
         r"resource|VarHandleOp|ReadVariableOp|hash_table",

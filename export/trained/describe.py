@@ -16,6 +16,7 @@ from data.dataset import Arrays
 from data.trained_model import MODEL, MODEL_H5, SAVED_MODEL, Source
 from export.trained.data_files.read import Told, told
 from export.trained.first_layers import FirstLayers, first_layers
+from export.trained.first_ops import first_ops
 from export.trained.free_batch import with_free_batch
 from export.trained.inputs import check_tensors, find_inputs
 from export.trained.model_files.load import in_words, load
@@ -103,8 +104,8 @@ def _told(user: UserModel) -> Told:
 
 
 def _first_layers(loaded: LoadedModel) -> tuple[FirstLayers, ...]:
-    """The first layers in the order of the loaded inputs; nothing is known of those of a SavedModel."""
-    return (FirstLayers(),) * len(loaded.inputs) if loaded.keras is None else first_layers(loaded.keras)
+    """The first layers, or what stands for them in a SavedModel, in the order of the loaded inputs."""
+    return first_ops(loaded.signature) if loaded.keras is None else first_layers(loaded.keras)
 
 
 def _file(path: Path) -> str:

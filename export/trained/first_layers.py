@@ -17,6 +17,8 @@ _PASSES = (
     "InputLayer", "Dropout", "GaussianNoise", "Identity", "Reshape", "Flatten", "Permute", "ZeroPadding1D",
     "ZeroPadding2D", "Cropping1D", "Cropping2D", "Masking", "Squeeze", "ExpandDims", "Transpose", "Cast",
 )  # fmt: skip
+# Operations that `Embedding(mask_zero=True)` adds beside itself: they find the padding.
+_MASKS = ("NotEqual",)
 # Factors of pixels: 1/255 and 1/127.5, and what is near to them.
 _PIXEL_FACTORS = (1 / 300, 1 / 100)
 _MOST_STEPS = 50  # through layers that pass numbers on
@@ -24,7 +26,7 @@ _MOST_STEPS = 50  # through layers that pass numbers on
 
 @dataclass(frozen=True)
 class FirstLayers:
-    """The layers that compute something with one input before any other does; none for a SavedModel."""
+    """The layers that compute something with one input before any other does; `first_ops` has those of a SavedModel."""
 
     layers: tuple[Any, ...] = ()
 
@@ -91,7 +93,7 @@ def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
             elif _kind(operation) in _PASSES:
                 for passed in node.output_tensors:
                     yield from _behind(model, passed, steps - 1)
-            else:
+            elif _kind(operation) not in _MASKS:
                 yield operation
 
 

@@ -75,6 +75,13 @@ def test_tables_of_embeddings_say_the_highest_number():
     assert not first_layers(mixed)[0].only_embeddings
 
 
+def test_a_table_that_masks_the_padding_is_a_table_all_the_same():
+    tokens = keras.Input((6,))
+    answer = layers.LSTM(3)(layers.Embedding(30, 2, mask_zero=True)(tokens))
+    (first,) = first_layers(keras.Model(tokens, answer))
+    assert first.only_embeddings and first.highest_number == 29
+
+
 def test_normalisations_say_where_values_lie():
     mean, deviation = first(adapted(1000, 50), (4,)).spread((4,))
     np.testing.assert_allclose(mean, 1000, atol=10)
