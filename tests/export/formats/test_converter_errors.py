@@ -24,8 +24,8 @@ def test_an_op_that_tflite_does_not_have():
     [
         (
             "'tf.TensorListReserve' op requires element_shape to be static during TF Lite transformation pass",
-            "it keeps a list of tensors of unknown shapes, as recurrent layers in a SavedModel do; give the .keras or .h5 "
-            "file that it was made from, or fix the sizes with --shape",
+            "it keeps a list of tensors of unknown shapes, as recurrent layers in a SavedModel do; give the .keras or "
+            ".h5 file that it was made from, or fix the sizes with --shape",
         ),
         (
             "cannot convert tensor<complex64>",
