@@ -154,19 +154,33 @@ def _forget_unused(graph: Any) -> None:
         inner.initializer.extend(kept)
 
 
-def give_each_its_own(model: Any) -> None:
-    """Copy the weights that several nodes with a transposed matrix share, so that each has its own.
+MOST_COPIES = 4  # of the same weights, as of a layer that is called for each of a few inputs
 
-    ONNX Runtime 1.31 transposes them once for each of those nodes when it quantizes them.
+
+def give_each_its_own(model: Any) -> set[str]:
+    """Copy the weights that a few nodes of a graph share, so that each has its own.
+
+    ONNX Runtime 1.31 transposes a matrix once for each node that wants it so when it quantizes it.  And with exact
+    kernels on x86-64 it does not load a file whose int8 weights are shared: for each node it makes uint8 ones of them,
+    under one name.
+
+    Returns:
+        The names of the nodes that are too many for copies, as the steps of a loop that is written out.
     """
+    left: set[str] = set()
     for graph in onnx_graph.graphs(model.graph):
         users: dict[str, list[Any]] = {}
         for node in graph.node:
-            if node.op_type == "Gemm":
-                users.setdefault(node.input[1], []).append(node)
+            if node.op_type in ("Conv", "Gemm", "MatMul"):
+                users.setdefault(node.input[WEIGHTED[node.op_type]], []).append(node)
         for tensor in list(graph.initializer):
-            for number, node in enumerate(users.get(tensor.name, [])[1:], 2):
+            sharing = users.get(tensor.name, [])
+            if len(sharing) > MOST_COPIES:
+                left |= {node.name for node in sharing}
+                continue
+            for number, node in enumerate(sharing[1:], 2):
                 copy = graph.initializer.add()
                 copy.CopyFrom(tensor)
                 copy.name = f"{tensor.name}.{number}"
                 node.input[1] = copy.name
+    return left
