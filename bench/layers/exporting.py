@@ -7,7 +7,7 @@ converters as the export.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def _original(model: Any, row: Row) -> Any:
     inputs = _tensors(found.inputs, found.model.inputs)
     # What Keras says of an output's shape before it computes it is not always so.
     with exportable() if row.only_rewritten else nullcontext():
-        answers = serve(row.calls()[0])
+        answers = serve(_renamed(row.calls()[0], inputs))
     outputs = tuple(
         Tensor(name, str(answer.dtype.name), (None, *answer.shape[1:])) for name, answer in answers.items()
     )
@@ -123,12 +123,17 @@ def _record(original: Any, model: Any) -> Any:
 
 def _keep_answers(original: Any, row: Row, folder: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
-    for call, feed in enumerate(row.calls()):
+    for call, feed in enumerate(_renamed(feed, original.inputs) for feed in row.calls()):
         answers = original.serve(feed)
         arrays |= {f"{call} {name}": values for name, values in feed.items()}
         arrays |= {f"{call} {name}": np.asarray(answer) for name, answer in answers.items()}
     np.savez(folder / "answers.npz", **arrays)
-    np.savez(folder / "calibration.npz", **row.calibration())
+    np.savez(folder / "calibration.npz", **_renamed(row.calibration(), original.inputs))
+
+
+def _renamed(feed: Mapping[str, np.ndarray], inputs: Sequence[Any]) -> dict[str, np.ndarray]:
+    """The arrays under the names of the model's inputs: Keras calls the one before an Equalization "input_1CLONE"."""
+    return {taken.name: values for taken, values in zip(inputs, feed.values(), strict=True)}
 
 
 def _target(name: str, rung: int, folder: Path) -> list[str] | dict[str, str]:

@@ -19,11 +19,14 @@ from export.formats.onnx_nodes import nodes
 from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
 from export.quantization.keep_in_float import (
+    SHARED,
     Kept,
     Node,
     before_weights,
     clip_softmax,
+    kept_at_each_call,
     kept_in_float,
+    notes_on_weights,
     refuse_if_all_is_kept,
     share_note,
     what_angles_are_made_of,
@@ -33,6 +36,7 @@ from runtime.atomic import write_file
 
 IR_VERSION = 8
 RUNGS = ("all ops", "ops with weights only")
+_NOT_IN_16_BITS = ("IsInf",)  # ONNX has it for float32 alone, up to opset 19
 _IN_8_BITS = ("Conv", "Gemm", "MatMul")  # what ONNX Runtime computes in 8 bits
 
 
@@ -80,7 +84,8 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     every = _with_weights(model)
     angles = what_angles_are_made_of(every)
     refuse_if_all_is_kept(every, angles)
-    halved = onnxruntime.in_float16(model, kept=[*before_weights(every), *angles])
+    lacking = [node.key for node in every if node.op in _NOT_IN_16_BITS]
+    halved = onnxruntime.in_float16(model, kept=[*before_weights(every), *angles, *lacking])
     onnx_graph.drop_repeated(halved.graph)
     onnx_graph.keep_float32_chains(halved)
     _save(halved, conversion.destination)
@@ -93,10 +98,9 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
 
     model = onnx.load(conversion.source)
     every = _with_weights(model)
-    kept = what_angles_are_made_of(every)
+    kept = kept_at_each_call(every) | dict.fromkeys(onnx_constants.give_each_its_own(model), SHARED)
     refuse_if_all_is_kept(every, kept)
     with onnxruntime.scratch() as folder:
-        onnx_constants.give_each_its_own(model)
         onnx.save(model, folder / "own.onnx")
         made = onnxruntime.with_8_bit_weights(folder / "own.onnx", list(kept), loops=_has_loops(model))
     done = onnx_constants.weights_in_8_bits(
@@ -104,7 +108,7 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     )
     _save(made, conversion.destination)
     prove(conversion.destination, "dynamic", kept)
-    return (*_share(conversion), *_weights_only_note(made, done))
+    return (*_share(conversion), *_weights_only_note(made, done), *notes_on_weights(every, kept))
 
 
 def int8(conversion: Conversion) -> tuple[str, ...]:
@@ -118,16 +122,19 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
     model = onnx.load(conversion.source)
     every = _with_weights(model)
     ranges = clip_softmax(every, conversion.ranges)
-    kept = kept_in_float(every, ranges, {value.name for value in model.graph.output}, bits=8)
+    kept = kept_in_float(every, ranges, {value.name for value in model.graph.output})
+    kept |= dict.fromkeys(onnx_constants.give_each_its_own(model) - set(kept), SHARED)
     refuse_if_all_is_kept(every, kept)
     left = kept | _left_out(every, kept, conversion.rung)
     ranges = clip(ranges, in_onnx(onnx_graph.nodes(model.graph)), bits=8)
-    made = onnxruntime.in_int8(
-        conversion.source,
-        ranges,
-        kept=list(left),
-        keep_relu=any(high <= 0 for high in _highest(every, ranges)),
-    )
+    with onnxruntime.scratch() as folder:
+        onnx.save(model, folder / "own.onnx")
+        made = onnxruntime.in_int8(
+            folder / "own.onnx",
+            ranges,
+            kept=list(left),
+            keep_relu=any(high <= 0 for high in _highest(every, ranges)),
+        )
     onnx_constants.give_each_its_own_dequantized(made)
     inside = {node.key for node in every if node.graph}
     done = onnx_constants.weights_in_8_bits(made, lambda node: node.name in inside)

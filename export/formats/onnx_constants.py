@@ -154,32 +154,43 @@ def _forget_unused(graph: Any) -> None:
         inner.initializer.extend(kept)
 
 
-def give_each_its_own(model: Any) -> None:
-    """Copy the weights that several nodes with a transposed matrix share, so that each has its own.
+MOST_COPIES = 4  # of the same weights, as of a layer that is called for each of a few inputs
 
-    To be called before the weights are quantized.
 
-    ONNX Runtime 1.31 transposes them once for each of those nodes when it quantizes them.
+def give_each_its_own(model: Any) -> set[str]:
+    """Copy the weights that a few nodes of a graph share, so that each has its own.
+
+    ONNX Runtime 1.31 transposes a matrix once for each node that wants it so when it quantizes it.  And with exact
+    kernels on x86-64 it does not load a file whose int8 weights are shared: for each node it makes uint8 ones of them,
+    under one name.
+
+    Returns:
+        The names of the nodes that are too many for copies, as the steps of a loop that is written out.
     """
+    left: set[str] = set()
     for graph in onnx_graph.graphs(model.graph):
         users: dict[str, list[Any]] = {}
         for node in graph.node:
-            if node.op_type == "Gemm":
-                users.setdefault(node.input[1], []).append(node)
+            if node.op_type in ("Conv", "Gemm", "MatMul"):
+                users.setdefault(node.input[WEIGHTED[node.op_type]], []).append(node)
         for tensor in list(graph.initializer):
-            for number, node in enumerate(users.get(tensor.name, [])[1:], 2):
+            sharing = users.get(tensor.name, [])
+            if len(sharing) > MOST_COPIES:
+                left |= {node.name for node in sharing}
+                continue
+            for number, node in enumerate(sharing[1:], 2):
                 copy = graph.initializer.add()
                 copy.CopyFrom(tensor)
                 copy.name = f"{tensor.name}.{number}"
                 node.input[1] = copy.name
+    return left
 
 
 def give_each_its_own_dequantized(model: Any) -> None:
-    """Copy the 8-bit constants that several nodes take, with the node that dequantizes them, so that each has its own.
+    """The same after quantization, for constants that are no weights, as the factors of normalisations.
 
-    To be called after quantization.  Where ONNX Runtime takes its exact kernels for x86-64 (see EXACT_KERNELS of its
-    backend), version 1.31 makes unsigned constants of signed ones beyond ±64, once for each node that takes them and
-    each time under the same name: it refuses the file with "Attempt to replace the existing tensor".
+    Each node gets its own 8-bit constant, and its own node that dequantizes it.  With exact kernels, ONNX Runtime 1.31
+    refuses a file in which nodes share one that holds a number beyond ±64: "Attempt to replace the existing tensor".
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}

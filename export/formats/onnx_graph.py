@@ -181,7 +181,13 @@ def keep_float32_chains(model: Any) -> None:
             if node.op_type == "Cast" and node.attribute[0].i == kind
         }
 
+    whole = {
+        value.name
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+        if value.type.tensor_type.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    }
     down, up = casts(onnx.TensorProto.FLOAT16), casts(onnx.TensorProto.FLOAT)
+    down = {name: source for name, source in down.items() if source not in whole}
     same = {name: down[source] for name, source in up.items() if source in down}
     for node in nodes(model.graph):
         node.input[:] = [same.get(name, name) for name in node.input]

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from export.formats.converter_errors import from_tflite
-from export.formats.format import Calibration, Conversion, Format
+from export.formats.format import (
+    NOTHING_TO_QUANTIZE,
+    Calibration,
+    Conversion,
+    Format,
+    NothingToQuantize,
+)
 from export.formats.saved_model import SIGNATURE
 from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, graphs, operators, signature
 from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
-from export.formats.tflite_proof import prove, quantized
+from export.formats.tflite_proof import computed_in_float, prove, quantized
 from export.formats.tflite_quantizer import Quantizer
 from export.formats.tflite_ranges import activations, record_ranges
 from export.quantization.keep_in_float import (
     Kept,
     Node,
-    clip_softmax,
+    kept_at_each_call,
     kept_in_float,
+    notes_on_weights,
     refuse_if_all_is_kept,
     share_note,
     what_angles_are_made_of,
@@ -94,7 +101,7 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     standardisation (a longitude of -119.57 becomes -119.56), which cost a regressor 4 % of its outputs' spread.
     """
     found = nodes(graphs(conversion.source))
-    _weights_of(found)
+    _sizes_of_weights(found)
     kept = what_angles_are_made_of(found)
     refuse_if_all_is_kept(found, kept)
     others = [
@@ -117,12 +124,19 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     FULLY_CONNECTED version 12, which tflite-runtime 2.14 does not have (TensorFlow's converter writes that version,
     and the file does not load; the quantizer does not, and the file answers garbage).  Small layers stay in float,
     as in TensorFlow's own dynamic-range files, but the largest one never does.  tflite-runtime has no such kernel
-    for TRANSPOSE_CONV and BATCH_MATMUL: their weights are turned into float32 again.  Tables of embeddings are looked
-    up in int8.
+    for TRANSPOSE_CONV and BATCH_MATMUL, and no engine has one for CONV_3D: their weights are turned into float32 again.
+    Tables of embeddings are looked up in int8.
     """
     found = nodes(graphs(conversion.source))
-    least = min(SMALL_WEIGHTS, max(_weights_of(found)))
-    stored = [node.outputs[0] for node in found if node.weights and node.op in _UNSUPPORTED]
+    _sizes_of_weights(found)
+    kept = kept_at_each_call(found)
+    refuse_if_all_is_kept(found, kept)
+    least = min(SMALL_WEIGHTS, max(_sizes_of_weights([node for node in found if node.key not in kept])))
+    stored = [
+        node.outputs[0]
+        for node in found
+        if node.weights >= least and node.op in _UNSUPPORTED and node.key not in kept
+    ]
     job = Quantizer(with_stored_weights(conversion.source, stored, "INT8"))
     for operation, per_tensor in (
         ("FULLY_CONNECTED", True),
@@ -132,8 +146,6 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
         job.dynamic(operation, per_tensor, least)
     for operation in ("TRANSPOSE_CONV", "BATCH_MATMUL"):
         job.weights_only(operation, least)
-    kept = what_angles_are_made_of(found)
-    refuse_if_all_is_kept(found, kept)
     job.keep(kept)
     tables = [
         node for node in found if node.op == "GATHER" and node.weights >= least and node.key not in kept
@@ -143,7 +155,7 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     ranges = table_ranges(conversion.source, {node.outputs[0] for node in tables})
     write_file(conversion.destination, job.content(ranges or None))
     prove(conversion.destination, "dynamic", [node.outputs[0] for node in found if node.weights])
-    return _share(conversion)
+    return (*_share(conversion), *_weights_only_note(conversion), *notes_on_weights(found, kept))
 
 
 def int8(conversion: Conversion) -> tuple[str, ...]:
@@ -160,9 +172,11 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
     found = graphs(conversion.source)
     every = nodes(found)
-    _weights_of(every)
-    ranges = clip_softmax(every, conversion.ranges)
-    kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found), bits)
+    _sizes_of_weights(every, without=_UNSUPPORTED)
+    # A softmax of masked scores stays in float32, as all that takes so large values: tflite-runtime quantizes what lies
+    # far below a clipped range, as -1e9, to its highest value.
+    ranges = conversion.ranges
+    kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found))
     refuse_if_all_is_kept(every, kept)
     kept |= _left_out(every, kept, bits, conversion.rung)
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
@@ -183,7 +197,8 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     left = [name for node in every if node.key in kept or node in stored for name in node.outputs]
     prove(conversion.destination, "int8" if bits == 8 else "int16x8", left)
     reasons = sorted({reason for key, reason in kept.items() if reason})
-    return (*_share(conversion), *(f"In float32: {reason}." for reason in reasons))
+    kept_notes = (f"In float32: {reason}." for reason in reasons)
+    return (*_share(conversion), *_weights_only_note(conversion), *kept_notes)
 
 
 def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:
@@ -220,20 +235,28 @@ def _sequence_dense(found: Sequence[Graph], kept: Mapping[str, str]) -> list[str
     ]
 
 
-def _weights_of(every: Sequence[Node]) -> list[int]:
-    """The number of weights of each operator that carries any.
+def _sizes_of_weights(every: Sequence[Node], without: Sequence[str] = ()) -> list[int]:
+    """The number of weights of each operator that carries any, without those of some kinds.
 
     Raises:
         NothingToQuantize: there is none.
     """
-    found = [node.weights for node in every if node.weights and node.op not in _UNSUPPORTED]
-    if not found:
-        others = sorted({node.op for node in every if node.weights})
-        which = (
-            f"only {', '.join(others)}, which the quantizer does not know," if others else "none of its ops"
-        )
-        raise ConversionError(f"the model has nothing to quantize: {which} carries weights; use float32")
-    return found
+    found = [node.weights for node in every if node.weights and node.op not in without]
+    if found:
+        return found
+    others = sorted({node.op for node in every if node.weights})
+    if not others:
+        raise NothingToQuantize(NOTHING_TO_QUANTIZE)
+    raise NothingToQuantize(
+        f"the model has nothing to quantize: only {', '.join(others)} carries weights, which TFLite computes in "
+        "float32 alone; use dynamic, which stores them in 8 bits"
+    )
+
+
+def _weights_only_note(conversion: Conversion) -> tuple[str, ...]:
+    """The sentence on operators that compute in float32 with weights of 8 bits; tables compute nothing."""
+    ops = sorted(computed_in_float(conversion.destination) - {"GATHER"})
+    return (f"{', '.join(ops)} with weights of 8 bits compute in float32.",) if ops else ()
 
 
 def _share(conversion: Conversion) -> tuple[str, ...]:

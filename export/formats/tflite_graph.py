@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,27 +158,52 @@ def type_name(tensor: Any) -> str:
 
 
 def with_float_edges(content: bytes) -> bytes:
-    """The file with the outputs of its inner graphs before they are quantized, not behind.
+    """The file with the outputs of its inner graphs before they are quantized, and no op between float and integers.
 
     The LiteRT quantizer makes an output of the quantized copy of a tensor that another op in the same graph wants
-    quantized. The engines want what a loop's body gives to be of the type that it takes.
+    quantized. The engines want what a loop's body gives to be of the type that it takes.  And where an output of the
+    model goes on to another layer, the quantizer gives that layer the float copy beside integer weights.
     """
     schema = schema_of_files()
     changed = bytearray(content)
     model = schema.Model.GetRootAs(changed, 0)
-    for number in range(1, model.SubgraphsLength()):
+    for number in range(model.SubgraphsLength()):
         graph = model.Subgraphs(number)
-        before: Mapping[int, int] = {
-            op.Outputs(0): op.Inputs(0)
+        ops = [
+            (_builtin(model.OperatorCodes(op.OpcodeIndex())), op)
             for op in map(graph.Operators, range(graph.OperatorsLength()))
-            if _is_quantize(model.OperatorCodes(op.OpcodeIndex()), schema)
-        }
-        # The vector of outputs is changed where it lies: written anew, the file would lose what is behind the graph.
-        start = graph._tab.Vector(graph._tab.Offset(8))
-        for place, output in enumerate(graph.OutputsAsNumpy().tolist() if graph.OutputsLength() else ()):
-            struct.pack_into("<i", changed, start + 4 * place, before.get(output, output))
+        ]
+        if number:
+            before = _sources(ops, schema.BuiltinOperator.QUANTIZE)
+            _replace(changed, graph, _GRAPH_OUTPUTS, before)
+        integers = _sources(ops, schema.BuiltinOperator.DEQUANTIZE)
+        for _, op in ops:
+            if op.OutputsLength() and graph.Tensors(op.Outputs(0)).Type() in (
+                schema.TensorType.INT8,
+                schema.TensorType.INT16,
+            ):
+                _replace(changed, op, _OP_INPUTS, integers)
     return bytes(changed)
 
 
-def _is_quantize(code: Any, schema: Any) -> bool:
-    return bool(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) == schema.BuiltinOperator.QUANTIZE)
+# The places of vectors of tensors in the schema's tables.
+_GRAPH_OUTPUTS, _OP_INPUTS = 8, 6
+
+
+def _sources(ops: Sequence[tuple[int, Any]], kind: int) -> dict[int, int]:
+    """What the ops of a kind take, by what they make."""
+    return {op.Outputs(0): op.Inputs(0) for builtin, op in ops if builtin == kind}
+
+
+def _replace(content: bytearray, table: Any, place: int, by: Mapping[int, int]) -> None:
+    """Replace tensors in a vector where it lies: written anew, the file would lose what is behind its graphs."""
+    offset = table._tab.Offset(place)
+    if offset:
+        start = table._tab.Vector(offset)
+        for slot in range(table._tab.VectorLen(offset)):
+            (tensor,) = struct.unpack_from("<i", content, start + 4 * slot)
+            struct.pack_into("<i", content, start + 4 * slot, by.get(tensor, tensor))
+
+
+def _builtin(code: Any) -> int:
+    return int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))

@@ -131,3 +131,9 @@ def quantized(path: Path) -> tuple[int, int]:
     """How many weights of a file are stored in fewer bits than 32, and how many there are."""
     rows = [row for graph in graphs(path) for row in _weighted(graph)]
     return sum(row.amount for row in rows if row.weights != "FLOAT32"), sum(row.amount for row in rows)
+
+
+def computed_in_float(path: Path) -> set[str]:
+    """The operators whose weights are stored in 8 bits and turned into float32 before they compute with them."""
+    rows = [row for graph in graphs(path) for row in _weighted(graph)]
+    return {row.op for row in rows if row.dequantized and row.weights == "INT8"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.original import Original
 from export.checks.gate import Demand, Verdict
-from export.formats.format import Conversion, FormatName
+from export.formats.format import Conversion, FormatName, NothingToQuantize
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
@@ -190,6 +190,8 @@ class Plan:
         built = results[self._rung_key("build", target, rung)]
         verified = results.get(self._rung_key("verify", target, rung, engine))
         if not built.ok:
+            if isinstance(built.error, NothingToQuantize):
+                return blank.with_verdict("skipped", built.reason)
             if isinstance(built.error, DataError) and self.original.record.dataset is None:
                 return blank.with_verdict("skipped", built.reason)
             return blank.with_verdict("failed", f"not built: {built.reason}")

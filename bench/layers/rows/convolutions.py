@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.layers.row import Row, Values, layer
+from bench.layers.row import Row, Values, graph, layer
 
 LINE, PLANE, SPACE = Values((12, 4)), Values((9, 10, 4)), Values((6, 7, 8, 4))
 LINE_FIRST, PLANE_FIRST = Values((4, 12)), Values((4, 9, 10))
@@ -23,6 +23,15 @@ ROWS = (
     layer("Conv1D", Values((None, 4)), filters=6, kernel_size=3, padding="same"),
     layer("Conv2D", PLANE, filters=6, kernel_size=3),
     layer("Conv2D", PLANE, filters=6, kernel_size=(3, 2), padding="same", strides=2, use_bias=False),
+    graph(
+        "Conv2D",
+        "filters=6, kernel_size=3, called for each input",
+        PLANE,
+        PLANE,
+        outputs=lambda keras, a, b: (lambda made: keras.layers.Subtract()([made(a), made(b)]))(
+            keras.layers.Conv2D(6, 3)
+        ),
+    ),
     layer("Conv2D", PLANE, filters=6, kernel_size=3, dilation_rate=2, activation="relu"),
     layer("Conv2D", PLANE, filters=6, kernel_size=3, padding="same", dilation_rate=(2, 1)),
     layer("Conv2D", PLANE, filters=6, kernel_size=3, groups=2, padding="same", strides=2),

@@ -21,6 +21,16 @@ ROWS = (
     layer("Dense", TABLE, units=5),
     layer("Dense", LINE, units=5, activation="tanh", use_bias=False),
     layer("Dense", TABLE, units=5, activation="softmax"),
+    graph(
+        "Dense", "units=5, called for each input", TABLE, TABLE,
+        outputs=lambda keras, a, b: (lambda made: keras.layers.Subtract()([made(a), made(b)]))(
+            keras.layers.Dense(5)
+        ),
+    ),
+    graph(
+        "Dense", "units=5, an output that goes on to another Dense", TABLE,
+        outputs=lambda keras, x: (lambda made: [made, keras.layers.Dense(3)(made)])(keras.layers.Dense(5)(x)),
+    ),
     layer("EinsumDense", LINE, equation="abc,cd->abd", output_shape=(None, 5), bias_axes="d"),
     layer("EinsumDense", LINE, equation="abc,cde->abde", output_shape=(None, 2, 5)),
     layer("Embedding", TOKENS, input_dim=10, output_dim=4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -70,6 +71,13 @@ def _quietly(path: Path, build: Any) -> Any:
         raise
     except Exception as error:  # Keras raises whatever its layers raise
         said = " ".join(str(error).rpartition("Exception encountered: ")[2].split())
+        circle = re.search(r"from operation '(\S+)' is part of a cycle", said)
+        if circle:
+            raise ModelError(
+                f"{path.name} cannot be loaded by Keras 3: its layer {circle[1]!r} gives back its own input, as "
+                "Equalization does; build the model without that layer, which changes nothing after training, and save "
+                "it again"
+            ) from error
         raise ModelError(
             f"{path.name} cannot be loaded by Keras 3 ({said[:300]}); save it again with model.save('model.keras'), "
             "and give your own layers with --custom-objects MODULE:NAME"

@@ -7,6 +7,7 @@ from export.quantization.keep_in_float import (
     Node,
     before_weights,
     clip_softmax,
+    kept_at_each_call,
     kept_in_float,
     refuse_if_all_is_kept,
     share_note,
@@ -24,8 +25,8 @@ def chain(*ops, weighted=("CONV",)):
     ]
 
 
-def reasons(nodes, ranges=None, outputs=(), bits=8):
-    found = kept_in_float(nodes, ranges or {}, outputs, bits)
+def reasons(nodes, ranges=None, outputs=()):
+    found = kept_in_float(nodes, ranges or {}, outputs)
     return {key: reason.split(",")[0] for key, reason in found.items()}
 
 
@@ -57,14 +58,23 @@ def test_all_that_leads_to_a_logarithm_stays():
     assert found == dict.fromkeys(("CONV", "RELU", "LOG"), "what a logarithm is taken of")
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "bits", "kept"),
-    [(1.0, 2.0, 8, False), (0.0, 1.0, 16, True), (1.0, 100.0, 8, True), (1.0, 100.0, 16, False)],
-)
-def test_a_logarithm_of_values_that_few_bits_tell_apart_is_quantized(low, high, bits, kept):
-    """As that of 1 + exp(x), which a softplus is made of."""
-    found = reasons(chain("CONV", "LOG"), {"t1": (low, high)}, bits=bits)
+@pytest.mark.parametrize(("low", "high", "kept"), [(1.0, 2.0, False), (0.0, 1.0, True), (1.0, 100.0, True)])
+def test_a_logarithm_of_values_that_few_bits_tell_apart_is_quantized(low, high, kept):
+    found = reasons(chain("CONV", "LOG"), {"t1": (low, high)})
     assert bool(found) is kept
+
+
+def test_what_leads_to_an_exponential_needs_not_be_exact_for_its_logarithm():
+    """As a softplus is made, log(exp(x) + 1): where x is off by a step, so is the softplus, at most."""
+    found = reasons(chain("CONV", "RELU", "EXP", "ADD", "LOG"), {"t4": (1.0, 100.0)})
+    assert found == dict.fromkeys(("EXP", "ADD", "LOG"), "what a logarithm is taken of")
+
+
+@pytest.mark.parametrize(("low", "high", "kept"), [(0.0, 0.0, True), (-0.01, 0.01, True), (0.0, 1.0, False)])
+def test_a_difference_that_few_bits_do_not_tell_from_zero_stays(low, high, kept):
+    """As x - x, by which Keras finds infinite values: tflite-runtime ends its process, LiteRT answers wrongly."""
+    found = reasons(chain("CONV", "SUB"), {"t1": (0.0, 9.0), "t2": (low, high)})
+    assert ("SUB" in found) is kept
 
 
 def test_what_an_angle_is_computed_of_stays_in_every_scheme():
@@ -80,12 +90,25 @@ def test_comparisons_for_equality_stay():
 def test_nothing_left_to_quantize_is_said_with_the_reason():
     nodes = chain("CONV", "LOG")
     with pytest.raises(NothingToQuantize) as error:
-        refuse_if_all_is_kept(nodes, kept_in_float(nodes, {}, (), 8))
+        refuse_if_all_is_kept(nodes, kept_in_float(nodes, {}, ()))
     assert str(error.value) == (
         "the model has nothing to quantize: in float32 stays what a logarithm is taken of, since few bits leave "
-        "nothing of its small values; use float32 or dynamic"
+        "nothing of its small values; use float32"
     )
     refuse_if_all_is_kept(nodes, {"LOG": ""})
+
+
+def test_what_dynamic_can_quantize_is_said():
+    nodes = [*chain("CONV", "FLOOR"), Node("cast", "CAST", ("t2",), ("t3",), to_integers=True)]
+    with pytest.raises(NothingToQuantize, match=r"a rounded index is another index; use float32 or dynamic$"):
+        refuse_if_all_is_kept(nodes, kept_in_float(nodes, {}, ()))
+
+
+def test_where_no_range_is_known_all_that_leads_to_a_logarithm_or_an_angle_stays():
+    """Where activations are quantized at each call; what an exponential comes of needs not be exact."""
+    assert set(kept_at_each_call(chain("CONV", "MUL", "LOG", "MEAN"))) == {"CONV", "MUL", "LOG"}
+    assert set(kept_at_each_call(chain("CONV", "SOFTMAX", "LOG"))) == {"SOFTMAX", "LOG"}
+    assert set(kept_at_each_call(chain("CONV", "ATAN2"))) == {"CONV", "ATAN2"}
 
 
 def test_all_that_leads_to_an_index_stays():

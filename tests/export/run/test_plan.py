@@ -7,6 +7,7 @@ import pytest
 
 from data.original import read_original
 from export.checks.gate import Demand, Verdict
+from export.formats.format import NothingToQuantize
 from export.formats.table import FORMATS
 from export.run import plan as module
 from export.run.plan import Plan
@@ -149,6 +150,13 @@ def test_static_targets_of_a_users_model_without_calibration_data_are_skipped_an
     assert {row[1:] for row in statuses(users, found | {plan.key("build", INT8.name): broken})} == {
         ("failed", "not built: no")
     }
+
+
+def test_a_model_with_nothing_to_quantize_is_no_failure(plan):
+    """The float32 file is what there is to ship: fewer bits would change nothing in it."""
+    found = results(plan, [FAILED, FAILED])
+    found[plan.key("build", INT8.name)] = Outcome(reason="none", error=NothingToQuantize("none"))
+    assert {row[1:] for row in statuses(plan, found)} == {("skipped", "none")}
 
 
 def test_a_format_that_cannot_express_the_model_has_no_steps_and_says_why_and_the_others_go_on(
