@@ -14,7 +14,7 @@ import numpy as np
 
 from runtime.errors import BundleError, InputError
 
-PADDING, UNKNOWN = 0, 1
+UNKNOWN = 1  # 0 is padding
 FIRST_WORD = 2  # the number of the first word of a vocabulary
 # Ten times what the models of texts usually have; a larger file is none that was made for a device.
 MAX_WORDS = 100_000
