@@ -38,8 +38,8 @@ class Dataset:
 
     Attributes:
         name: as `data.load` takes it.
-        inputs: what a row is, as a manifest says it.
-        outputs: what its targets are, as a manifest says it; a recipe may give a model other outputs.
+        inputs: the records of the inputs, as in a manifest.
+        outputs: the records of the targets, as in a manifest; a recipe may give a model other outputs.
         sha256: of the original files by name; of the arrays' bytes for a dataset that comes with scikit-learn and
             has no file of its own here.
         train: what a model learns from.

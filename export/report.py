@@ -123,7 +123,7 @@ def absent(rows: list[MeasuredRow]) -> dict[str, str]:
 
 
 def show(rows: list[MeasuredRow], console: Console) -> None:
-    """Print one table for each model, with what its rows have to say; what all models share comes at the end."""
+    """Print one table for each model with its notes; notes that all models share come at the end."""
     once = absent(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)

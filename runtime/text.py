@@ -1,9 +1,10 @@
 """From texts to the numbers that a model takes, by a rule that every device repeats exactly.
 
-A text is normalised to Unicode's form NFKC and put into lower case. Its words are then the longest runs of the letters
-a to z, the digits 0 to 9 and the apostrophe '; every other character only separates words. A vocabulary gives the word
-in its first line the number 2, the next one 3, and so on. 0 is padding, and 1 stands for every word that the vocabulary
-does not have.
+A text is normalised to Unicode's form NFKC and put into lower case. A typographic apostrophe (U+2019) between two of
+the letters a to z and the digits 0 to 9 becomes the apostrophe '; elsewhere it is a quotation mark. The words of the
+text are then the longest runs of those letters, digits and apostrophes; every other character only separates words. A
+vocabulary gives the word in its first line the number 2, the next one 3, and so on. 0 is padding, and 1 stands for
+every word that the vocabulary does not have.
 """
 
 import re
@@ -14,18 +15,19 @@ import numpy as np
 
 from runtime.errors import BundleError, InputError
 
-PADDING, UNKNOWN = 0, 1
+UNKNOWN = 1  # 0 is padding
 FIRST_WORD = 2  # the number of the first word of a vocabulary
 # Ten times what the models of texts usually have; a larger file is none that was made for a device.
 MAX_WORDS = 100_000
 MAX_VOCABULARY_BYTES = 2 << 20
 
 _words = re.compile(r"[a-z0-9']+").findall
+_typographic = re.compile("(?<=[a-z0-9])\u2019(?=[a-z0-9])")
 
 
 def tokenize(text: str) -> list[str]:
     """The words of a text in their order."""
-    words: list[str] = _words(normalize("NFKC", text).lower())
+    words: list[str] = _words(_typographic.sub("'", normalize("NFKC", text).lower()))
     return words
 
 

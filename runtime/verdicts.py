@@ -1,4 +1,4 @@
-"""Does each variant still compute what the original did, here, on this device? Golden samples say."""
+"""Judges by the golden samples whether each variant still computes on this device what the original did."""
 
 from collections.abc import Mapping
 

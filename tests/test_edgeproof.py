@@ -23,7 +23,7 @@ commands (each has --help):
   sign     sign a bundle
   info     what a bundle holds, and which engines are installed here
   verify   run the golden samples here, and say which variants may be used
-  predict  answer for files: images, tables, arrays
+  predict  answer for files (images, tables, arrays, texts), lines of numbers and texts
   bench    latency and throughput of the variants on this device
   compare  size, accuracy, parity and latency of all variants side by side, and which to ship
   select   measure what may run here, choose, and remember it for load(…, variant='auto')

@@ -132,7 +132,7 @@ def _joined(x: dict[str, Any], recipe: Recipe) -> Any:
 
 
 def _autoencoder(x: Any, recipe: Recipe) -> dict[str, Any]:
-    """The image through ever fewer units and back, and how far what comes back is from it."""
+    """The image is encoded in ever fewer units and decoded again; the second output is the error of the result."""
     features = layers.Flatten()(x)
     for units in (*recipe.hidden, *recipe.hidden[-2::-1]):
         features = _dense(units, recipe)(features)
@@ -149,7 +149,7 @@ def _gru(x: Any, recipe: Recipe) -> Any:
 
 
 def _text_cnn(x: Any, recipe: Recipe) -> Any:
-    """What is most like each of some runs of three words, wherever it stands in the text."""
+    """For each learned pattern of three words, how strongly the text matches it at its best place."""
     (filters,) = recipe.hidden
     x = layers.Dropout(recipe.dropout)(x)
     x = layers.Conv1D(filters, 3, padding="same", activation=keras_objects.activation(recipe.activation))(x)
@@ -157,7 +157,7 @@ def _text_cnn(x: Any, recipe: Recipe) -> Any:
 
 
 def _text_lstm(x: Any, recipe: Recipe) -> Any:
-    """The largest answer of each unit on its way through the text."""
+    """For each unit of the LSTM, its largest output over all words of the text."""
     (units,) = recipe.hidden
     x = layers.LSTM(units, return_sequences=True)(layers.Dropout(recipe.dropout)(x))
     return layers.Dropout(recipe.dropout)(layers.GlobalMaxPooling1D()(x))

@@ -20,7 +20,7 @@ STEP, STATE, NEXT_STATE = "step", "state", "next_state"
 
 
 def one_step(model: keras.Model, dataset: Dataset) -> tuple[keras.Model, Dataset]:
-    """One step of a network, and its data: steps, the network's own states before them, and what is to come of it.
+    """One step of a network, and its data: steps, the network's own states before them, and the expected answers.
 
     Args:
         model: layers one after the other, one of them recurrent with one state, that take a sequence [steps, features].

@@ -1,1 +1,1 @@
-"""What a built file is held to before it enters a bundle."""
+"""The checks that a built file must pass before it enters a bundle."""

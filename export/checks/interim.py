@@ -1,4 +1,4 @@
-"""Interim looks: how many test samples a slow variant is asked about before somebody looks whether that is enough.
+"""Interim looks: the numbers of test samples after which a slow variant is judged, and stopped if that is enough.
 
 A group-sequential design after Pocock ("Group sequential methods in the design and analysis of clinical trials",
 Biometrika 64, 1977): every look uses the same, wider interval, so that all looks together miss the truth in at most 5 %

@@ -1,4 +1,4 @@
-"""The spread of an output: what tolerances are fractions of, so that one row serves probabilities and prices alike."""
+"""The spread of an output: tolerances are fractions of it, so that one table serves probabilities and prices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TWICE = "twice what it was off the original at export"
 
 
 def spread(record: OutputRecord, outputs: np.ndarray) -> float:
-    """What a tolerance is a fraction of: 1 for probabilities; else the range of the original's outputs.
+    """Returns the spread: 1 for probabilities, else the range of the original's outputs.
 
     Where the outputs hardly differ, it is a tenth of the largest of them.
     """

@@ -44,7 +44,7 @@ def compare(name: str, variant: np.ndarray, original: np.ndarray, confidence: fl
     sign = 1.0 if metric.drop_unit == "points" else -1.0
 
     def drop(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
-        """Of parts with the samples on `axis` and what they add on the first."""
+        """The drop from parts whose samples lie on `axis`; the first axis has what a sample adds to the score."""
         means = (np.moveaxis(np.mean(parts, axis=axis), 0, -1) for parts in (second, first))
         before, after = (metric.score(mean) for mean in means)
         lost: np.ndarray = sign * (before - after)

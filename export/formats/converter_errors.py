@@ -1,4 +1,4 @@
-"""What the converters say against a model, as one sentence for its author: the op, where it is, and what to do."""
+"""Turns the converters' errors into one sentence for the model's author: the op, its place, and the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from runtime.errors import ConversionError
 
 _REMEDY = "build the model from other layers, or compute this before or behind the model"
-# What TensorFlow's converter says, the sentence it means.
+# A pattern in the message of TensorFlow's converter, and the sentence that explains it.
 _TFLITE = (
     (
         r"element_shape to be static|TensorList",

@@ -29,8 +29,8 @@ def activations(path: Path) -> set[str]:
 def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
     """Lowest and highest value of every activation of a float32 `.tflite` file over all samples.
 
-    Exact extremes, not the quantizer's moving average, which cuts off what is rare; of what a SELECT throws away,
-    none.  `samples` are by input name, [n, …] in the dtypes of the file's tensors.
+    The extremes are exact: the quantizer's own moving average would cut off rare values.  Values that a SELECT
+    discards are left out.  `samples` are by input name, [n, …] in the dtypes of the file's tensors.
     """
     found = graphs(path)
     ranges = _main(path, found, samples)

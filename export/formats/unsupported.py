@@ -1,4 +1,4 @@
-"""What no rewrite helps: layers and operations that a format cannot express, refused by the user's names for them.
+"""Refuses layers and operations that a format cannot express even with rewrites, by the user's names for them.
 
 Keras does not document how to list inner layers.  Read in keras 3.12 and 3.15.
 """

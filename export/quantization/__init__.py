@@ -1,1 +1,1 @@
-"""What is done so that few bits suffice: ranges of activations, and repairs of weights and ranges."""
+"""Makes few bits suffice: finds the ranges of activations, and prepares weights and ranges for quantization."""

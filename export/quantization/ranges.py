@@ -31,9 +31,9 @@ SEED = 7
 def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
     """The activation ranges of one float32 file, as an entry of calibration.json.
 
-    Those recorded earlier, if they belong to this model and its golden inputs, were found with as many samples and
-    know every activation of this file (another version of a converter may name them differently); else measured
-    now on samples of the training split.
+    The ranges recorded earlier are taken if they belong to this model and its golden inputs, were found with as many
+    samples, and name every activation of this file (another version of a converter may use other names). Otherwise
+    the ranges are measured now, on samples of the training split.
 
     Raises:
         DataError: they have to be measured and the dataset is not there.

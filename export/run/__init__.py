@@ -1,1 +1,1 @@
-"""The export as a run: what has to be done, in which order, by which worker process."""
+"""Runs an export: plans the steps, orders them, and gives them to worker processes."""

@@ -1,4 +1,4 @@
-"""What a bundle was made from, as one digest: equal digests mean that a second run would change nothing."""
+"""One digest of everything that a bundle was made from: where it is equal, a second run would change nothing."""
 
 from __future__ import annotations
 

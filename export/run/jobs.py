@@ -1,4 +1,4 @@
-"""What runs inside the worker processes: build one file, verify it on one engine, time one block of calls."""
+"""Functions that worker processes run: build one file, verify it on one engine, time one block of calls."""
 
 from __future__ import annotations
 

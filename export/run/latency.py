@@ -22,9 +22,9 @@ SLOW_S, SLOW_ROUNDS = 0.2, 3  # and where a call takes this long, fewer blocks
 def measure(
     workers: Workers, original: Original, rows: list[MeasuredRow], files: dict[str, Path]
 ) -> list[MeasuredRow]:
-    """The rows with the latencies of all that passed; nothing else may run meanwhile.
+    """Returns the rows, with the latencies of those that passed; nothing else may run meanwhile.
 
-    `files` gives each variant's file.  A row whose engine fails now, fails.
+    `files` gives each variant's file.  Where an engine fails during the measurement, its row becomes a failed one.
     """
     timed = [row for row in rows if row.passed]
     samples: dict[int, list[np.ndarray]] = {}

@@ -93,7 +93,7 @@ def export(
 
 @contextmanager
 def _stopped_by_an_error(workers: Workers) -> Iterator[None]:
-    """Stop the workers before an error goes on to those who remove the folders that they write to."""
+    """On an error, stop the workers first: the caller then removes the folders that they write to."""
     try:
         yield
     except BaseException:

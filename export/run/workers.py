@@ -1,10 +1,10 @@
 """Worker processes that may die without taking the others along.
 
-All that pebble's pools and Python's multiprocessing need, beside what their documents say, stands here. Read in
-pebble 5.2:
+This module holds every workaround that relies on undocumented behaviour of pebble's pools and of Python's
+multiprocessing. Read in pebble 5.2:
 
 - a pool starts its threads and processes at the first `schedule`, and they inherit the signal mask of that moment;
-- it terminates workers that are ending by themselves, and who would leave a semaphore half given back;
+- it terminates workers that are already ending by themselves, and such a worker may leave a semaphore locked;
 - it writes to its log about each worker that died, which is what an `Outcome` says.
 """
 

@@ -1,4 +1,4 @@
-"""Calibration data that look wrong: said in one line, with numbers. They are used all the same."""
+"""Warns of calibration data that look wrong, in one line with numbers. The data are used all the same."""
 
 from __future__ import annotations
 

@@ -52,11 +52,6 @@ class OriginalModel:
         """The Keras model; None for a SavedModel."""
         return self.loaded.keras
 
-    @property
-    def trackables(self) -> list[Any]:
-        """The objects that own the variables, for a `tf.Module` or an `ExportArchive`."""
-        return [part for part in (self.loaded.keras, self.loaded.module) if part is not None]
-
     def with_keras(self, model: Any) -> OriginalModel:
         """The same with another Keras model of the same inputs and outputs, as one with other weights."""
         names = (tuple(tensor.name for tensor in ends) for ends in (self.loaded.inputs, self.loaded.outputs))

@@ -1,4 +1,4 @@
-"""Models of the user's own by their paths, registered under names of their own before they are exported."""
+"""Registers the user's own models, which are given by their paths, each under a name, before they are exported."""
 
 from __future__ import annotations
 

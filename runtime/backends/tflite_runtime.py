@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
-# Of a file with these, 2.14.0 keeps sizes of the number of rows before, and fails ("failed to prepare"); a new
-# Interpreter answers rightly, and LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0 do in any case.
+# tflite-runtime 2.14.0 cannot run a file with these ops for another number of rows than before: it keeps some of the
+# old sizes and fails ("failed to prepare"). A new Interpreter answers correctly; LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0
+# need none.
 _CALLING_GRAPHS = {"IF", "WHILE"}
 
 
@@ -23,9 +24,9 @@ def import_engine() -> Any:
 def open_model(model_bytes: bytes, threads: int, facts: "TfliteFacts") -> InterpreterBackend:
     """Loads a .tflite file; raises EngineError where tflite-runtime is broken or refuses it."""
     fewest = _FEWEST_INT8 if facts.int8_activations else 2
-    # With int8 weights and float activations, more rows than a few end the process on a Pi 5 (signal 11, in kernels
-    # with int8 dot products). Row by row they take 1.1 to 1.4 times what the best batch does, ten times for the
-    # smallest tables.
+    # With int8 weights and float activations, a batch of 16 rows ends the process on a Pi 5 (signal 11, in kernels with
+    # int8 dot products). One row at a time, a row takes 1.1 to 1.4 times as long as in the best batch, and ten times as
+    # long for the smallest tables.
     return InterpreterBackend(
         "tflite-runtime", import_engine(), model_bytes, threads, fewest,
         batches=not facts.hybrid, resizes=_CALLING_GRAPHS.isdisjoint(facts.ops),

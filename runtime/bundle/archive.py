@@ -61,7 +61,7 @@ class Archive:
         deflated: whether members may be deflated, and their headers be as numpy writes them.
 
     Raises:
-        BundleError: the archive is none that is accepted.
+        BundleError: the archive is not of the accepted form.
     """
 
     def __init__(self, read_at: ReadAt, size_bytes: int, where: str, most: int, deflated: bool) -> None:
@@ -127,12 +127,12 @@ class Archive:
     def _directory(self, size_bytes: int, most: int) -> dict[str, Member]:
         end_at = size_bytes - _END.size
         if end_at < 0:
-            raise self.broken("it does not end as one")
+            raise self.broken("it does not end with the end record of a zip archive")
         signature, disk, first_disk, here, count, length, start, comment = _END.unpack(
             self._read_at(end_at, _END.size)
         )
         if signature != b"PK\5\6":
-            raise self.broken("it does not end as one")
+            raise self.broken("it does not end with the end record of a zip archive")
         if disk or first_disk or here != count or comment or start + length != end_at:
             raise self.broken("its end does not fit its directory")
         if count > most or length > _MAX_DIRECTORY_BYTES:

@@ -55,9 +55,9 @@ def _of(answers: Mapping[str, np.ndarray], first: str) -> list[np.ndarray]:
 
 
 def kept(rows: np.ndarray) -> np.ndarray:
-    """What is kept of outputs [n, …] in a bundle: all of them, or of large rows at most 2,048 elements, [n, k].
+    """Returns the part of outputs [n, …] that a bundle keeps: whole rows, or at most 2,048 elements of each, [n, k].
 
-    Of a row with e elements every s-th is kept, in row-major order from the first on; s is e / 2048, rounded up.
+    A row of e elements keeps every s-th in row-major order, beginning with the first; s is e / 2048, rounded up.
     """
     elements = prod(rows.shape[1:])
     return rows if elements <= MOST_KEPT else rows.reshape(len(rows), elements)[:, :: _stride(elements)]

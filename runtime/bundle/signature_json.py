@@ -1,4 +1,4 @@
-"""Reads and writes what goes in and what comes out, which a manifest and the record of a trained model say alike."""
+"""Reads and writes the records of inputs and outputs, which have one form in a manifest and in training.json."""
 
 from collections.abc import Iterable, Mapping
 from math import prod

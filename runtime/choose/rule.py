@@ -152,7 +152,7 @@ def _why(by_speed: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
 
 
 def _first_by(tied: list[MeasuredRow]) -> str:
-    """What the first of the tied rows is ahead in."""
+    """The property by which the first of the tied rows is preferred."""
     for what, of in zip(("smallest", "one with the fewest threads", "fastest"), range(3), strict=True):
         if any(_preference(row)[of] > _preference(tied[0])[of] for row in tied):
             return what

@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 def rms_of(row: np.ndarray, given: Any, taken: InputRecord) -> float | None:
     """The root mean square difference of a reconstruction from the row of the input that it is compared with.
 
-    None for an image: what is reconstructed are scaled pixels, and a bundle does not tell their scale.
+    None for an image: its reconstruction is in the scale that the model works in, which a manifest does not record.
     """
     if taken.kind == "image" or isinstance(given, str):
         return None

@@ -163,7 +163,7 @@ def _print(
 
 
 def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None) -> list[str]:
-    """What the metrics and the errors in the table are, and of which output."""
+    """The notes below the table: where its metrics and errors come from, and of which output they are."""
     several = len(manifest.outputs) > 1
     notes = []
     for name, record in manifest.outputs.items():

@@ -10,14 +10,16 @@ import numpy as np
 from runtime.bundle.manifest import InputRecord
 from runtime.commands.arrays import first_of, is_array, read_array, read_arrays
 from runtime.commands.csv_file import CsvFile, read_csv
+from runtime.commands.images import SUFFIXES, read_image
+from runtime.commands.pictures import find_pictures, is_pictures, read_pictures
 from runtime.errors import InputError
 
-KNOWN = ".npy, .npz, .csv, .txt, .png, .jpg, IDX (-ubyte, -ubyte.gz)"
+_PICTURES = f"pictures ({', '.join(SUFFIXES)}), a folder or .zip of pictures"
+KNOWN = f".npy, .npz, .csv, .txt, {_PICTURES}, IDX (-ubyte, -ubyte.gz)"
 INPUTS, TARGETS = (
     "inputs",
     "targets",
 )  # what an array of an .npz may be called where the model has one of them
-_IMAGES = (".png", ".jpg", ".jpeg")
 _EXACT = 1 << 53  # float64 does not tell larger whole numbers apart
 
 
@@ -69,7 +71,8 @@ def read_input(path: Path, record: InputRecord, invert: bool = False) -> tuple[A
     """The raw values of one input in a file, and notes on what was converted.
 
     Args:
-        path: a PNG or JPEG of an image; a .csv; a .txt of texts, one a line; an .npz, .npy or IDX file.
+        path: a picture of an image, or a folder or .zip of pictures; a .csv; a .txt of texts, one a line; an .npz, .npy
+            or IDX file.
         record: what the input takes.
         invert: whether black on white becomes white on black.
 
@@ -82,10 +85,11 @@ def read_input(path: Path, record: InputRecord, invert: bool = False) -> tuple[A
     suffix = path.suffix.lower()
     notes: list[str] = []
     values: Any
-    if suffix in _IMAGES:
+    if is_pictures(path):
+        _refuse_other(path, "a folder of pictures", "image", record)
+        values, notes = read_pictures(find_pictures(path), record)
+    elif suffix in SUFFIXES:
         _refuse_other(path, "an image", "image", record)
-        from runtime.commands.images import read_image
-
         values, notes = read_image(path, record)
     elif suffix == ".txt":
         _refuse_other(path, "a file of texts", "text", record)
@@ -150,7 +154,7 @@ def _refuse_other(path: Path, what: str, kind: str, record: InputRecord) -> None
 
 
 _FILES = {
-    "image": "a .png or .jpg",
+    "image": "a picture, or a folder of pictures",
     "table": "a .csv with these columns",
     "sequence": "a .csv with a step a line, or an .npy",
     "text": "a .txt with a text a line",

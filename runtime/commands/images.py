@@ -1,4 +1,4 @@
-"""Turns a PNG or JPEG into raw pixels of the size and channels a model takes. The only user of Pillow."""
+"""Turns a picture file into raw pixels of the size and channels a model takes. The only user of Pillow."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,6 +8,16 @@ import numpy as np
 from runtime.bundle.manifest import InputRecord
 from runtime.errors import InputError
 
+# The kinds of picture files that are read, on the desk and on the device, by the suffix of their names.
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}
+_FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 _DONE = {
     "stretch": "resized",
     "crop": "cropped and resized",
@@ -50,7 +60,7 @@ def read_image(path: Path, record: InputRecord, file: BinaryIO | None = None) ->
     """The pixels of a picture, and notes on what was converted.
 
     Args:
-        path: the PNG or JPEG file, or where `file` is given, its name for errors.
+        path: a file of one of the kinds in SUFFIXES, or where `file` is given, its name for errors.
         record: the image input that it is for.
         file: the open file, where it is none of its own, such as the member of an archive.
 
@@ -83,14 +93,17 @@ def _opened(path: Path, file: Any, mode: str) -> tuple[Any, list[str]]:
             f"{path}: reading images needs Pillow; install it with: pip install pillow"
         ) from None
     try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
+        with Image.open(file, formats=_FORMATS) as opened:
+            frames = getattr(opened, "n_frames", 1)
             image: Any = ImageOps.exif_transpose(opened)
             image.load()
     except FileNotFoundError:
         raise InputError(f"{path}: does not exist") from None
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
-        raise InputError(f"{path}: not a sound PNG or JPEG file ({error})") from None
-    notes = []
+        raise InputError(
+            f"{path}: not a sound picture file ({error}); known kinds: {', '.join(_FORMATS)}"
+        ) from None
+    notes = [f"the first of {frames} frames"] if frames > 1 else []
     if image.mode.startswith("I"):
         # 16 bits a pixel: Pillow's own conversion to 8 would clip instead of scale.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

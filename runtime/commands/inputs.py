@@ -9,6 +9,7 @@ import numpy as np
 from runtime.bundle.manifest import InputRecord
 from runtime.commands.csv_file import is_number
 from runtime.commands.files import as_rows, inverted, read_input, read_inputs
+from runtime.commands.pictures import find_pictures, is_pictures
 from runtime.errors import InputError, UsageError
 
 _LONGEST_SOURCE = 60
@@ -21,11 +22,13 @@ class Given(NamedTuple):
         source: what was typed for them.
         values: raw, by name, as `predict` takes them.
         notes: on what was converted, each with its file.
+        names: of the rows, for a folder of pictures; None for others.
     """
 
     source: str
     values: dict[str, Any]
     notes: list[str]
+    names: list[str] | None = None
 
     @property
     def rows(self) -> int:
@@ -97,7 +100,9 @@ def _file(text: str, inputs: Mapping[str, InputRecord], invert: bool) -> Given:
     else:
         values, notes = read_input(Path(path), inputs[name], invert and inputs[name].kind == "image")
         found = {name: values}
-    return Given(text, found, [f"{text}: {note}" for note in notes])
+    pictures = find_pictures(Path(path)).members if is_pictures(Path(path)) else None
+    names = [f"{text}/{member}" for member in pictures] if pictures else None
+    return Given(text, found, [f"{text}: {note}" for note in notes], names)
 
 
 def _values(text: str, inputs: Mapping[str, InputRecord], invert: bool) -> Given:

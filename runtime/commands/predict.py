@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
     made = new_parser(
         "predict",
         "Print the answers of a model: the most probable labels of a classifier, the values of a regressor, whatever "
-        "its outputs mean. Images are converted to the model's size and channels. A file is for all inputs; where "
+        "its outputs mean. The inputs are files, numbers (--values) or texts (--text). Images, also those of a folder "
+        "or .zip, are converted to the model's size and channels. A file is for all inputs; where "
         "there are several, it is an .npz with an array named after each, or each input has its own NAME=FILE.",
         "python -m runtime predict artifacts/mnist-cnn/bundle digit.png --invert",
     )
@@ -76,6 +77,8 @@ def _rows(model: Model, given: Given) -> Iterator[tuple[str, list[Answer]]]:
     inputs, records = model.manifest.inputs, model.manifest.outputs
     for index in range(count):
         source = given.source if count == 1 else f"{given.source}[{index}]"
+        if given.names:
+            source = given.names[index]
         row = []
         for name, record in records.items():
             compared = record.input and inputs[record.input]

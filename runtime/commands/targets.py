@@ -12,6 +12,7 @@ from runtime.bundle.manifest import Manifest, OutputRecord
 from runtime.commands.arrays import first_of, is_array, read_array, read_arrays
 from runtime.commands.csv_file import CsvFile, is_number, read_csv
 from runtime.commands.inputs import joined, split_name
+from runtime.commands.pictures import find_pictures, is_pictures
 from runtime.errors import InputError, UsageError
 from runtime.measure.metric import checked_targets, metric_name
 
@@ -39,7 +40,8 @@ def add_labelled(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         help="labelled data: what predict takes, also INPUT=FILE for each of several inputs; an .npz may hold "
-        "`targets` too, or for several outputs `targets_` and the name of each",
+        "`targets` too, or for several outputs `targets_` and the name of each; pictures may lie in a folder or .zip "
+        "with a sub-folder for each label",
     )
     parser.add_argument(
         "--targets",
@@ -108,9 +110,22 @@ def _targets(
             record.name: read_targets(Path(text), record)
             for record, text in _bound("--targets", args.targets, scored)
         }
+    labelled = _sub_folders(paths, scored)
+    if labelled:
+        return labelled
     if len(paths) != 1 or paths[0].suffix.lower() != ".npz":
         raise UsageError("give --inputs with either --targets FILE or --target-column NAME")
     return _some(targets_beside(paths[0], scored), paths[0], scored)
+
+
+def _sub_folders(paths: Sequence[Path], scored: Mapping[str, OutputRecord]) -> dict[str, np.ndarray] | None:
+    """The targets of the only output with labels, by the sub-folders of pictures; None where nothing says them."""
+    outputs = [record for record in scored.values() if record.labels and record.task != "multilabel"]
+    found = [find_pictures(path) for path in paths if is_pictures(path)]
+    if len(outputs) != 1 or len(found) != 1 or found[0].classes is None:
+        return None
+    labels = np.array([member.parent.name for member in found[0].members])
+    return {outputs[0].name: _numbered(found[0].path, labels, outputs[0])}
 
 
 def _some(

@@ -35,7 +35,7 @@ def _right(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _hits(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Of each sample, how many labels were given and right, given and wrong, and missed."""
+    """For each sample, the numbers of true positives, false positives and false negatives among its labels."""
     given, wanted = (array.reshape(len(outputs), -1) >= 0.5 for array in (outputs, targets))
     counts = [(given & wanted).sum(axis=1), (given & ~wanted).sum(axis=1), (~given & wanted).sum(axis=1)]
     hits: np.ndarray = np.stack(counts, axis=1).astype(np.float64)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The first calls after another callable ran find cold caches: not what a device in a loop sees.
+# The first calls after another callable ran find cold caches: unlike the calls of a device in a loop.
 _WARM_UP_CALLS = 3
 _WARM_UP_NS = 100_000_000  # a call that takes as long as this has warmed everything up
 

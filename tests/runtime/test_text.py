@@ -24,7 +24,11 @@ VOCABULARY = text.read_vocabulary(b"a\nfilm\ndon't\n")
         ),
         ("1984 is 3d", ["1984", "is", "3d"]),
         ("clichés", ["clich", "s"]),  # é is none of the letters
-        ("don\u2019t", ["don", "t"]),  # nor is a typographic apostrophe an apostrophe
+        ("Don\u2019t, it\u2019s", ["don't", "it's"]),  # as telephones and word processors write it
+        (
+            "a \u2018good film\u2019, the boys\u2019 own",
+            ["a", "good", "film", "the", "boys", "own"],
+        ),  # quoted
         (
             "ﬁlm ＦＩＬＭ ３Ｄ ²",
             ["film", "film", "3d", "2"],

@@ -70,10 +70,10 @@ END = len(stored()) - 22
 
 
 TWO_MEANINGS = [
-    (b"", "does not end as one"),
-    (b"PK\5\6", "does not end as one"),
-    (stored()[:-1], "does not end as one"),
-    (stored() + b"\0", "does not end as one"),
+    (b"", "does not end with the end record of a zip archive"),
+    (b"PK\5\6", "does not end with the end record of a zip archive"),
+    (stored()[:-1], "does not end with the end record of a zip archive"),
+    (stored() + b"\0", "does not end with the end record of a zip archive"),
     (b"\0" + stored(), "its end does not fit its directory"),
     (stored()[:DIRECTORY] + b"gap" + stored()[DIRECTORY:], "its end does not fit its directory"),
     (changed(stored(), END + 20, b"\1\0"), "its end does not fit"),  # a comment's length

@@ -38,7 +38,7 @@ def test_files_that_the_manifest_does_not_name_are_not_read(image_bundle):
     ("path", "words"),
     [
         ("absent", "does not exist; a bundle is made by"),
-        ("file", "not a sound zip archive: it does not end as one"),
+        ("file", "not a sound zip archive: it does not end with the end record of a zip archive"),
     ],
 )
 def test_what_is_no_bundle_is_refused(tmp_path, path, words):

@@ -146,7 +146,7 @@ LINES = "\n".join(["1,2"] * 3)
         (TABLE, "absent.csv", None, "absent.csv: does not exist"),
         (IMAGE, "absent.png", None, "absent.png: does not exist"),
         (TEXT, "absent.txt", None, "absent.txt: does not exist"),
-        (TABLE, "a.doc", b"", "unknown kind of file; known: .npy, .npz, .csv, .txt, .png"),
+        (TABLE, "a.doc", b"", "unknown kind of file; known: .npy, .npz, .csv, .txt, pictures (.png"),
         (TABLE, "a.npy", b"", "cannot be read"),
         (TABLE, "a.npy", b"\x93NUMPY\x01\x00\xff", "cannot be read"),
         (TABLE, "a.npy", b"\x80\x04\x95", "cannot be read"),
@@ -186,7 +186,7 @@ LINES = "\n".join(["1,2"] * 3)
         (SINGLE, "a.png", b"\x89PNG", "the input single takes single numbers; give an .npy or .npz"),
         (
             IMAGE, "a.txt", "a text",
-            "a file of texts; the input image takes images of 8x8x1 pixels; give a .png or .jpg",
+            "a file of texts; the input image takes images of 8x8x1 pixels; give a picture, or a folder of pictures",
         ),
         (TEXT, "a.txt", b"\xff\xff", "cannot be read"),
         (TEXT, "a.txt", "", "is empty; give a text a line"),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from runtime.bundle.manifest import RESIZES, InputRecord
-from runtime.commands.images import fitted, read_image
+from runtime.commands.images import SUFFIXES, fitted, read_image
 from runtime.errors import InputError
 
 GREY = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255)
@@ -103,7 +103,7 @@ def test_a_picture_may_be_the_member_of_an_archive(tmp_path):
     Image.fromarray(PIXELS).save(content, "png")
     found, notes = read_image(tmp_path / "a.zip" / "a.png", GREY, io.BytesIO(content.getvalue()))
     assert np.array_equal(found[0, ..., 0], PIXELS) and not notes
-    with pytest.raises(InputError, match=r"a\.zip/a\.png: not a sound PNG or JPEG file"):
+    with pytest.raises(InputError, match=r"a\.zip/a\.png: not a sound picture file"):
         read_image(tmp_path / "a.zip" / "a.png", GREY, io.BytesIO(content.getvalue()[:50]))
 
 
@@ -150,11 +150,34 @@ def test_a_turned_photograph_is_upright(tmp_path):
     assert np.abs(found[0, ..., 0].astype(int) - PIXELS).max() <= 8
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"<svg/>"])
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"<svg/>"])
 def test_damaged_images_are_refused(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match="not a sound PNG or JPEG file"):
+    with pytest.raises(InputError, match="not a sound picture file"):
         read_image(tmp_path / "a.png", GREY)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_kind_that_is_listed_is_read(tmp_path, suffix):
+    path = save(tmp_path, Image.new("L", (8, 8), 200), f"a{suffix}")
+    found, _ = read_image(path, GREY)
+    assert np.abs(found.astype(int) - 200).max() <= 1
+
+
+def test_a_kind_that_is_not_listed_is_refused(tmp_path):
+    path = save(tmp_path, Image.new("L", (8, 8)), "a.tiff")
+    with pytest.raises(
+        InputError, match=r"not a sound picture file .*; known kinds: PNG, JPEG, BMP, GIF, WEBP"
+    ):
+        read_image(path, GREY)
+
+
+def test_of_several_frames_the_first_is_read_and_it_is_said(tmp_path):
+    frames = [Image.new("L", (8, 8), shade) for shade in (10, 200)]
+    found, notes = read_image(
+        save(tmp_path, frames[0], "a.gif", save_all=True, append_images=frames[1:]), GREY
+    )
+    assert (found == 10).all() and "the first of 2 frames" in notes
 
 
 def test_a_missing_image_is_refused(tmp_path):

@@ -46,7 +46,7 @@ def test_numbers_come_in_the_dtype_and_shape_of_their_input():
 
 def test_a_text_is_given_straight():
     (found,) = given_inputs([], [], ["a film to remember"], by_name(TEXT))
-    assert found == ("a film to remember", {"words": ["a film to remember"]}, [])
+    assert found == ("a film to remember", {"words": ["a film to remember"]}, [], None)
     assert found.rows == 1
 
 
@@ -66,6 +66,19 @@ def test_several_inputs_come_in_one_file_too(tmp_path):
     path = write(tmp_path, "a.npz", npz(**arrays))
     given = joined([str(path)], THREE)
     assert given.rows == 2 and given.values["words"] == ["a", "b"]
+
+
+def test_each_picture_of_a_folder_is_a_row_of_its_own_name(tmp_path):
+    for name in ("b/1.png", "a/2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (16, 16)).save(tmp_path / name)
+    (found,) = given_inputs([str(tmp_path)], [], [], by_name(IMAGE))
+    assert found.rows == 2 and found.names == [f"{tmp_path}/a/2.png", f"{tmp_path}/b/1.png"]
+    assert found.notes == [f"{tmp_path}: resized from 16x16 to 8x8 (2 of 2 pictures)"]
+    with pytest.raises(
+        InputError, match="a folder of pictures; the input rows takes rows of depth, width, height"
+    ):
+        given_inputs([str(tmp_path)], [], [], ONE)
 
 
 def test_invert_is_for_the_images_among_the_inputs(tmp_path):

@@ -2,16 +2,19 @@
 
 import gzip
 import re
+import shutil
 from argparse import ArgumentParser
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from runtime.commands.targets import add_labelled, read_column, read_labelled, read_targets, targets_beside
 from runtime.errors import InputError, UsageError
 from tests.bundles import npz
 from tests.runtime.commands.records import (
+    IMAGE,
     MOOD,
     NUMBERS,
     PRICE,
@@ -134,6 +137,21 @@ def test_targets_are_columns_of_the_inputs(tmp_path):
     path = write(tmp_path, "b.csv", "depth,width,height,price,mood\n1,2,3,4,bad\n1,2,3,5,good\n")
     found = labelled(["--inputs", path, "--target-column", "price", "--target-column", "mood"], PRICE, MOOD)
     assert found.targets["price"].tolist() == [4, 5] and found.targets["mood"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_sub_folders_of_pictures_are_labels(tmp_path, kind):
+    data = tmp_path / "d"
+    for name in ("star/1.png", "circle/1.png", "star/2.png"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 255).save(data / name)
+    given = data if kind == "folder" else shutil.make_archive(str(data), "zip", data)
+    found = labelled(["--inputs", given], SHAPES, inputs=by_name(IMAGE))
+    assert found.targets["shapes"].tolist() == [0, 2, 2] and found.inputs["image"].shape == (3, 8, 8, 1)
+    with pytest.raises(InputError, match="the target 'circle' is no label of mood; its labels: bad, good"):
+        labelled(["--inputs", given], MOOD, inputs=by_name(IMAGE))
+    with pytest.raises(UsageError, match="give --inputs with either --targets FILE or --target-column NAME"):
+        labelled(["--inputs", given], SHAPES, MOOD, inputs=by_name(IMAGE))
 
 
 def test_a_reconstruction_has_targets_only_where_nothing_else_has(tmp_path):

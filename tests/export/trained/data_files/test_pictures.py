@@ -1,6 +1,7 @@
 """Folders and zip files of pictures: classes, sizes, and what is no picture."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,15 @@ def test_a_damaged_picture_is_named(folder, photos):
     (folder / "ant" / "0.png").write_bytes(b"\x89PNG and nothing")
     with pytest.raises(DataError, match=r"ant/0\.png"):
         read_pictures(folder, photos)
+
+
+def test_a_damaged_member_of_a_zip_is_named(folder, photos):
+    archive = Path(shutil.make_archive(str(folder), "zip", folder))
+    archive.write_bytes(archive.read_bytes().replace(b"PK\3\4", b"PK\3\5"))  # where each member begins
+    with pytest.raises(
+        DataError, match=r"d\.zip/ant/1\.PNG cannot be read \(.*\); make the \.zip file again"
+    ):
+        read_pictures(archive, photos)
 
 
 def test_a_damaged_zip_is_named(tmp_path, photos):
