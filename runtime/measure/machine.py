@@ -1,7 +1,6 @@
 """What a machine is: board, system, memory, Python. It needs no numpy, and no other module of this project.
 
-`python -m runtime doctor` calls it, and `python -m export remote` sends this very file to a device that has nothing:
-it is written for Python 3.6 and later, so that an old one can say how old it is.
+`python -m runtime doctor` calls it, and `python -m export remote` sends this very file to a device that has nothing.
 """
 
 import os
@@ -9,11 +8,13 @@ import platform
 import shutil
 import sys
 import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
 
 _MIB = 1 << 20
 
 
-def facts(root: str = "/", place: str = ".") -> "dict[str, object]":
+def facts(root: str = "/", place: str = ".") -> dict[str, object]:
     """What is known of this machine, for JSON; None where the machine does not say.
 
     Args:
@@ -37,7 +38,7 @@ def facts(root: str = "/", place: str = ".") -> "dict[str, object]":
         "executable": sys.executable,
         "environment": sys.prefix if sys.prefix != sys.base_prefix else None,
         "system_packages": _sees_system_packages(),
-        "can_make_environments": _has_module("venv") and _has_module("ensurepip"),
+        "can_make_environments": find_spec("venv") is not None and find_spec("ensurepip") is not None,
         "pip_refuses": _is_managed(),
     }
 
@@ -53,14 +54,14 @@ def cpu_name(root: str = "/") -> str:
     return platform.processor() or platform.machine()
 
 
-def _system(root: str) -> "str | None":
+def _system(root: str) -> str | None:
     for line in (_read(root, "etc/os-release") or "").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip("\"' ")
     return None
 
 
-def _meminfo(root: str) -> "dict[str, int]":
+def _meminfo(root: str) -> dict[str, int]:
     """The rows of /proc/meminfo that count memory, in MiB."""
     found = {}
     for line in (_read(root, "proc/meminfo") or "").splitlines():
@@ -74,30 +75,19 @@ def _sees_system_packages() -> bool:
     """Whether this Python finds what the distribution's own packages install, such as python3-onnxruntime."""
     if sys.prefix == sys.base_prefix:
         return True
-    try:
-        with open(os.path.join(sys.prefix, "pyvenv.cfg")) as file:  # noqa: PTH118, PTH123
-            text = file.read().lower().replace(" ", "")
-    except OSError:
-        return False
-    return "include-system-site-packages=true" in text
+    text = _read(sys.prefix, "pyvenv.cfg") or ""
+    return "include-system-site-packages=true" in text.lower().replace(" ", "")
 
 
 def _is_managed() -> bool:
     """Whether pip refuses to install outside of a virtual environment (PEP 668), as on Debian 12 and later."""
     if sys.prefix != sys.base_prefix:
         return False
-    return os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))  # noqa: PTH110, PTH118
+    return (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").exists()
 
 
-def _has_module(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
-def _read(root: str, path: str) -> "str | None":
+def _read(root: str, path: str) -> str | None:
     try:
-        with open(os.path.join(root, path), errors="replace") as file:  # noqa: PTH118, PTH123
-            return file.read()
+        return (Path(root) / path).read_text(errors="replace")
     except OSError:
         return None

@@ -1,6 +1,5 @@
-"""What a machine says of itself, and that the file which asks it runs alone and on an old Python."""
+"""What a machine says of itself, and that the file which asks it runs alone."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -35,7 +34,3 @@ def test_it_runs_from_standard_input_with_nothing_but_python():
         [sys.executable, "-I", "-S", "-"], input=program, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["cores"] >= 1
-
-
-def test_an_old_python_can_read_it():
-    ast.parse((ROOT / "runtime/measure/machine.py").read_text(), feature_version=(3, 6))
