@@ -195,7 +195,7 @@ def _lines(found: Mapping[str, Any], problem: str | None) -> list[str]:
     here = found["machine"]
     where = "virtual environment" if here["environment"] else "the system's own"
     lines = [
-        f"board:     {here['board']}, {here['machine']}, {here['cores']} cores",
+        f"board:     {here['board']}, {here['machine']}, {here['cores']} core{'s' if here['cores'] != 1 else ''}",
         f"system:    {here['system'] or 'unknown'}, {here['bits']}-bit, Linux {here['kernel']}",
         f"memory:    {_mib(here['memory_mib'])}, {_mib(here['memory_available_mib'])} available; "
         f"{_mib(here['disk_free_mib'])} free on this disk",
@@ -207,12 +207,18 @@ def _lines(found: Mapping[str, Any], problem: str | None) -> list[str]:
         rows = [(name, row["version"] or "-", row["here"]) for name, row in found["engines"].items()]
         lines += ["", aligned(("engine", "version", "here"), rows)]
     if found["variants"]:
-        pairs = [
-            (variant, engine, "would run" if text == _WORKS else text)
+        rows = [
+            (variant, ", ".join(name for name, text in texts.items() if text == _WORKS) or "nothing here")
+            for variant, texts in found["variants"].items()
+        ]
+        lines += ["", aligned(("variant", "would run with"), rows)]
+        known = {row["here"] for row in found["engines"].values()}
+        lines += [
+            f"{variant} with {engine}: {text}"
             for variant, texts in found["variants"].items()
             for engine, text in texts.items()
+            if text not in known
         ]
-        lines += ["", aligned(("variant", "engine", "here"), pairs)]
         lines += ["", "Whether the answers are right is for `verify` to say."]
     if found["to_type"]:
         lines += ["", "to get the rest:", *(f"  {line}" for line in found["to_type"])]

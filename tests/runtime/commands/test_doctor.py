@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.tiny_files import tflite_with_op
 from runtime import backends
 from runtime.commands import doctor
-from tests.bundles import IMAGE_PAIRS
+from tests.bundles import IMAGE_PAIRS, replace_file
 from tests.conftest import ROOT
 from tests.runtime.commands.test_commands import cli
 
@@ -71,8 +72,9 @@ def test_this_machine(cli, image_bundle):
     assert (code, err) == (0, "")
     assert re.search(rf"(?m)^Python: +{re.escape(sys.version.split()[0])}, ", out)
     assert re.search(r"(?m)^onnxruntime +[\d.]+ +works$", out)
-    assert len(re.findall(r"(?m)^(?:tflite|onnx)-\w+ +\S+ +would run$", out)) == IMAGE_PAIRS
-    assert re.search(r"(?m)^board: +\S.*, \d+ cores$", out) and re.search(r"(?m)^memory: +[\d,]+ MiB, ", out)
+    pairs = re.findall(r"(?m)^(?:tflite|onnx)-(?:float|int|dyn)\w+ +(\S.*)$", out)
+    assert sum(len(names.split(", ")) for names in pairs) == IMAGE_PAIRS and "nothing here" not in out
+    assert re.search(r"(?m)^board: +\S.*, \d+ cores?$", out) and re.search(r"(?m)^memory: +[\d,]+ MiB, ", out)
 
 
 def test_as_json(cli):
@@ -145,8 +147,10 @@ def test_a_broken_engine_is_said_and_not_installed_again(cli, device, image_bund
     device((3, 11, 2), {"litert": "importing litert kills the process (signal 4)", "onnxruntime": None})
     code, out, _ = cli("doctor", image_bundle)
     assert code == 0
-    assert re.search(r"tflite-int8 +litert +importing litert kills the process", out)
-    assert re.search(r"onnx-float32 +onnxruntime +would run", out)
+    assert re.search(r"(?m)^litert +2\.3\.0 +importing litert kills the process", out)
+    assert re.search(r"(?m)^tflite-int8 +nothing here$", out) and re.search(
+        r"(?m)^onnx-float32 +onnxruntime$", out
+    )
     assert "mend litert: importing litert kills the process" in out
 
 
@@ -175,3 +179,11 @@ def test_it_works_without_numpy():
 def test_a_missing_bundle_is_one_line(cli, tmp_path):
     code, out, err = cli("doctor", tmp_path / "none")
     assert (code, out) == (1, "") and err.startswith("error: ") and err.count("\n") == 1
+
+
+@pytest.mark.tflite_runtime
+def test_a_file_that_an_engine_cannot_run_is_named_with_the_reason(cli, spoilt):
+    replace_file(spoilt, "tflite-dynamic.tflite", tflite_with_op(9, 12))
+    code, out, _ = cli("doctor", spoilt)
+    assert code == 0 and re.search(r"(?m)^tflite-dynamic +litert$", out)
+    assert "tflite-dynamic with tflite-runtime: the file needs FULLY_CONNECTED version 12" in out
