@@ -106,12 +106,12 @@ def engine_version(name: str) -> str | None:
     return found
 
 
-def no_wheel(name: str) -> str | None:
-    """Why an engine cannot be installed with this Python; None where it can."""
-    engine, here = _engine(name), sys.version_info[:2]
+def no_wheel(name: str, python: tuple[int, int] | None = None, bits: int | None = None) -> str | None:
+    """Why an engine cannot be installed with a Python, by default this one; None where it can."""
+    engine, here = _engine(name), python or sys.version_info[:2]
     pythons = engine.pythons
     # By the Python: 32-bit Raspberry Pi OS has a 64-bit kernel, which calls the machine aarch64.
-    if sys.maxsize < 1 << 32 and not engine.on_32_bits:
+    if (bits or (64 if sys.maxsize > 1 << 32 else 32)) == 32 and not engine.on_32_bits:
         return f"{name} has no wheel for 32-bit systems; it needs a 64-bit one"
     if pythons is None or pythons[0] <= here <= pythons[1]:
         return None
