@@ -147,7 +147,10 @@ def probe(name: str) -> str | None:
         return f"importing {name} takes more than two minutes"
     if child.returncode < 0:
         return f"importing {name} kills the process (signal {-child.returncode}): its wheel is not for this machine"
-    return child.stderr.strip().splitlines()[-1] if child.returncode else None
+    if child.returncode == 0:
+        return None
+    said = child.stderr.strip().splitlines()
+    return said[-1] if said else f"importing {name} ends with the exit code {child.returncode}"
 
 
 def import_engine(name: str) -> str:
