@@ -23,6 +23,9 @@ class Stage(NamedTuple):
 STAGES = {
     "train": Stage("train", "keras", "train", "train models of the zoo"),
     "export": Stage("export", "tensorflow", "export", "export Keras models, prove every file, write bundles"),
+    "remote": Stage(
+        "export", "numpy", "export", "install a bundle on devices over ssh, measure it, bring figures home"
+    ),
     "keygen": Stage("export", "cryptography", "sign", "make a pair of keys to sign bundles with"),
     "sign": Stage("export", "cryptography", "sign", "sign a bundle"),
 }
@@ -126,7 +129,11 @@ def _parser() -> "argparse.ArgumentParser":
     root = argparse.ArgumentParser("edgeproof", add_help=False)
     commands = root.add_subparsers()
     parsers = {name: import_module(f"runtime.commands.{name}").parser() for name in COMMANDS}
-    for name, module in (("train", "train.flags"), ("export", "export.options")):
+    for name, module in (
+        ("train", "train.flags"),
+        ("export", "export.options"),
+        ("remote", "export.remote.command"),
+    ):
         if not _missing(name):
             parsers[name] = import_module(module).parser()
     words: dict[str, tuple[str, ...]] = {}

@@ -9,6 +9,10 @@ from runtime.command import run_command
 def main(argv: Sequence[str] | None = None) -> int:
     """Import the command line only here, where Ctrl-C is already handled: it takes a second."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] == "remote":
+        from export.remote.command import main as remote
+
+        return remote(arguments[1:])
     from export import sign
 
     if arguments and arguments[0] in sign.COMMANDS:

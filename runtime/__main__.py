@@ -17,6 +17,7 @@ COMMANDS = {
     "select": "measure what may run here, choose, and remember it for load(…, variant='auto')",
     "pack": "write a bundle as one .zip",
     "install": "put a bundle into its place on a device, whole or not at all",
+    "doctor": "what is installed on this device, what would run, and what to type to get the rest",
 }
 
 

@@ -19,6 +19,7 @@ Exports Keras models to files that are proved against the original, and runs the
 commands (each has --help):
   train    train models of the zoo
   export   export Keras models, prove every file, write bundles
+  remote   install a bundle on devices over ssh, measure it, bring figures home
   keygen   make a pair of keys to sign bundles with
   sign     sign a bundle
   info     what a bundle holds, and which engines are installed here
@@ -29,6 +30,7 @@ commands (each has --help):
   select   measure what may run here, choose, and remember it for load(…, variant='auto')
   pack     write a bundle as one .zip
   install  put a bundle into its place on a device, whole or not at all
+  doctor   what is installed on this device, what would run, and what to type to get the rest
 
 options:
   --version                    print the version
@@ -67,7 +69,7 @@ def test_version(cli):
 @pytest.mark.parametrize("name", [*edgeproof.STAGES, *COMMANDS])
 def test_every_command_has_help_in_the_words_it_was_called_with(cli, name):
     code, out, err = cli(name, "--help")
-    usage = f"usage: edgeproof {'export ' if name in ('keygen', 'sign') else ''}{name} "
+    usage = f"usage: edgeproof {'export ' if name in ('remote', 'keygen', 'sign') else ''}{name} "
     assert (code, err) == (0, "") and out.startswith(usage)
     assert "python -m" not in out
 
@@ -75,8 +77,8 @@ def test_every_command_has_help_in_the_words_it_was_called_with(cli, name):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], f"no command; known: train, export, keygen, sign, {', '.join(COMMANDS)}; see edgeproof --help"),
-        (["exprot"], f"unknown command 'exprot'; known: train, export, keygen, sign, {', '.join(COMMANDS)}; "
+        ([], f"no command; known: train, export, remote, keygen, sign, {', '.join(COMMANDS)}; see edgeproof --help"),
+        (["exprot"], f"unknown command 'exprot'; known: train, export, remote, keygen, sign, {', '.join(COMMANDS)}; "
          "see edgeproof --help"),
         (["--print-completion"], "--print-completion : give one shell, bash or zsh"),
         (["--print-completion", "fish"], "--print-completion fish: give one shell, bash or zsh"),

@@ -11,6 +11,7 @@ from export.run import jobs
 from export.run.plan import pool_of
 from export.run.workers import PoolName, Workers
 from runtime.measure import timing
+from runtime.measure.machine import cpu_name
 from runtime.measure.row import MeasuredRow
 
 ROUNDS = 10
@@ -58,6 +59,7 @@ def measure(
             else:
                 samples.setdefault(index, []).append(found)
     for index in calls:
-        timed[index] = timed[index]._replace(**timing.summary(np.concatenate(samples[index]))._asdict())
+        latency = timing.summary(np.concatenate(samples[index]))
+        timed[index] = timed[index]._replace(**latency._asdict(), board=cpu_name())
     finished = iter(timed)
     return [next(finished) if row.passed else row for row in rows]

@@ -27,6 +27,7 @@ class Engine(FastNamedTuple):
         package: the package that installs it.
         format: the format of the files it reads.
         pythons: the first and the last Python it has wheels for, where newer ones will not come.
+        on_32_bits: whether it has wheels for 32-bit Arm systems.
     """
 
     backend: str
@@ -34,13 +35,19 @@ class Engine(FastNamedTuple):
     package: str
     format: str
     pythons: tuple[tuple[int, int], tuple[int, int]] | None = None
+    on_32_bits: bool = False
 
 
 # `engine=None` takes the first of these that is installed.
 ENGINES: Mapping[str, Engine] = {
     "litert": Engine("runtime.backends.litert", "ai_edge_litert", "ai-edge-litert", "tflite"),
     "tflite-runtime": Engine(
-        "runtime.backends.tflite_runtime", "tflite_runtime", "tflite-runtime", "tflite", ((3, 9), (3, 11))
+        "runtime.backends.tflite_runtime",
+        "tflite_runtime",
+        "tflite-runtime",
+        "tflite",
+        ((3, 9), (3, 11)),
+        True,
     ),
     "onnxruntime": Engine("runtime.backends.onnxruntime", "onnxruntime", "onnxruntime", "onnx"),
 }
@@ -99,10 +106,13 @@ def engine_version(name: str) -> str | None:
     return found
 
 
-def no_wheel(name: str) -> str | None:
-    """Why an engine cannot be installed with this Python; None where it can."""
-    pythons = _engine(name).pythons
-    here = sys.version_info[:2]
+def no_wheel(name: str, python: tuple[int, int] | None = None, bits: int | None = None) -> str | None:
+    """Why an engine cannot be installed with a Python, by default this one; None where it can."""
+    engine, here = _engine(name), python or sys.version_info[:2]
+    pythons = engine.pythons
+    # By the Python: 32-bit Raspberry Pi OS has a 64-bit kernel, which calls the machine aarch64.
+    if (bits or (64 if sys.maxsize > 1 << 32 else 32)) == 32 and not engine.on_32_bits:
+        return f"{name} has no wheel for 32-bit systems; it needs a 64-bit one"
     if pythons is None or pythons[0] <= here <= pythons[1]:
         return None
     first, last = (".".join(map(str, version)) for version in pythons)
@@ -137,7 +147,10 @@ def probe(name: str) -> str | None:
         return f"importing {name} takes more than two minutes"
     if child.returncode < 0:
         return f"importing {name} kills the process (signal {-child.returncode}): its wheel is not for this machine"
-    return child.stderr.strip().splitlines()[-1] if child.returncode else None
+    if child.returncode == 0:
+        return None
+    said = child.stderr.strip().splitlines()
+    return said[-1] if said else f"importing {name} ends with the exit code {child.returncode}"
 
 
 def import_engine(name: str) -> str:

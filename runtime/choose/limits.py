@@ -11,6 +11,9 @@ from runtime.namedtuples import FastNamedTuple
 BUDGETS = {"points": 0.3, "%": 1.0}
 # Single latencies closer than this fraction are no reason to prefer one file: another run may turn them round.
 TIE_WIDTH = 0.05
+# The same file, loaded twice, differs by up to 0.7 % as memory happens to lie, and blocks side by side are sure of it.
+# What is faster by less than this fraction is not called faster.
+SAME_WIDTH = 0.02
 # A drop is the difference of two quotients: exactly 0.3 points may come out as 0.30000000000000027.
 _SLACK = 1e-9
 

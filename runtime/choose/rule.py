@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from runtime.choose.limits import LATENCIES, TIE_WIDTH, Limits, Problem, problems
+from runtime.choose.limits import LATENCIES, SAME_WIDTH, TIE_WIDTH, Limits, Problem, problems
 from runtime.measure.metric import drop, known_metric, metric_text
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
@@ -105,13 +105,14 @@ def _problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> 
 def is_tied(row: MeasuredRow, fastest: MeasuredRow) -> bool:
     """Whether the measurement cannot tell a row's latency from that of the fastest.
 
-    Where the fastest was ranked side by side with others, the intervals of the ratios say so, and a row without one
-    was left far behind. Else the intervals of the medians do, where both have one; else TIE_WIDTH.
+    Where the fastest was ranked side by side with others, the intervals of the ratios say so: they overlap, or are less
+    than SAME_WIDTH apart. A row without one was left far behind. Else the intervals of the medians do, where both have
+    one; else TIE_WIDTH.
     """
     if row == fastest:
         return True
     if fastest.slower_high is not None:
-        return row.slower_low is not None and row.slower_low <= fastest.slower_high
+        return row.slower_low is not None and row.slower_low <= fastest.slower_high * (1 + SAME_WIDTH)
     if row.latency_us_low is not None and fastest.latency_us_high is not None:
         return row.latency_us_low <= fastest.latency_us_high
     return _latency(row) <= _latency(fastest) * (1 + TIE_WIDTH)
@@ -205,4 +206,7 @@ def ship_line(choice: Choice) -> str:
         score = f"{row.metric_name} {metric_text(row.metric_name, row.metric)}"
     elif row.max_abs_error is not None:
         score += f", largest error {row.max_abs_error:.2g}"
-    return f"Ship {row.file or row.variant} with {row.engine}: {choice.why}. It takes {takes}; {score}."
+    threads = f", {row.threads} threads" if (row.threads or 1) > 1 else ""
+    return (
+        f"Ship {row.file or row.variant} with {row.engine}{threads}: {choice.why}. It takes {takes}; {score}."
+    )

@@ -28,16 +28,32 @@ def new_parser(command: str, description: str, example: str) -> argparse.Argumen
     return parser
 
 
-def add_engine(parser: argparse.ArgumentParser, default: str) -> None:
-    """--engine and --threads."""
+def add_engine(parser: argparse.ArgumentParser, default: str, *, sweep: bool = False) -> None:
+    """--engine and --threads: one number, or with `sweep` several, of which the arguments hold a tuple."""
     names = ", ".join(ENGINES)
     parser.add_argument("--engine", metavar="NAME", help=f"{names}; default: {default}")
+    several = "; several numbers, such as 1,2,4, are measured side by side" if sweep else ""
     parser.add_argument(
         "--threads",
-        metavar="N",
-        type=int,
-        default=1,
-        help="threads the engine may use for one call; default: 1",
+        metavar="N[,N]" if sweep else "N",
+        type=_numbers if sweep else int,
+        default=(1,) if sweep else 1,
+        help=f"threads the engine may use for one call; default: 1{several}",
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers between commas, each once; ValueError for anything else, which argparse reports."""
+    return tuple(dict.fromkeys(int(word) for word in text.split(",")))
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """--no-memory."""
+    parser.add_argument(
+        "--no-memory",
+        dest="memory",
+        action="store_false",
+        help="do not measure peak memory, for which a process is started for each variant and engine",
     )
 
 

@@ -13,16 +13,22 @@ from runtime.bundle.reader import open_bundle
 from runtime.commands.arguments import (
     add_engine,
     add_json,
+    add_memory,
     add_variants,
     new_parser,
     progress,
     quiet_engines,
 )
+from runtime.commands.conditions import notes as condition_notes
+from runtime.commands.conditions import under
 from runtime.commands.table import aligned
 from runtime.loading import load_from
+from runtime.measure.energy import energy_mj
 from runtime.measure.latency import measure, single_calls
 from runtime.measure.machine import cpu_name
+from runtime.measure.memory import peak_rss_mib
 from runtime.measure.row import MeasuredRow, rows_to_json
+from runtime.measure.watch import Watch
 from runtime.model import Model
 from runtime.verdicts import engines_here, pairs_of, variants_of
 
@@ -35,12 +41,13 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = new_parser(
         "bench",
-        "Measure the variants on this device, interleaved: the time to load one, the latency of single calls of "
-        "predict, the time a row takes in a large batch. Answers are not checked here; `verify` does that.",
+        "Measure the variants on this device, interleaved: time to load, peak memory, latency of single "
+        "calls of predict, the time a row takes in a large batch. Answers are not checked here; `verify` does that.",
         "python -m runtime bench artifacts/mnist-cnn/bundle --variant tflite-int8 --calls 10000",
     )
     add_variants(made)
-    add_engine(made, "all that are installed")
+    add_engine(made, "all that are installed", sweep=True)
+    add_memory(made)
     made.add_argument(
         "--calls", metavar="N", type=int, help="single calls of each; default: 1000, fewer if slow"
     )
@@ -54,63 +61,88 @@ def run(args: argparse.Namespace) -> int:
     engines = engines_here(args.engine)
     pairs = pairs_of(variants_of(bundle.manifest, args.variant), engines)
     inputs = read_golden(bundle).inputs
-    models, load_ms = {}, {}
+    models: dict[str, Model] = {}
+    rows: list[MeasuredRow] = []
     for variant, engine in pairs:
-        if not engines[engine]:
+        for threads in () if engines[engine] else args.threads:
             progress(f"loading {variant.name} with {engine}")
-            key = f"{variant.name} {engine}"
             import_engine(engine)  # its cost belongs to no variant
             with quiet_engines():
                 begin = perf_counter()
-                models[key] = load_from(bundle, variant.name, engine, args.threads)
-                load_ms[key] = (perf_counter() - begin) * 1000
+                model = load_from(bundle, variant.name, engine, threads)
+                load_ms = (perf_counter() - begin) * 1000
+            row = MeasuredRow(
+                model=bundle.manifest.model,
+                variant=variant.name,
+                engine=engine,
+                status="skipped",
+                reason="bench does not check the answers; verify does",
+                engine_version=engine_version(engine),
+                threads=threads,
+                file=variant.file,
+                size_bytes=bundle.manifest.files[variant.file].size_bytes,
+                load_ms=load_ms,
+                peak_rss_mib=peak_rss_mib(bundle, variant.name, engine, threads) if args.memory else None,
+            )
+            rows.append(row)
+            models[_key(row)] = model
     progress("measuring single calls")
+    watch = Watch()
     calls = {key: single_calls(model.predict, inputs) for key, model in models.items()}
-    latencies = measure(calls, args.calls)
-    rows = []
-    for key, model in models.items():
-        progress(f"measuring batches of {model.variant} with {model.engine}")
+    latencies = measure(calls, args.calls, watch)
+    for place, row in enumerate(rows):
+        key = _key(row)
+        progress(f"measuring batches of {row.variant} with {row.engine}")
         with quiet_engines():
-            batch_us = _batch_us_per_row(model, inputs)
-        file = bundle.manifest.variants[model.variant].file
-        row = MeasuredRow(
-            model=bundle.manifest.model,
-            variant=model.variant,
-            engine=model.engine,
-            status="skipped",
-            reason="bench does not check the answers; verify does",
-            engine_version=engine_version(model.engine),
-            threads=args.threads,
-            file=file,
-            size_bytes=bundle.manifest.files[file].size_bytes,
-            load_ms=load_ms[key],
-            batch_us_per_row=batch_us,
-        )
-        rows.append(row._replace(**latencies[key]._asdict()))
+            batch_us = _batch_us_per_row(models[key], inputs)
+        timed = row._replace(**latencies[key]._asdict(), batch_us_per_row=batch_us)
+        rows[place] = under(timed, watch, key)._replace(energy_mj=energy_mj(calls[key]))
     progress("")
     notes = [f"{engine}: {problem}" for engine, problem in engines.items() if problem]
     if args.json:
-        print(rows_to_json(rows, model=bundle.manifest.model, threads=args.threads, notes=notes), end="")
+        print(rows_to_json(rows, model=bundle.manifest.model, threads=max(args.threads), notes=notes), end="")
         return 0 if rows else 1
-    header = ("variant", "engine", "load ms", "p50 µs", "p90 µs", "p99 µs", "µs a row in a batch")
-    names = ("load_ms", "latency_us_p50", "latency_us_p90", "latency_us_p99", "batch_us_per_row")
-    cells = [[row.variant, row.engine, *(f"{getattr(row, name):.1f}" for name in names)] for row in rows]
-    print(aligned(header, cells, right=(2, 3, 4, 5, 6)))
+    columns = {
+        "threads": [str(row.threads) for row in rows] if len(args.threads) > 1 else [],
+        "load ms": _figures(rows, "load_ms"),
+        "peak MiB": _figures(rows, "peak_rss_mib"),
+        "p50 µs": _figures(rows, "latency_us_p50"),
+        "p90 µs": _figures(rows, "latency_us_p90"),
+        "p99 µs": _figures(rows, "latency_us_p99"),
+        "µs a row in a batch": _figures(rows, "batch_us_per_row"),
+        "mJ a call": _figures(rows, "energy_mj"),
+    }
+    shown = {name: cells for name, cells in columns.items() if cells}
+    table = zip((row.variant for row in rows), (row.engine for row in rows), *shown.values(), strict=True)
+    print(aligned(("variant", "engine", *shown), list(table), right=range(2, 2 + len(shown))))
     print()
     if rows:
         print(footnote(rows))
+    for line in condition_notes(rows):
+        print(line)
     for note in notes:
         print(f"not measured: {note}")
     return 0 if rows else 1
 
 
+def _key(row: MeasuredRow) -> str:
+    return f"{row.variant} {row.engine} {row.threads}"
+
+
+def _figures(rows: Sequence[MeasuredRow], name: str) -> list[str]:
+    """The cells of a column; none where nothing of it was measured."""
+    values = [getattr(row, name) for row in rows]
+    return ["-" if value is None else f"{value:.1f}" for value in values] if any(values) else []
+
+
 def footnote(rows: Sequence[MeasuredRow]) -> str:
     """What the latencies of these rows are, and on what they were measured."""
-    threads = rows[0].threads or 1
+    counts = sorted({row.threads or 1 for row in rows})
+    threads = f"{', '.join(map(str, counts))} thread{'s' if counts != [1] else ''}"
     versions = ", ".join(sorted({f"{row.engine} {row.engine_version}" for row in rows}))
     return (
-        f"Latency: predict on one raw row, {rows[0].calls} calls each, interleaved, warm-up excluded, {threads} thread"
-        f"{'s' if threads > 1 else ''}; {versions}, numpy {np.__version__}, Python {platform.python_version()}, "
+        f"Latency: predict on one raw row, {rows[0].calls} calls each, interleaved, warm-up excluded, {threads}; "
+        f"{versions}, numpy {np.__version__}, Python {platform.python_version()}, "
         f"{platform.machine()}, {cpu_name()}."
     )
 

@@ -11,19 +11,25 @@ from runtime.choose.rule import choose, ship_line
 from runtime.commands.arguments import (
     add_engine,
     add_json,
+    add_memory,
     add_variants,
     new_parser,
     progress,
     quiet_engines,
 )
 from runtime.commands.bench import footnote
+from runtime.commands.conditions import notes as condition_notes
+from runtime.commands.conditions import under
 from runtime.commands.reported import with_reported_metric
 from runtime.commands.scores import references, scored, with_reference, worst
 from runtime.commands.table import aligned, kib
 from runtime.commands.targets import Labelled, add_labelled, read_labelled
+from runtime.measure.energy import energy_mj
 from runtime.measure.latency import measure, single_calls
+from runtime.measure.memory import peak_rss_mib
 from runtime.measure.metric import metric_name, metric_text
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
+from runtime.measure.watch import Watch
 from runtime.verdicts import engines_here, judge, pairs_of, variants_of
 
 
@@ -32,13 +38,15 @@ def parser() -> argparse.ArgumentParser:
     made = new_parser(
         "compare",
         "Measure every variant on every engine of this device: file size, the metric on labelled data, parity "
-        "with the original on the golden samples, latency; and say which file to ship. Exit code 1 where one fails.",
+        "with the original on the golden samples, latency, memory; and say which file to ship. Exit code 1 where one "
+        "fails.",
         "python -m runtime compare artifacts/mnist-cnn/bundle \\\n"
         "    --inputs t10k-images-idx3-ubyte.gz --targets t10k-labels-idx1-ubyte.gz",
     )
     add_labelled(made)
     add_variants(made)
-    add_engine(made, "all that are installed")
+    add_engine(made, "all that are installed", sweep=True)
+    add_memory(made)
     made.add_argument(
         "--calls", metavar="N", type=int, help="single calls of each; default: 1000, fewer if slow"
     )
@@ -58,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     metrics = [{row.output: row.metric for row in rows} for rows in candidates]
     if args.json:
         row = choice.row
-        ship = row and {"variant": row.variant, "engine": row.engine, "file": row.file}
+        ship = row and {name: getattr(row, name) for name in ("variant", "engine", "threads", "file")}
         beside: dict[str, Any] = {"model": manifest.model, "ship": ship, "why": choice.why}
         if labelled and len(labelled.targets) > 1:
             beside["metrics"] = [
@@ -87,15 +95,18 @@ def _measured(
     candidates, calls = [], {}
     for number, (variant, engine) in enumerate(pairs, 1):
         progress(f"{variant.name} with {engine} ({number}/{len(pairs)})")
-        with quiet_engines():
-            row, model = judge(bundle, golden, variant, engine, engines[engine], args.threads)
-            reported = recorded.get((variant.name, engine))
-            if labelled is None:
-                candidates.append([with_reported_metric(row, reported, model, golden)])
-            else:
-                candidates.append(scored(row, reported, model, golden, labelled) if model else [row])
-        if model:
-            calls[f"{variant.name} {engine}"] = single_calls(model.predict, golden.inputs)
+        reported = recorded.get((variant.name, engine))
+        for threads in args.threads:
+            with quiet_engines():
+                row, model = judge(bundle, golden, variant, engine, engines[engine], threads)
+                if model and args.memory:
+                    row = row._replace(peak_rss_mib=peak_rss_mib(bundle, variant.name, engine, threads))
+                if labelled is None:
+                    candidates.append([with_reported_metric(row, reported, model, golden)])
+                else:
+                    candidates.append(scored(row, reported, model, golden, labelled) if model else [row])
+            if model:
+                calls[_key(row)] = single_calls(model.predict, golden.inputs)
     return candidates, calls
 
 
@@ -103,14 +114,21 @@ def _timed(
     rows: list[MeasuredRow], calls: dict[str, Callable[[], object]], count: int | None
 ) -> list[MeasuredRow]:
     progress("measuring latencies")
-    latencies = measure(calls, count)
+    watch = Watch()
+    latencies = measure(calls, count, watch)
+    timed = []
+    for row in rows:
+        key = _key(row)
+        if key in latencies:
+            row = under(row._replace(**latencies[key]._asdict()), watch, key)
+            row = row._replace(energy_mj=energy_mj(calls[key]))
+        timed.append(row)
     progress("")
-    return [
-        row._replace(**latencies[key]._asdict())
-        if (key := f"{row.variant} {row.engine}") in latencies
-        else row
-        for row in rows
-    ]
+    return timed
+
+
+def _key(row: MeasuredRow) -> str:
+    return f"{row.variant} {row.engine} {row.threads}"
 
 
 def _print(
@@ -128,6 +146,10 @@ def _print(
     else:
         used = sorted({row.metric_name for row in rows if row.metric_name})
         metrics = [used[0] if len(used) == 1 else "metric"]
+    swept = len({row.threads for row in rows}) > 1
+    with_memory, with_energy = (
+        any(getattr(row, name) is not None for row in rows) for name in ("peak_rss_mib", "energy_mj")
+    )
     shown = []
     for row, found in zip(rows, scores, strict=True):
         texts = [metric_text(names[name], found.get(name)) for name in given]
@@ -135,22 +157,27 @@ def _print(
             (
                 row.variant,
                 row.engine,
+                *([str(row.threads)] if swept else []),
                 row.status,
                 "-" if row.size_bytes is None else kib(row.size_bytes),
                 *([row.output or "-"] if several else []),
                 *(texts if len(given) > 1 else [metric_text(row.metric_name, row.metric)]),
                 "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}",
-                *("-" if value is None else f"{value:.1f}" for value in _latencies(row)),
+                *(_figure(value) for value in (row.latency_us_p50, row.latency_us_p90, row.latency_us_p99)),
+                *([_figure(row.peak_rss_mib)] if with_memory else []),
+                *([_figure(row.energy_mj)] if with_energy else []),
             )
         )
     header = [
-        *("variant", "engine", "status", "KiB"),
+        *("variant", "engine", *["threads"] * swept, "status", "KiB"),
         *["output"] * several,
         *metrics,
         *("max error", "p50 µs", "p90 µs", "p99 µs"),
+        *["peak MiB"] * with_memory,
+        *["mJ a call"] * with_energy,
     ]
     first = header.index(metrics[0])
-    print(aligned(header, shown, right=(3, *range(first, len(header)))))
+    print(aligned(header, shown, right=(header.index("KiB"), *range(first, len(header)))))
     print()
     for row in rows:
         if row.reason:
@@ -160,6 +187,8 @@ def _print(
     timed = [row for row in rows if row.calls]
     if timed:
         print(footnote(timed))
+    for line in condition_notes(rows):
+        print(line)
 
 
 def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | None) -> list[str]:
@@ -190,5 +219,5 @@ def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | Non
     return [*notes, "max error: against the original's outputs for the golden samples."]
 
 
-def _latencies(row: MeasuredRow) -> tuple[float | None, float | None, float | None]:
-    return row.latency_us_p50, row.latency_us_p90, row.latency_us_p99
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -33,16 +33,17 @@ def run(args: argparse.Namespace) -> int:
     bundle = open_bundle(args.bundle)
     manifest = bundle.manifest
     versions = {name: engine_version(name) for name in ENGINES}
-    verdicts = {row.name: _verdicts(bundle, row, versions) for row in manifest.variants.values()}
+    here = {name: version for name, version in versions.items() if version}
+    found = {row.name: verdicts(bundle, row, here) for row in manifest.variants.values()}
     if args.json:
         import json
 
-        print_json(json.loads(bundle.read_manifest()) | {"engines": versions, "verdicts": verdicts})
+        print_json(json.loads(bundle.read_manifest()) | {"engines": versions, "verdicts": found})
         return 0
     print("\n".join(_facts(manifest)))
     print()
-    print(_variants(manifest, verdicts))
-    for name, reasons in verdicts.items():
+    print(_variants(manifest, found))
+    for name, reasons in found.items():
         for engine, reason in reasons.items():
             if reason:
                 print(f"{name} with {engine}: {reason}")
@@ -50,14 +51,20 @@ def run(args: argparse.Namespace) -> int:
         for note in variant.notes:
             print(f"{variant.name}: {note}")
     print()
-    here = [f"{name} {found}" for name, found in versions.items() if found]
-    print(f"engines here: {', '.join(here) or 'none; pip install ai-edge-litert or onnxruntime'}")
+    named = [f"{name} {version}" for name, version in here.items()]
+    print(f"engines here: {', '.join(named) or 'none; pip install ai-edge-litert or onnxruntime'}")
     return 0
 
 
-def _verdicts(bundle: Bundle, row: Variant, versions: dict[str, str | None]) -> dict[str, str | None]:
-    """For each engine here that the variant is for: what speaks against it, or None. Nothing has run yet."""
-    engines = [name for name in row.engines if versions.get(name)]
+def verdicts(bundle: Bundle, row: Variant, versions: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What speaks against a variant on each of the engines that it is for, or None. Nothing has run yet.
+
+    Args:
+        bundle: the open bundle.
+        row: the variant.
+        versions: the engines asked about; None is a version that is not known, and what depends on it is left out.
+    """
+    engines = [name for name in row.engines if name in versions]
     if row.format == "saved_model" or not engines:
         return {}
     try:

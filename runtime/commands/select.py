@@ -16,6 +16,8 @@ from runtime.commands.arguments import (
     progress,
     quiet_engines,
 )
+from runtime.commands.conditions import notes as condition_notes
+from runtime.commands.conditions import under
 from runtime.commands.reported import with_reported_metric
 from runtime.commands.table import aligned, kib
 from runtime.errors import UsageError
@@ -24,6 +26,7 @@ from runtime.measure.latency import single_calls
 from runtime.measure.metric import drop_text
 from runtime.measure.ranking import rank
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
+from runtime.measure.watch import Watch
 from runtime.verdicts import engines_here, judge, pairs_of, variants_of
 
 
@@ -46,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--max-latency-us", metavar="N", type=float, help="µs that a call may take at most")
     made.add_argument("--max-size", metavar="BYTES", type=int, help="bytes that a variant's file may have")
     add_variants(made)
-    add_engine(made, "all that are installed")
+    add_engine(made, "all that are installed", sweep=True)
     made.set_defaults(threads=None)
     add_json(made)
     return made
@@ -110,7 +113,7 @@ def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[
             row, model = judge(bundle, golden, variant, engine, engines[engine])
             judged.append(with_reported_metric(row, recorded.get((variant.name, engine)), model, golden))
     considered = within_but_latency(judged, limits)
-    counts = [args.threads] if args.threads else _thread_counts()
+    counts = args.threads or _thread_counts()
     starts = {
         f"{row.variant} {row.engine} {threads}": row._replace(threads=threads)
         for row in considered
@@ -122,7 +125,11 @@ def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[
             model = load_from(bundle, row.variant, row.engine, row.threads or 1)
         calls[name] = single_calls(model.predict, golden.inputs)
     progress("measuring, interleaved")
-    timed = [starts[name]._replace(**found._asdict()) for name, found in rank(calls).items()]
+    watch = Watch()
+    timed = [
+        under(starts[name]._replace(**found._asdict()), watch, name)
+        for name, found in rank(calls, watch).items()
+    ]
     progress("")
     return timed + [row for row in judged if row not in considered]
 
@@ -169,6 +176,8 @@ def _print(rows: list[MeasuredRow], choice: Choice, several: bool) -> None:
     for out in choice.excluded:
         timed = out.row.latency_us_p50 is not None
         print(f"not considered: {in_words(out.row, threads=timed)}: {out.why}")
+    for line in condition_notes(rows):
+        print(line)
 
 
 def _span(low: float | None, high: float | None, digits: int, unknown: str) -> str:

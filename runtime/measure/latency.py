@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import UsageError
-from runtime.measure.timing import Latency, interleaved
+from runtime.measure.ranking import RankedLatency, compared, least_blocks
+from runtime.measure.timing import times
+from runtime.measure.watch import Watch
 
 _MOST_CALLS, _LEAST_CALLS = 1000, 20
+_MOST_BLOCKS = 20
 _BUDGET_S = 3.0  # for the slowest callable
 
 
@@ -36,8 +39,20 @@ def single_calls(call: Callable[[Any], object], inputs: Mapping[str, np.ndarray]
     return call_next
 
 
-def measure(callables: Mapping[str, Callable[[], object]], calls: int | None) -> dict[str, Latency]:
-    """Interleaved latencies; `calls` in all for each, or None for as many as fit in a few seconds."""
+def measure(
+    callables: Mapping[str, Callable[[], object]], calls: int | None, watch: Watch | None = None
+) -> dict[str, RankedLatency]:
+    """Interleaved latencies, each beside the fastest; blocks that `watch` sees disturbed are measured again.
+
+    Args:
+        callables: what to measure.
+        calls: how many calls of each in all, a few more where blocks would be uneven; None for as many as fit in a few
+            seconds.
+        watch: what sees disturbances, if anything does.
+
+    Raises:
+        UsageError: less than one call.
+    """
     if calls is not None and calls < 1:
         raise UsageError(f"--calls is {calls}; give at least 1")
     if not callables:
@@ -45,8 +60,12 @@ def measure(callables: Mapping[str, Callable[[], object]], calls: int | None) ->
     if calls is None:
         slowest = max(_seconds(call) for call in callables.values())
         calls = int(min(_MOST_CALLS, max(_LEAST_CALLS, _BUDGET_S / slowest)))
-    rounds = min(20, max(1, calls // 5))
-    return interleaved(callables, rounds, -(-calls // rounds))
+    # So many blocks that a difference can be told from chance; of fewer calls it is not.
+    least = max(least_blocks(len(callables)), min(_MOST_BLOCKS, calls // 5))
+    even = (blocks for blocks in range(least, 2 * least) if calls % blocks == 0)
+    rounds = min(calls, next(even, least))
+    samples = times(callables, rounds, -(-calls // rounds), watch)
+    return compared({name: values / 1000 for name, values in samples.items()})
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -60,6 +60,20 @@ class MeasuredRow(FastNamedTuple):
     slower_high: float | None = None
     load_ms: float | None = None
     batch_us_per_row: float | None = None
+    peak_rss_mib: float | None = None
+    energy_mj: float | None = None
+    board: str | None = None
+    governor: str | None = None
+    clock_mhz_low: float | None = None
+    clock_mhz_high: float | None = None
+    temperature_c: float | None = None
+    throttled: str | None = None
+    memory_available_mib: float | None = None
+    other_load: float | None = None
+    blocks: int | None = None
+    blocks_repeated: int | None = None
+    blocks_disturbed: int | None = None
+    disturbance: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -99,15 +113,19 @@ _OF_A_METRIC = (
 _ADDED_LATER = frozenset(
     {
         "threads", "file", "output", "budget", "metric_drop_low", "metric_drop_high", "flips", "latency_us_low",
-        "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row",
+        "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row", "peak_rss_mib", "energy_mj",
+        "board", "governor", "clock_mhz_low", "clock_mhz_high", "temperature_c", "throttled", "memory_available_mib",
+        "other_load", "blocks", "blocks_repeated", "blocks_disturbed", "disturbance",
     }
 )  # fmt: skip
-_MAY_BE_NEGATIVE = frozenset({"metric_drop_low", "metric_drop_high", "sqnr_db"})
+_MAY_BE_NEGATIVE = frozenset({"metric_drop_low", "metric_drop_high", "sqnr_db", "temperature_c"})
 _ASCENDING = (
     ("latency_us_p50", "latency_us_p90", "latency_us_p99"),
     ("latency_us_low", "latency_us_p50", "latency_us_high"),
     ("slower_low", "slower_high"),
     ("metric_drop_low", "metric_drop_high"),
+    ("clock_mhz_low", "clock_mhz_high"),
+    ("blocks_disturbed", "blocks"),
 )
 _READERS = {
     str: Fields.text,

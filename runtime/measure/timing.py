@@ -2,10 +2,14 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from runtime.measure.watch import Watch
 
 # The first calls after another callable ran find cold caches: unlike the calls of a device in a loop.
 _WARM_UP_CALLS = 3
@@ -33,8 +37,13 @@ def interleaved(
     return {name: summary(values) for name, values in samples.items()}
 
 
-def times(callables: Mapping[str, Callable[[], object]], rounds: int, calls: int) -> dict[str, np.ndarray]:
-    """The single latencies behind `interleaved`: int64 nanoseconds [rounds, calls] for each callable."""
+def times(
+    callables: Mapping[str, Callable[[], object]], rounds: int, calls: int, watch: "Watch | None" = None
+) -> dict[str, np.ndarray]:
+    """The single latencies behind `interleaved`: int64 nanoseconds [rounds, calls] for each callable.
+
+    A block that `watch` sees disturbed is measured again.
+    """
     if rounds < 1 or calls < 1:
         raise ValueError(f"rounds and calls must be at least 1, not {rounds} and {calls}")
     names = list(callables)
@@ -45,7 +54,11 @@ def times(callables: Mapping[str, Callable[[], object]], rounds: int, calls: int
         for turn in range(rounds):
             start = turn % len(names) if names else 0
             for name in names[start:] + names[:start]:
-                _block(callables[name], samples[name][turn])
+                block = partial(_block, callables[name], samples[name][turn])
+                if watch is None:
+                    block()
+                else:
+                    watch.block(name, block)
             gc.collect(0)
     finally:
         if was_enabled:

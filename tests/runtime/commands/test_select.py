@@ -30,7 +30,7 @@ def latency(monkeypatch):
     """Latencies from a table {"variant engine threads": (µs, tied)}; all that is not in it takes a second."""
     table = {}
 
-    def rank(calls):
+    def rank(calls, watch):
         for call in calls.values():
             call()
         found = {}

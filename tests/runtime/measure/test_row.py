@@ -26,6 +26,9 @@ FULL = measured(
     metric_drop_high=0.004, flips=12, max_abs_error=0.25, mean_abs_error=0.01, sqnr_db=-3.5, top1_agreement=0.99,
     latency_us_p90=13.0, latency_us_p99=20.0, calls=500, latency_us_low=12.25, latency_us_high=12.75,
     slower_low=1.0, slower_high=1.5, load_ms=3.5, batch_us_per_row=0.5, output="classes", budget=0.3,
+    peak_rss_mib=48.5, energy_mj=1.5, board="Raspberry Pi 4 Model B Rev 1.5", governor="ondemand", clock_mhz_low=600.0,
+    clock_mhz_high=1800.0, temperature_c=61.5, throttled="under-voltage", memory_available_mib=700.0, other_load=0.5,
+    blocks=20, blocks_repeated=3, blocks_disturbed=1, disturbance="under-voltage",
 )  # fmt: skip
 LEAST = MeasuredRow("digits", "tflite-int8", "litert", "skipped")
 
@@ -100,6 +103,11 @@ def test_a_misspelt_field_is_a_type_error_where_it_is_made():
         ({"latency_us_p99": 12}, "latency_us_p50, latency_us_p90, latency_us_p99 must not descend"),
         ({"latency_us_low": 12.6}, "latency_us_low, latency_us_p50, latency_us_high must not descend"),
         ({"slower_low": 2}, "slower_low, slower_high must not descend"),
+        ({"temperature_c": "hot"}, "'temperature_c' must be a number, not a string"),
+        ({"throttled": False}, "'throttled' must be a string, not true or false"),
+        ({"clock_mhz_low": 2000}, "clock_mhz_low, clock_mhz_high must not descend"),
+        ({"blocks_disturbed": 21}, "blocks_disturbed, blocks must not descend"),
+        ({"peak_rss_mib": -1}, "'peak_rss_mib' is -1; it must be at least 0"),
         ({"metric_drop_low": 1}, "metric_drop_low, metric_drop_high must not descend"),
         ({"load_ms": 10**400}, "'load_ms' must be a finite number"),
     ],
