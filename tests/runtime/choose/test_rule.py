@@ -159,6 +159,8 @@ def test_where_rows_were_ranked_side_by_side_the_ratio_says_what_is_tied():
     # What the ranking left behind has no ratio, and is no tie.
     behind = slower._replace(slower_low=None, slower_high=None, latency_us_p50=10.1)
     assert choose([fastest, behind]).row is fastest
+    # One that was left behind is no tie even where its figure is the lowest.
+    assert choose([fastest, behind._replace(latency_us_p50=9)]).row is fastest
     # Where the one that all were compared with is out, the intervals of the ratios to it are compared.
     second = slower._replace(engine="tflite-runtime", latency_us_p50=10.1, size_bytes=200, slower_low=1.005)
     out = fastest._replace(status="failed")
@@ -171,6 +173,9 @@ def test_else_the_intervals_of_the_medians_say_it():
     slower = measured("tflite-int8", 14, 100, latency_us_low=11, latency_us_high=15)
     assert choose([fastest, slower]).row is slower
     assert choose([fastest, slower._replace(latency_us_low=11.1)]).row is fastest
+    # A third that is as fast as the second, but for certain slower than the fastest, is no tie of the fastest.
+    third = measured("tflite-dynamic", 13, 10, latency_us_low=12, latency_us_high=14)
+    assert choose([fastest, slower, third]).row is slower
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,8 @@ def test_the_limit_that_excludes_everything_is_named():
         "the 5 allowed"
     )
     assert choose(rows, Limits(latency_us_p50=15)).why == (
-        "no variant is within all limits: drop excludes 1, latency_us_p50 excludes 1"
+        "no variant is within all limits: drop excludes 1, latency_us_p50 excludes 1; without drop there is tflite-a "
+        "with litert; without latency_us_p50 there is tflite-b with litert"
     )
 
 
@@ -282,16 +288,15 @@ def allowed_by_hand(row, rows, limits):
     return limits.latency_us_p50 is None or slowest <= limits.latency_us_p50
 
 
-def equally_fast_by_hand(row, fastest):
-    if row == fastest:
-        return True
-    if fastest.slower_low is not None:
-        if row.slower_low is None:
-            return False
-        return not row.slower_low > fastest.slower_high
-    if None not in (row.latency_us_low, fastest.latency_us_low):
-        return not row.latency_us_low > fastest.latency_us_high
-    return 20 * Fraction(row.latency_us_p50) <= 21 * Fraction(fastest.latency_us_p50)
+def certainly_faster_by_hand(a, b, ranked):
+    """Whether the figures leave no doubt that a is faster than b."""
+    if ranked:
+        return a.slower_high is not None and (b.slower_low is None or b.slower_low > a.slower_high)
+    slowest_a = (
+        21 * Fraction(a.latency_us_p50) if a.latency_us_high is None else 20 * Fraction(a.latency_us_high)
+    )
+    fastest_b = 20 * Fraction(b.latency_us_p50 if b.latency_us_low is None else b.latency_us_low)
+    return fastest_b > slowest_a
 
 
 def better_by_hand(a, b):
@@ -305,21 +310,15 @@ def better_by_hand(a, b):
     raise AssertionError("two rows of one name")
 
 
-def faster_by_hand(a, b):
-    if a.latency_us_p50 != b.latency_us_p50:
-        return a.latency_us_p50 < b.latency_us_p50
-    return better_by_hand(a, b)
-
-
 def winner_by_hand(rows, limits):
     good = [row for row in rows if allowed_by_hand(row, rows, limits)]
-    for fastest in good:
-        if all(row is fastest or faster_by_hand(fastest, row) for row in good):
-            tied = [row for row in good if equally_fast_by_hand(row, fastest)]
-            (winner,) = [one for one in tied if all(row is one or better_by_hand(one, row) for row in tied)]
-            return winner, [row for row in tied if row is not winner]
-    assert not good
-    return None, []
+    ranked = any(row.slower_high is not None for row in good)
+    tied = [row for row in good if not any(certainly_faster_by_hand(other, row, ranked) for other in good)]
+    if not tied:
+        assert not good
+        return None, []
+    (winner,) = [one for one in tied if all(row is one or better_by_hand(one, row) for row in tied)]
+    return winner, [row for row in tied if row is not winner]
 
 
 KEYS = [
