@@ -14,8 +14,8 @@ from export.checks.answers import Run, in_chunks, joined, rows
 from export.checks.spread import PROBABILITIES
 from export.checks.statistics import compare
 from runtime.bundle.manifest import OutputRecord
-from runtime.choose.limits import budget
-from runtime.measure.metric import checked_targets, decided, drop, known_metric, metric_name
+from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.measure.metric import checked_targets, decided, known_metric, metric_name
 from runtime.measure.row import MeasuredRow
 from runtime.selftest import parity
 
@@ -115,10 +115,3 @@ def _flips(record: OutputRecord, outputs: np.ndarray, reference: np.ndarray) -> 
     else:
         changed = decided(outputs) != decided(reference)
     return int(changed.reshape(len(changed), -1).any(axis=1).sum())
-
-
-def in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
-    """What is lost in the metric's own unit, in percentage points or percent."""
-    assert row.metric_original is not None and lost is not None
-    points = known_metric(row.metric_name).drop_unit == "points"
-    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)

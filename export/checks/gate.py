@@ -17,13 +17,13 @@ from data.dataset import Arrays, Split
 from data.original import Original
 from export.checks import interim
 from export.checks.answers import Run, at_the_edge, count, one_by_one
-from export.checks.comparison import compared, in_the_drops_unit
+from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
 from export.targets import Target
-from runtime.choose.limits import budget, drop_problem
+from runtime.choose.limits import budget, drop_problem, in_the_drops_unit
 from runtime.errors import ParityError
 from runtime.measure.metric import (
     drop,
