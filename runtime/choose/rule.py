@@ -40,8 +40,8 @@ def choose(rows: Sequence[MeasuredRow], limits: Limits = DEFAULT_LIMITS) -> Choi
 
     Of the rows that are ok or unproven, can run on a device and are within all limits, the fastest wins. Those that
     the measurement cannot tell from the fastest are tied with it; of these the smallest file wins, then the fewest
-    threads, then the lower latency, then the name. Which rows are tied, and what a limit excludes, follows from the
-    ends of the intervals: another run whose figures lie within them gives the same answer.
+    threads, then the lower upper end of the latency, then the name. All of this follows from the ends of the
+    intervals: another run whose figures lie within them gives the same answer.
 
     Raises:
         BundleError: a metric is unknown.
@@ -135,7 +135,7 @@ def _latency(row: MeasuredRow) -> float:
 def _preference(row: MeasuredRow) -> tuple[Any, ...]:
     """The order of rows that are as fast as each other."""
     size = math.inf if row.size_bytes is None else row.size_bytes
-    return size, row.threads or 1, _latency(row), _name(row)
+    return size, row.threads or 1, _latency_span(row)[1], _name(row)
 
 
 def _name(row: MeasuredRow) -> tuple[Any, ...]:

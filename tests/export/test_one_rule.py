@@ -8,9 +8,11 @@ import shutil
 import pytest
 
 from export import report
+from export.__main__ import main as export
 from runtime.__main__ import main
 from runtime.bundle.reader import open_bundle
-from runtime.choose.rule import choose
+from runtime.choose.constraints import parse_limits
+from runtime.choose.rule import choose, ship_line
 from runtime.command import run_command
 from runtime.commands import compare, select
 from runtime.measure.ranking import RankedLatency
@@ -91,6 +93,31 @@ def test_the_same_rows_that_leave_nothing_leave_it_for_all(bundle, capfd, monkey
     assert run(capfd, "compare", bundle).splitlines()[-1] == f"Ship nothing: {why}."
     assert run(capfd, "select", bundle).splitlines()[-1] == f"Use nothing: {why}."
     assert f"\n- Ship nothing: {why}." in report.markdown(rows)
+
+
+@pytest.mark.parametrize("text", ["drop<=0.1", "size<=60", "size<=60B drop<=0.1", "latency_us_p99<=10.25"])
+def test_the_same_constraints_give_one_answer(bundle, text, capfd, monkeypatch, tmp_path):
+    rows = table(3)
+    monkeypatch.setattr(compare, "_measured", lambda *given: ([[row] for row in rows], {}))
+    monkeypatch.setattr(select, "_measured", lambda *given: rows)
+    choice = choose(rows, parse_limits(text))
+    assert choice != choose(rows)
+    compared = json.loads(run(capfd, "compare", bundle, "--json", "--constraints", text))
+    selected = json.loads(run(capfd, "select", bundle, "--json", "--constraints", text))
+    assert compared["why"] == selected["why"] == choice.why
+    path = tmp_path / "pi.json"
+    path.write_text(rows_to_json(rows))
+    code = run_command(export, ["report", str(path), "--constraints", text])
+    assert code == (0 if choice.row else 1)
+    assert capfd.readouterr().out.splitlines()[0] == f"tiny-image: {ship_line(choice)}"
+
+
+def test_limits_are_given_in_one_way(bundle, capfd):
+    for command in ("compare", "select"):
+        assert run_command(main, [command, str(bundle), "--constraints", "drop<=-0"]) == 2
+        assert "cannot read 'drop<=-0'" in capfd.readouterr().err
+    assert run_command(main, ["select", str(bundle), "--constraints", "drop<=1", "--max-size", "5"]) == 2
+    assert "both --constraints and --max-size are given" in capfd.readouterr().err
 
 
 @pytest.mark.tflite_runtime
