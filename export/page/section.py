@@ -17,7 +17,7 @@ from export.page.svg import Styles
 from export.page.table import Table, lost, table
 from export.report import notes
 from runtime.choose.limits import Limits
-from runtime.choose.rule import Choice, choose, drop_of
+from runtime.choose.rule import Choice, choose, drop_of, in_words
 from runtime.measure.metric import metric_text
 from runtime.measure.row import PASSED, STATUSES, MeasuredRow
 
@@ -47,6 +47,11 @@ class Answer:
     notes: list[str]
 
     @property
+    def in_short(self) -> str:
+        """The recommended row in a few words."""
+        return "nothing" if self.choice.row is None else in_words(self.choice.row)
+
+    @property
     def lost(self) -> float | None:
         """What the recommended variant loses, in its metric's unit; None where that was not measured."""
         return (
@@ -73,6 +78,11 @@ class Section:
         """The pictures, each with the device that it is of."""
         drawn = [(answer.device, answer.latency) for answer in self.answers] + [("all devices", self.size)]
         return [(device, each) for device, each in drawn if each is not None]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all devices are recommended the same."""
+        return len({answer.in_short for answer in self.answers}) == 1
 
     @property
     def engines(self) -> set[str]:
