@@ -9,12 +9,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from export.checks import flips
+from export.page import layers
 from export.page.measured import Measured, this_machine
 from runtime.bundle.manifest import MANIFEST_NAME
 from runtime.measure.row import MeasuredRow, rows_to_json
 
 FILE = "report.html"
-_BESIDE = (f"bundle/{MANIFEST_NAME}", "flips.json")
+_BESIDE = (f"bundle/{MANIFEST_NAME}", flips.FILE)
 _READ_AT_MOST = 4000  # bytes of a page: its state stands at the beginning
 
 
@@ -44,10 +46,15 @@ def _state(page: Measured, out: Path) -> str:
     digest = hashlib.sha256(
         rows_to_json(page.rows, machine=dict(page.machine), command=page.command).encode()
     )
-    for path in (*_code(), *(out / model / name for model in page.models() for name in _BESIDE)):
+    for path in (*_code(), *(path for model in page.models() for path in _beside(out / model))):
         digest.update(path.read_bytes() if path.is_file() else b"none")
         digest.update(b"\0")
     return digest.hexdigest()
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    yield from (folder / name for name in _BESIDE)
+    yield from sorted((folder / layers.FOLDER).glob("*.json"))
 
 
 def _code() -> Iterator[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from export.checks import flips
 from export.page import chart, loss
 from export.page.devices import Difference, differences
-from export.page.layers import Layer, layers
+from export.page.layers import Layers, layers
 from export.page.origin import Origin, origin
 from export.page.samples import Sample, samples
 from export.page.svg import Styles
@@ -70,7 +70,7 @@ class Section:
     size: chart.Chart | None
     differences: list[Difference]
     samples: list[Sample]
-    layers: list[Layer]
+    layers: Layers | None
     origin: Origin | None
 
     @property

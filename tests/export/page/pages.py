@@ -1,5 +1,6 @@
 """What test pages are made of: rows with all that can happen, flipped samples, a bundle; always the same."""
 
+import json
 import random
 from pathlib import Path
 
@@ -66,10 +67,26 @@ def kept_flips(folder: Path, count=8):
     flips.write(folder, found)
 
 
+def kept_diagnosis(folder: Path, variant="tflite-int8"):
+    """What `diagnose` writes of a variant: two layers that cost something, and one without an error of its own."""
+    shares = {"dense": ("Dense", 0.2), "conv2d": ("Conv2D", 0.78), "flatten": ("Flatten", None)}
+    rows = [{"name": name, "kind": kind, "share": share} for name, (kind, share) in shares.items()]
+    found = {
+        "model": folder.name,
+        "variant": variant,
+        "rows": rows,
+        "advice": "keep conv2d in a higher scheme",
+    }
+    (folder / "diagnosis").mkdir(parents=True)
+    (folder / "diagnosis" / f"{variant}.json").write_text(json.dumps(found))
+    (folder / "diagnosis" / f"{variant}.share.json").write_text('{"graph": {"results": {}}}')
+
+
 def artifacts(folder: Path, *models):
     """A folder with a bundle and flipped samples of each model."""
     for model in models:
         kept_flips(folder / model)
+        kept_diagnosis(folder / model)
         bundles.image_bundle(folder / model / "bundle")
     return folder
 

@@ -11,6 +11,7 @@ from export.__main__ import main
 from export.checks import flips
 from export.page import chart, fresh, loss
 from export.page.devices import differences
+from export.page.layers import layers
 from export.page.measured import Measured, read, read_all
 from export.page.samples import samples
 from export.page.svg import Styles
@@ -258,6 +259,26 @@ def test_what_a_file_says_of_its_machine_is_short_text(tmp_path):
     found = read(path)
     assert found.machine == {"cpu": "x" * 200, "cores": "4"} and found.command is None
     assert found.rows == rows_from_json(path.read_text())
+
+
+def test_the_layers_that_cost_most_are_those_of_the_recommended_variant(tmp_path, full):
+    pages.kept_diagnosis(tmp_path / "digits")
+    content = json.loads((tmp_path / "digits/diagnosis/tflite-int8.json").read_text()) | {
+        "variant": "onnx-int8"
+    }
+    (tmp_path / "digits/diagnosis/onnx-int8.json").write_text(json.dumps(content))
+    (tmp_path / "digits/diagnosis/layers.json").write_text('{"version": 1}')
+    (tmp_path / "digits/diagnosis/broken.json").write_text("{")
+    for variant in ("onnx-int8", "tflite-int8"):
+        found = layers(tmp_path, "digits", measured(variant))
+        assert found == (
+            variant,
+            [("conv2d", "Conv2D", 0.78), ("dense", "Dense", 0.2)],
+            "keep conv2d in a higher scheme",
+        )
+    assert layers(tmp_path, "digits", measured("tflite-float32")).variant == "onnx-int8"
+    assert layers(tmp_path, "another", None) is None and layers(None, "digits", None) is None
+    assert "Layers that cost tflite-int8 most keep conv2d in a higher scheme" in plain(full[1])
 
 
 def test_damaged_flips_are_one_line(tmp_path):
