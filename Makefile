@@ -63,4 +63,4 @@ pins: $(INSTALLED)
 		--output-file constraints/py3$$minor.txt pyproject.toml || exit; done
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info artifacts/*/bundle artifacts/report.json artifacts/report.md
+	rm -rf $(VENV) build dist *.egg-info artifacts/*/bundle artifacts/report.json artifacts/report.md artifacts/report.html artifacts/*/flips.json

@@ -14,9 +14,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return remote(arguments[1:])
     from export import sign
+    from export.page import command as page
 
     if arguments and arguments[0] in sign.COMMANDS:
         return sign.main(arguments)
+    if arguments and arguments[0] in page.COMMANDS:
+        return page.main(arguments)
     from export.command import main as export
 
     return export(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -47,13 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         originals = _originals(_names(options.models, users), roots)
         made = bundles.make(workers, originals, order, tell)
     every = [row for found in originals for row in made.rows[found.name]]
-    report.write(every, options.out)
+    report.write(
+        every, options.out, shlex.join(["python", "-m", "export", *(sys.argv[1:] if argv is None else argv)])
+    )
     report.show(every, console)
     failed = sum(row.status == "failed" for row in every)
     if made.unchanged:
         console.print(f"nothing changed for {', '.join(made.unchanged)} (--force rebuilds)", highlight=False)
     console.print(
-        f"{len(every)} rows, {failed} failed; {options.out}/report.json, {options.out}/report.md; "
+        f"{len(every)} rows, {failed} failed; {options.out}/report.json, {options.out}/report.md, "
+        f"{options.out}/report.html; "
         f"{time.monotonic() - began:.0f} s",
         highlight=False,
     )

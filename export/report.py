@@ -16,10 +16,17 @@ from runtime.measure.metric import known_metric
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 
 
-def write(rows: list[MeasuredRow], out: Path) -> None:
-    """Write `out`/report.json, as docs/bundle.md specifies it, and `out`/report.md."""
-    write_file(out / REPORT, rows_to_json(rows).encode())
+def write(rows: list[MeasuredRow], out: Path, command: str | None = None) -> None:
+    """Write `out`/report.json, as docs/bundle.md specifies it, `out`/report.md, and the page `out`/report.html.
+
+    `command` is what was typed to get them.
+    """
+    from export.page import fresh  # it takes what this module says of rows
+
+    page = fresh.of_an_export(rows, command)
+    write_file(out / REPORT, rows_to_json(rows, machine=dict(page.machine), command=command).encode())
     write_file(out / "report.md", markdown(rows).encode())
+    fresh.write(page, out)
 
 
 def _points(row: MeasuredRow) -> bool:

@@ -128,6 +128,7 @@ def test_the_command_works_among_files_of_the_same_names(crowded, installed):
         (bin_ / "python", "-m", "edgeproof", "compare", "artifacts/my/bundle", "--calls", "10"),
         (bin_ / "edgeproof", "train", "list"),
         (bin_ / "edgeproof", "export", "list"),
+        (bin_ / "edgeproof", "export", "report", "artifacts/report.json"),
     ):
         done = run(crowded, *command)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from data.dataset import Arrays, Split
 from data.original import Original
-from export.checks import interim
+from export.checks import flips, interim
 from export.checks.answers import Run, in_chunks, joined, rows
 from export.checks.spread import PROBABILITIES
 from export.checks.statistics import compare
 from runtime.bundle.manifest import OutputRecord
-from runtime.choose.limits import budget
-from runtime.measure.metric import checked_targets, decided, drop, known_metric, metric_name
+from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.measure.metric import checked_targets, decided, known_metric, metric_name
 from runtime.measure.row import MeasuredRow
 from runtime.selftest import parity
+
+
+class Compared(NamedTuple):
+    """By output what was measured; and some of the samples that are decided otherwise than by the original."""
+
+    rows: dict[str, MeasuredRow]
+    flips: tuple[flips.Flip, ...]
 
 
 def compared(
@@ -26,7 +34,7 @@ def compared(
     test_data: Split,
     reference: Arrays,
     looks: list[int],
-) -> dict[str, MeasuredRow]:
+) -> Compared:
     """The rows of all outputs with what was measured on the test data, up to the look at which it was enough."""
     order = interim.order(len(test_data)) if len(looks) > 1 else np.arange(len(test_data))
     answers: list[Arrays] = []
@@ -47,7 +55,19 @@ def compared(
             )
         if all(_certain(row) for row in measured.values()):
             break
-    return measured
+    changed = [
+        flip
+        for record in original.record.outputs
+        if record.name in test_data.targets
+        for flip in flips.changed(
+            record,
+            outputs[record.name],
+            reference[record.name][asked],
+            test_data.targets[record.name][asked],
+            asked,
+        )
+    ]
+    return Compared(measured, flips.with_pictures(changed, original.record.inputs, test_data.inputs))
 
 
 def _certain(row: MeasuredRow) -> bool:
@@ -95,10 +115,3 @@ def _flips(record: OutputRecord, outputs: np.ndarray, reference: np.ndarray) -> 
     else:
         changed = decided(outputs) != decided(reference)
     return int(changed.reshape(len(changed), -1).any(axis=1).sum())
-
-
-def in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
-    """What is lost in the metric's own unit, in percentage points or percent."""
-    assert row.metric_original is not None and lost is not None
-    points = known_metric(row.metric_name).drop_unit == "points"
-    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)

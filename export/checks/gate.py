@@ -17,12 +17,13 @@ from data.dataset import Arrays, Split
 from data.original import Original
 from export.checks import interim
 from export.checks.answers import Run, at_the_edge, count, one_by_one
-from export.checks.comparison import compared, in_the_drops_unit
+from export.checks.comparison import compared
+from export.checks.flips import Flip
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
 from export.targets import Target
-from runtime.choose.limits import budget, drop_problem
+from runtime.choose.limits import budget, drop_problem, in_the_drops_unit
 from runtime.errors import ParityError
 from runtime.measure.metric import (
     drop,
@@ -55,13 +56,14 @@ class Verdict:
 
     Where the variant passed, also its own answers by output: to the golden inputs, one row a call, and to the probes
     made of them.  The self-test on a device compares with these.  `golden_errors` is the largest distance of the first
-    to the original's, by output.
+    to the original's, by output.  `flips` are some of the samples that are decided otherwise, passed or not.
     """
 
     row: MeasuredRow
     golden_outputs: Arrays = field(default_factory=dict)
     probe_outputs: Arrays = field(default_factory=dict)
     golden_errors: Mapping[str, float] = field(default_factory=dict)
+    flips: tuple[Flip, ...] = ()
 
 
 def judge(
@@ -87,6 +89,7 @@ def judge(
         batch = run(feeds)
         probes = one_by_one(run, at_the_edge(original, probe_inputs(inputs, _inputs(original))))
         found: dict[str, MeasuredRow] = {}
+        flips: tuple[Flip, ...] = ()
         errors: dict[str, float] = {}
         for record in records:
             name = record.name
@@ -107,14 +110,14 @@ def judge(
         if test_data is not None and reference is not None:
             at_once = target.scheme == "float32"
             steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
-            found = compared(run, found, original, test_data, reference, steps)
+            found, flips = compared(run, found, original, test_data, reference, steps)
     except ParityError as error:
         return Verdict(row.with_verdict("failed", str(error)))
     judged = [_judged(found[record.name], target, wide[record.name], demand) for record in records]
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
-        return Verdict(worst)
-    return Verdict(worst, singles, probes, errors)
+        return Verdict(worst, flips=flips)
+    return Verdict(worst, singles, probes, errors, flips)
 
 
 def _inputs(original: Original) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.original import Original
+from export.checks import flips
 from export.checks.gate import Demand
 from export.pack import Built, pack
 from export.run import fingerprint, latency, steps
@@ -86,6 +87,7 @@ def export(
             made_from = fingerprint.digest(plan.original, targets, plan.missing is None, demand)
             built = {name: Built(plan.files[name], found, notes[name]) for name, found in verdicts.items()}
             packed = pack(plan.original, rows, built, plan.staging, out, made_from)
+            flips.write(out / plan.original.name, plan.flips(results))
             exported.append(Exported(plan.original, rows, packed))
             finished += 1
     return exported

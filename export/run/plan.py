@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.original import Original
+from export.checks.flips import Flip
 from export.checks.gate import Demand, Verdict
 from export.formats.format import Conversion, FormatName, NothingToQuantize
 from export.formats.table import FORMATS
@@ -235,6 +236,17 @@ class Plan:
                 outcome = results.get(self._rung_key("verify", target, rung, engine))
                 if outcome is not None and outcome.ok and outcome.value.row.passed:
                     found.setdefault(target.name, {})[engine] = outcome.value
+        return found
+
+    def flips(self, results: Results) -> dict[tuple[str, str], tuple[Flip, ...]]:
+        """Some of the samples that each variant decides otherwise than the original, by variant and engine."""
+        found = {}
+        for target in self._possible():
+            rung = self._best(target, results)
+            for engine in self._engines(target):
+                outcome = results.get(self._rung_key("verify", target, rung, engine))
+                if outcome is not None and outcome.ok:
+                    found[target.name, engine] = outcome.value.flips
         return found
 
     def notes(self, results: Results) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runtime.measure.metric import drop_text, known_metric
+from runtime.measure.metric import drop, drop_text, known_metric
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -83,3 +83,13 @@ def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> st
 def budget(row: MeasuredRow) -> float:
     """What a row's metric may lose, in its drop's unit: the budget it was exported with, or the usual one."""
     return BUDGETS[known_metric(row.metric_name).drop_unit] if row.budget is None else row.budget
+
+
+def in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
+    """An end of the interval of what a row loses, which is in its metric's unit, in percentage points or percent.
+
+    The row has the original's metric, and `lost` is not None.
+    """
+    assert row.metric_original is not None and lost is not None
+    points = known_metric(row.metric_name).drop_unit == "points"
+    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)

@@ -39,8 +39,9 @@ def choose(rows: Sequence[MeasuredRow], limits: Limits = DEFAULT_LIMITS) -> Choi
     """Which row to ship, of all rows of one model on one machine; their order does not matter.
 
     Of the rows that are ok or unproven, can run on a device and are within all limits, the fastest wins. Those that
-    are as fast as that one within the uncertainty of the measurement are tied with it; of these the smallest file
-    wins, then the fewest threads, then the lower latency, then the name.
+    the measurement cannot tell from the fastest are tied with it; of these the smallest file wins, then the fewest
+    threads, then the lower upper end of the latency, then the name. All of this follows from the ends of the
+    intervals: another run whose figures lie within them gives the same answer.
 
     Raises:
         BundleError: a metric is unknown.
@@ -52,9 +53,8 @@ def choose(rows: Sequence[MeasuredRow], limits: Limits = DEFAULT_LIMITS) -> Choi
     within = [row for row, broken in found.items() if not broken]
     if not within:
         return Choice(None, (), _why_nothing(found), excluded)
-    by_speed = sorted(within, key=lambda row: (_latency(row), _preference(row)))
-    tied = sorted((row for row in within if is_tied(row, by_speed[0])), key=_preference)
-    return Choice(tied[0], tuple(tied[1:]), _why(by_speed, tied), excluded)
+    tied = sorted(_fastest(within), key=_preference)
+    return Choice(tied[0], tuple(tied[1:]), _why(within, tied), excluded)
 
 
 def within_but_latency(rows: Sequence[MeasuredRow], limits: Limits) -> list[MeasuredRow]:
@@ -102,20 +102,30 @@ def _problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> 
     yield from problems(row, drop_of(row, rows), limits)
 
 
-def is_tied(row: MeasuredRow, fastest: MeasuredRow) -> bool:
-    """Whether the measurement cannot tell a row's latency from that of the fastest.
+def _fastest(rows: Sequence[MeasuredRow]) -> list[MeasuredRow]:
+    """The rows of which no other is faster for certain: those that may be as fast as the fastest is at least.
 
-    Where the fastest was ranked side by side with others, the intervals of the ratios say so: they overlap, or are less
-    than SAME_WIDTH apart. A row without one was left far behind. Else the intervals of the medians do, where both have
-    one; else TIE_WIDTH.
+    Where rows were ranked side by side, the intervals of the ratios say so, and a row without one was left far behind.
+    Ratios less than SAME_WIDTH apart are alike.  Else the intervals of the medians do; where a row has none, TIE_WIDTH.
     """
-    if row == fastest:
-        return True
-    if fastest.slower_high is not None:
-        return row.slower_low is not None and row.slower_low <= fastest.slower_high * (1 + SAME_WIDTH)
-    if row.latency_us_low is not None and fastest.latency_us_high is not None:
-        return row.latency_us_low <= fastest.latency_us_high
-    return _latency(row) <= _latency(fastest) * (1 + TIE_WIDTH)
+    ranked = any(row.slower_high is not None for row in rows)
+    spans = {row: _ratio_span(row) if ranked else _latency_span(row) for row in rows}
+    slowest = min(high for _, high in spans.values()) * (1 + SAME_WIDTH if ranked else 1)
+    return [row for row, (low, _) in spans.items() if low <= slowest]
+
+
+def _ratio_span(row: MeasuredRow) -> tuple[float, float]:
+    if row.slower_low is None or row.slower_high is None:
+        return math.inf, math.inf
+    return row.slower_low, row.slower_high
+
+
+def _latency_span(row: MeasuredRow) -> tuple[float, float]:
+    median = _latency(row)
+    return (
+        median if row.latency_us_low is None else row.latency_us_low,
+        median * (1 + TIE_WIDTH) if row.latency_us_high is None else row.latency_us_high,
+    )
 
 
 def _latency(row: MeasuredRow) -> float:
@@ -125,31 +135,33 @@ def _latency(row: MeasuredRow) -> float:
 def _preference(row: MeasuredRow) -> tuple[Any, ...]:
     """The order of rows that are as fast as each other."""
     size = math.inf if row.size_bytes is None else row.size_bytes
-    return size, row.threads or 1, _latency(row), _name(row)
+    return size, row.threads or 1, _latency_span(row)[1], _name(row)
 
 
 def _name(row: MeasuredRow) -> tuple[Any, ...]:
     return row.model, row.variant, row.engine, row.threads or 1
 
 
-def _why(by_speed: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
-    """Why the first of the tied rows is taken; `by_speed` are all rows within the limits, the fastest first."""
-    chosen, fastest = tied[0], by_speed[0]
-    if len(by_speed) == 1:
+def _why(within: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
+    """Why the first of the tied rows is taken, of all rows within the limits."""
+    chosen = tied[0]
+    if len(within) == 1:
         return "the only one that may be used here"
     kept = "" if chosen.metric is None else f" that keep the {chosen.metric_name}"
-    threads = len({row.threads for row in by_speed}) > 1
-    among = f"of the {len(by_speed)}{kept}, it is the"
+    threads = len({row.threads for row in within}) > 1
+    among = f"of the {len(within)}{kept}, it is the"
     if len(tied) == 1:
-        following = by_speed[1]
+        others = [row for row in within if row is not chosen]
+        following = min(others, key=lambda row: (_latency(row), _preference(row)))
         by = ""
-        if fastest.slower_high is not None and following.slower_low is not None:
-            by = f", by {following.slower_low / fastest.slower_high - 1:.0%} at least"
+        nearest = min(_ratio_span(row)[0] for row in others)
+        if chosen.slower_high is not None and math.isfinite(nearest):
+            by = f", by {nearest / chosen.slower_high - 1:.0%} at least"
         return f"{among} fastest{by}; next is {in_words(following, threads)}"
     names = [in_words(row, threads) for row in tied[1:]]
     more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
-    others = ", ".join(names[:_MOST_NAMES] + more)
-    return f"{among} {_first_by(tied)} of the {len(tied)} tied for the fastest; tied with it: {others}"
+    listed = ", ".join(names[:_MOST_NAMES] + more)
+    return f"{among} {_first_by(tied)} of the {len(tied)} tied for the fastest; tied with it: {listed}"
 
 
 def _first_by(tied: list[MeasuredRow]) -> str:
@@ -184,7 +196,23 @@ def _why_nothing(found: Mapping[MeasuredRow, list[Problem]]) -> str:
     counted = Counter(broken[0].limit for broken in sound.values())
     return (
         f"no variant is within all limits: {', '.join(f'{name} excludes {n}' for name, n in counted.items())}"
+        f"{_one_limit_less(sound)}"
     )
+
+
+def _one_limit_less(sound: Mapping[MeasuredRow, list[Problem]]) -> str:
+    """Which limits would have to go alone for something to be left, and the nearest row to each."""
+    parts = []
+    for limit in dict.fromkeys(problem.limit for broken in sound.values() for problem in broken):
+        left = {
+            row: broken[0].value
+            for row, broken in sound.items()
+            if {problem.limit for problem in broken} == {limit}
+        }
+        measured = {row: value for row, value in left.items() if value is not None}
+        if measured:
+            parts.append(f"without {limit} there is {in_words(min(measured, key=measured.__getitem__))}")
+    return "".join(f"; {part}" for part in parts)
 
 
 def in_words(row: MeasuredRow, threads: bool = False) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.choose.rule import choose, ship_line
+from runtime.choose.constraints import HELP, parse_limits
+from runtime.choose.rule import DEFAULT_LIMITS, choose, ship_line
 from runtime.commands.arguments import (
     add_engine,
     add_json,
@@ -50,19 +51,21 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--calls", metavar="N", type=int, help="single calls of each; default: 1000, fewer if slow"
     )
+    made.add_argument("--constraints", metavar="LIMITS", help=HELP)
     add_json(made)
     return made
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table, the notes, and in the last line the choice."""
+    limits = DEFAULT_LIMITS if args.constraints is None else parse_limits(args.constraints)
     bundle = open_bundle(args.bundle)
     manifest = bundle.manifest
     labelled = read_labelled(args, manifest)
     candidates, calls = _measured(args, bundle, labelled)
     known = references((row for rows in candidates for row in rows), manifest) if labelled else {}
     rows = _timed([worst(rows, known) for rows in candidates], calls, args.calls)
-    choice = choose([with_reference(row, known) for row in rows])
+    choice = choose([with_reference(row, known) for row in rows], limits)
     metrics = [{row.output: row.metric for row in rows} for rows in candidates]
     if args.json:
         row = choice.row

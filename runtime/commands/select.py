@@ -5,6 +5,7 @@ import os
 
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import Bundle, open_bundle
+from runtime.choose.constraints import HELP, parse_limits
 from runtime.choose.limits import BUDGETS, Limits
 from runtime.choose.rule import Choice, choose, drop_of, in_words, within_but_latency
 from runtime.choose.saved_choice import SavedChoice, machine, remember
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--max-latency-us", metavar="N", type=float, help="µs that a call may take at most")
     made.add_argument("--max-size", metavar="BYTES", type=int, help="bytes that a variant's file may have")
+    made.add_argument("--constraints", metavar="LIMITS", help=f"all limits in one text, instead: {HELP}")
     add_variants(made)
     add_engine(made, "all that are installed", sweep=True)
     made.set_defaults(threads=None)
@@ -57,14 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where nothing is left to choose."""
-    for name, value in (
-        ("--max-drop", args.max_drop),
-        ("--max-latency-us", args.max_latency_us),
-        ("--max-size", args.max_size),
-    ):
-        if value is not None and not value >= 0:
-            raise UsageError(f"{name} is {value}; give a number of at least 0")
-    limits = Limits(drop=args.max_drop, size_bytes=args.max_size, latency_us_p50=args.max_latency_us)
+    limits = _limits(args)
     bundle = open_bundle(args.bundle)
     rows = _measured(args, bundle, limits)
     choice = choose(rows, limits)
@@ -96,6 +91,22 @@ def run(args: argparse.Namespace) -> int:
         if stored:
             print(f"Remembered in {stored}; runtime.load(…, variant='auto') takes it.")
     return 0 if choice.row else 1
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    given = {
+        "--max-drop": args.max_drop,
+        "--max-latency-us": args.max_latency_us,
+        "--max-size": args.max_size,
+    }
+    for name, value in given.items():
+        if value is not None and args.constraints is not None:
+            raise UsageError(f"both --constraints and {name} are given; put all limits into --constraints")
+        if value is not None and not value >= 0:
+            raise UsageError(f"{name} is {value}; give a number of at least 0")
+    if args.constraints is not None:
+        return parse_limits(args.constraints)
+    return Limits(drop=args.max_drop, size_bytes=args.max_size, latency_us_p50=args.max_latency_us)
 
 
 def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[MeasuredRow]:

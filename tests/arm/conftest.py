@@ -49,6 +49,7 @@ LEFT_OUT = {
     "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",
     "commands/test_several.py": "as test_select.py",
     "commands/test_version_1.py": "as test_select.py; that version 1 is read is seen in bundle/test_version_1.py",
+    "choose/test_constraints.py": "compares arithmetic on thousands of tables, which is the same everywhere",
     "choose/test_rule.py": "compares arithmetic on 1,200 tables, which is the same everywhere; needs hypothesis",
     "measure/test_metric.py::test_the_metrics_are_those_of_scikit_learn": "needs scikit-learn",
     "measure/test_row.py": "reads and writes JSON, which is the same everywhere; needs hypothesis",

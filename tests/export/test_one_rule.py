@@ -8,9 +8,11 @@ import shutil
 import pytest
 
 from export import report
+from export.__main__ import main as export
 from runtime.__main__ import main
 from runtime.bundle.reader import open_bundle
-from runtime.choose.rule import choose
+from runtime.choose.constraints import parse_limits
+from runtime.choose.rule import choose, ship_line
 from runtime.command import run_command
 from runtime.commands import compare, select
 from runtime.measure.ranking import RankedLatency
@@ -93,6 +95,31 @@ def test_the_same_rows_that_leave_nothing_leave_it_for_all(bundle, capfd, monkey
     assert f"\n- Ship nothing: {why}." in report.markdown(rows)
 
 
+@pytest.mark.parametrize("text", ["drop<=0.1", "size<=60", "size<=60B drop<=0.1", "latency_us_p99<=10.25"])
+def test_the_same_constraints_give_one_answer(bundle, text, capfd, monkeypatch, tmp_path):
+    rows = table(3)
+    monkeypatch.setattr(compare, "_measured", lambda *given: ([[row] for row in rows], {}))
+    monkeypatch.setattr(select, "_measured", lambda *given: rows)
+    choice = choose(rows, parse_limits(text))
+    assert choice != choose(rows)
+    compared = json.loads(run(capfd, "compare", bundle, "--json", "--constraints", text))
+    selected = json.loads(run(capfd, "select", bundle, "--json", "--constraints", text))
+    assert compared["why"] == selected["why"] == choice.why
+    path = tmp_path / "pi.json"
+    path.write_text(rows_to_json(rows))
+    code = run_command(export, ["report", str(path), "--constraints", text])
+    assert code == (0 if choice.row else 1)
+    assert capfd.readouterr().out.splitlines()[0] == f"tiny-image: {ship_line(choice)}"
+
+
+def test_limits_are_given_in_one_way(bundle, capfd):
+    for command in ("compare", "select"):
+        assert run_command(main, [command, str(bundle), "--constraints", "drop<=-0"]) == 2
+        assert "cannot read 'drop<=-0'" in capfd.readouterr().err
+    assert run_command(main, ["select", str(bundle), "--constraints", "drop<=1", "--max-size", "5"]) == 2
+    assert "both --constraints and --max-size are given" in capfd.readouterr().err
+
+
 @pytest.mark.tflite_runtime
 @pytest.mark.parametrize("seed", range(4))
 def test_commands_that_measure_the_same_give_one_answer(bundle, seed, capfd, monkeypatch):
@@ -106,9 +133,7 @@ def test_commands_that_measure_the_same_give_one_answer(bundle, seed, capfd, mon
     def rank(calls):
         fastest = min(latencies[name.removesuffix(" 1")] for name in calls)
         return {
-            name: RankedLatency(us, us, us, 20, us, us, us / fastest / 1.05, us / fastest / 1.05)._replace(
-                **({"slower_low": 1.0, "slower_high": 1.0} if us == fastest else {})
-            )
+            name: RankedLatency(us, us, us, 20, us, us, us / fastest, us / fastest * 1.05)
             for name in calls
             for us in [latencies[name.removesuffix(" 1")]]
         }

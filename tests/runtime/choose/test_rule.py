@@ -1,8 +1,5 @@
 """The row to ship follows from the measured rows and the limits by one rule that can be read."""
 
-import random
-from fractions import Fraction
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +8,7 @@ from runtime.choose.limits import Limits
 from runtime.choose.rule import choose, drop_of, ship_line, within_but_latency
 from runtime.errors import BundleError
 from tests.rows import measured
+from tests.runtime.choose.oracle import KEYS, allowed_by_hand, random_row, winner_by_hand
 
 
 def test_the_fastest_that_keeps_the_metric_is_shipped():
@@ -161,6 +159,8 @@ def test_where_rows_were_ranked_side_by_side_the_ratio_says_what_is_tied():
     # What the ranking left behind has no ratio, and is no tie.
     behind = slower._replace(slower_low=None, slower_high=None, latency_us_p50=10.1)
     assert choose([fastest, behind]).row is fastest
+    # One that was left behind is no tie even where its figure is the lowest.
+    assert choose([fastest, behind._replace(latency_us_p50=9)]).row is fastest
     # Where the one that all were compared with is out, the intervals of the ratios to it are compared.
     second = slower._replace(engine="tflite-runtime", latency_us_p50=10.1, size_bytes=200, slower_low=1.005)
     out = fastest._replace(status="failed")
@@ -173,6 +173,9 @@ def test_else_the_intervals_of_the_medians_say_it():
     slower = measured("tflite-int8", 14, 100, latency_us_low=11, latency_us_high=15)
     assert choose([fastest, slower]).row is slower
     assert choose([fastest, slower._replace(latency_us_low=11.1)]).row is fastest
+    # A third that is as fast as the second, but for certain slower than the fastest, is no tie of the fastest.
+    third = measured("tflite-dynamic", 13, 10, latency_us_low=12, latency_us_high=14)
+    assert choose([fastest, slower, third]).row is slower
 
 
 @pytest.mark.parametrize(
@@ -223,7 +226,8 @@ def test_the_limit_that_excludes_everything_is_named():
         "the 5 allowed"
     )
     assert choose(rows, Limits(latency_us_p50=15)).why == (
-        "no variant is within all limits: drop excludes 1, latency_us_p50 excludes 1"
+        "no variant is within all limits: drop excludes 1, latency_us_p50 excludes 1; without drop there is tflite-a "
+        "with litert; without latency_us_p50 there is tflite-b with litert"
     )
 
 
@@ -246,118 +250,7 @@ def test_the_answer_in_one_line():
     assert ship_line(choose([])) == "Ship nothing: there is no variant for a device."
 
 
-# An oracle that is written differently: it looks at every pair of rows, in exact arithmetic, and knows no order but
-# "better than". Figures are multiples of 1/8 (latencies, ratios) and 1/1000 (metrics), where floats cannot hide a bug.
-
-
-def drop_by_hand(row, rows):
-    if row.metric is None:
-        return None
-    thousandths = round(1000 * row.metric)
-    references = [round(1000 * row.metric_original)] if row.metric_original is not None else []
-    if row.split != "test":
-        plain = [
-            round(1000 * other.metric) for other in rows
-            if other.metric is not None and other.status in ("ok", "unproven") and other.split == row.split
-            and other.variant in ("tflite-float32", "onnx-float32")
-        ]  # fmt: skip
-        references = plain or references
-    if not references:
-        return None
-    if row.metric_name == "accuracy":
-        return max(Fraction(reference - thousandths, 10) for reference in references)
-    return max(Fraction(100 * (thousandths - reference), reference) for reference in references)
-
-
-def allowed_by_hand(row, rows, limits):
-    if row.variant == "saved_model" or row.status in ("failed", "skipped") or row.latency_us_p50 is None:
-        return False
-    lost = drop_by_hand(row, rows)
-    budget = {"accuracy": Fraction(3, 10), "rmse": Fraction(1)}[row.metric_name]
-    if limits.drop is not None and (lost is None or lost > Fraction(limits.drop)):
-        return False
-    if limits.drop is None and lost is not None and lost > budget:
-        return False
-    if limits.size_bytes is not None and row.size_bytes > limits.size_bytes:
-        return False
-    slowest = row.latency_us_p50 if row.latency_us_high is None else row.latency_us_high
-    return limits.latency_us_p50 is None or slowest <= limits.latency_us_p50
-
-
-def equally_fast_by_hand(row, fastest):
-    if row == fastest:
-        return True
-    if fastest.slower_low is not None:
-        if row.slower_low is None:
-            return False
-        return 50 * Fraction(row.slower_low) <= 51 * Fraction(fastest.slower_high)
-    if None not in (row.latency_us_low, fastest.latency_us_low):
-        return not row.latency_us_low > fastest.latency_us_high
-    return 20 * Fraction(row.latency_us_p50) <= 21 * Fraction(fastest.latency_us_p50)
-
-
-def better_by_hand(a, b):
-    """Whether a goes before b of two that are equally fast."""
-    for one, other in (
-        (a.size_bytes, b.size_bytes), (a.threads, b.threads), (a.latency_us_p50, b.latency_us_p50),
-        (a.variant, b.variant), (a.engine, b.engine),
-    ):  # fmt: skip
-        if one != other:
-            return one < other
-    raise AssertionError("two rows of one name")
-
-
-def faster_by_hand(a, b):
-    if a.latency_us_p50 != b.latency_us_p50:
-        return a.latency_us_p50 < b.latency_us_p50
-    return better_by_hand(a, b)
-
-
-def winner_by_hand(rows, limits):
-    good = [row for row in rows if allowed_by_hand(row, rows, limits)]
-    for fastest in good:
-        if all(row is fastest or faster_by_hand(fastest, row) for row in good):
-            tied = [row for row in good if equally_fast_by_hand(row, fastest)]
-            (winner,) = [one for one in tied if all(row is one or better_by_hand(one, row) for row in tied)]
-            return winner, [row for row in tied if row is not winner]
-    assert not good
-    return None, []
-
-
-KEYS = [
-    (variant, engine, threads)
-    for variant in (
-        "tflite-float32",
-        "tflite-int8",
-        "tflite-dynamic",
-        "onnx-float32",
-        "onnx-int8",
-        "saved_model",
-    )
-    for engine in ("litert", "tflite-runtime")
-    for threads in (1, 2, 3)
-]
 EIGHTHS = st.integers(64, 96).map(lambda number: number / 8)
-
-
-def random_row(key, seed, name, original, timing):
-    """One row of a table; `timing` says what is known of latencies, "mixed" differs from row to row."""
-    chance = random.Random(seed)
-    variant, engine, threads = key
-    how = chance.choice(["plain", "intervals", "ranked"]) if timing == "mixed" else timing
-    latency = chance.randint(64, 96) / 8
-    row = measured(
-        variant, latency, chance.choice([10, 20, 30]), chance.choice([None, chance.randint(495, 505) / 1000]),
-        engine=engine, threads=threads, metric_name=name, metric_original=original,
-        status=chance.choice(["ok"] * 8 + ["unproven", "failed", "skipped"]), split=chance.choice(["test", "given"]),
-    )  # fmt: skip
-    if how != "plain":
-        low, high = chance.randint(0, 8) / 8, chance.randint(0, 8) / 8
-        row = row._replace(latency_us_low=latency - low, latency_us_high=latency + high)
-    if how == "ranked" and chance.random() < 0.8:  # the others were left behind
-        low, high = sorted((chance.randint(64, 80) / 64, chance.randint(64, 80) / 64))
-        row = row._replace(slower_low=low, slower_high=high)
-    return row._replace(**dict.fromkeys(TIMES)) if chance.random() < 0.1 else row
 
 
 @st.composite
@@ -376,7 +269,6 @@ def tables(draw):
     return rows, limits, draw(st.permutations(rows))
 
 
-TIMES = ("latency_us_p50", "latency_us_low", "latency_us_high", "slower_low", "slower_high")
 # Other rules than the one: the oracle must tell each of them from it.
 OTHER_RULES = {
     "a larger budget": lambda rows, limits: choose(rows, limits._replace(drop=1.0)),

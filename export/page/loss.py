@@ -1,0 +1,91 @@
+"""The vertical axis of the pictures: what a variant loses against the original, in a unit that all rows share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.choose.rule import drop_of
+from runtime.measure.metric import known_metric, metric_text
+from runtime.measure.row import MeasuredRow
+
+SHOWN_NAMES = {"f1": "F1", "rmse": "RMSE"}
+
+
+class Loss(NamedTuple):
+    """What all rows of a model are compared by; more is worse.
+
+    Attributes:
+        axis: what is shown.
+        zero: what the line at 0 is; empty where there is none.
+        values: by row, what it loses; rows without a figure are missing.
+        intervals: by row, the ends of the confidence interval; rows without one are missing.
+        most: what may be lost; None where it differs from row to row, or nobody says.
+        tick: the text of a value at the axis.
+        logarithmic: whether the axis is: errors span many powers of ten.
+    """
+
+    axis: str
+    zero: str
+    values: dict[MeasuredRow, float]
+    intervals: dict[MeasuredRow, tuple[float, float]]
+    most: float | None
+    tick: Callable[[float], str]
+    logarithmic: bool
+
+
+def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
+    """The loss of all rows of one model on one device.
+
+    Where labelled data was there it is the paired difference to the original, which rows of fewer samples have too; of
+    outputs with different metrics, as the share of each one's budget.  Elsewhere it is the largest error.
+    """
+    drops = {row: lost for row in rows if (lost := drop_of(row, rows)) is not None}
+    if not drops:
+        return _largest_errors(rows)
+    intervals = {
+        row: (in_the_drops_unit(row, row.metric_drop_low), in_the_drops_unit(row, row.metric_drop_high))
+        for row in drops
+        if row.split == "test" and row.metric_original
+        if row.metric_drop_low is not None and row.metric_drop_high is not None
+    }
+    names = {row.metric_name for row in drops}
+    if len(names) > 1:
+        used = {row: lost / max(budget(row), 1e-9) for row, lost in drops.items()}
+        shares = {
+            row: (low / max(budget(row), 1e-9), high / max(budget(row), 1e-9))
+            for row, (low, high) in intervals.items()
+        }
+        return Loss(
+            "Share of the budget used", "the original", used, shares, 1.0, lambda value: f"{value:.0%}", False
+        )
+    (name,) = names
+    points = known_metric(name).drop_unit == "points"
+    label = SHOWN_NAMES.get(str(name), str(name))
+    scores = {row.metric_original for row in drops if row.samples == max(r.samples or 0 for r in drops)}
+    zero = f"the original, {metric_text(name, scores.pop())}" if len(scores) == 1 else "the original"
+    budgets = {budget(row) for row in drops if not row.variant.endswith("-float32")}
+    return Loss(
+        f"Change of {label}, in {'points' if points else '%'},",
+        zero,
+        drops,
+        intervals,
+        budgets.pop() if len(budgets) == 1 else None,
+        (lambda value: _signed(-value)) if points else _signed,
+        False,
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−") if abs(value) > 1e-12 else "0"
+
+
+def _largest_errors(rows: Sequence[MeasuredRow]) -> Loss:
+    errors = {row: row.max_abs_error for row in rows if row.max_abs_error is not None}
+    least = min((error for error in errors.values() if error > 0), default=1e-9)
+    # No error at all has no place on a logarithmic axis: it stands below the smallest one.
+    values = {row: error if error > 0 else least / 3 for row, error in errors.items()}
+    return Loss(
+        "Largest error, in units of the output,", "", values, {}, None, lambda value: f"{value:.0e}", True
+    )

@@ -1,0 +1,205 @@
+"""What the page says of one model: the recommendation on each device, pictures, tables, samples, origin."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.checks import flips
+from export.page import chart, loss
+from export.page.devices import Difference, differences
+from export.page.layers import Layers, layers
+from export.page.origin import Origin, origin
+from export.page.samples import Sample, samples
+from export.page.svg import Styles
+from export.page.table import Table, lost, table
+from export.report import notes
+from runtime.choose.limits import Limits
+from runtime.choose.rule import Choice, choose, drop_of, in_words
+from runtime.measure.metric import metric_text
+from runtime.measure.row import PASSED, STATUSES, MeasuredRow
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one device says of the model.
+
+    Attributes:
+        device: its name.
+        choice: what the rule says.
+        reason: why, as one sentence.
+        figures: of the recommended row, by what they are.
+        counts: how many rows have each verdict.
+        table: all rows.
+        latency: the picture of loss against latency; None where nothing was timed.
+        notes: what the rows have to say.
+    """
+
+    device: str
+    choice: Choice
+    reason: str
+    figures: dict[str, str]
+    counts: dict[str, int]
+    table: Table
+    latency: chart.Chart | None
+    notes: list[str]
+
+    @property
+    def in_short(self) -> str:
+        """The recommended row in a few words."""
+        return "nothing" if self.choice.row is None else in_words(self.choice.row)
+
+    @property
+    def lost(self) -> float | None:
+        """What the recommended variant loses, in its metric's unit; None where that was not measured."""
+        return (
+            None if self.choice.row is None else drop_of(self.choice.row, [row for row, _ in self.table.rows])
+        )
+
+
+@dataclass(frozen=True)
+class Section:
+    """One model; `size` is the picture of loss against size, which is the same on all devices."""
+
+    model: str
+    anchor: str
+    about: str
+    answers: list[Answer]
+    size: chart.Chart | None
+    differences: list[Difference]
+    samples: list[Sample]
+    layers: Layers | None
+    origin: Origin | None
+
+    @property
+    def charts(self) -> list[tuple[str, chart.Chart]]:
+        """The pictures, each with the device that it is of."""
+        drawn = [(answer.device, answer.latency) for answer in self.answers] + [("all devices", self.size)]
+        return [(device, each) for device, each in drawn if each is not None]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all devices are recommended the same."""
+        return len({answer.in_short for answer in self.answers}) == 1
+
+    @property
+    def engines(self) -> set[str]:
+        """The engines that a picture has points of."""
+        return {
+            row.engine for answer in self.answers for row, _ in answer.table.rows if row.status != "skipped"
+        }
+
+    @property
+    def commands(self) -> list[str]:
+        """What a user types to do it again."""
+        folder = self.origin.folder if self.origin else Path("artifacts", self.model, "bundle")
+        return [
+            f"python -m export {self.model}   # with EDGEPROOF_DATA, the folder of the data sets",
+            f"python -m runtime verify {shlex.quote(str(folder))}",
+            f"python -m runtime compare {shlex.quote(str(folder))}",
+        ]
+
+
+def section(
+    model: str,
+    measured: Mapping[str, Sequence[MeasuredRow]],
+    anchor: str,
+    limits: Limits,
+    artifacts: Path | None,
+    styles: Styles,
+    said: Mapping[str, str],
+) -> Section:
+    """Everything about one model.
+
+    Args:
+        model: its name.
+        measured: its rows by device.
+        anchor: an identifier that is unique on the page.
+        limits: what is asked of the recommended file.
+        artifacts: the folder with what exports wrote; None where there is none.
+        styles: the classes of the page.
+        said: reasons that the page says once for all models.
+    """
+    answers, size = [], None
+    for number, (device, rows) in enumerate(measured.items()):
+        choice = choose(rows, limits)
+        lose = loss.loss_of(rows)
+        by_latency = chart.places(rows, lose, chart.LATENCY)
+        by_size = chart.places(_one_a_variant(rows, choice), lose, chart.SIZE)
+        fronts = {"latency": chart.on_front(by_latency), "size": chart.on_front(by_size)}
+        latency = chart.draw(by_latency, lose, chart.LATENCY, choice.row, f"{anchor}l{number}", styles)
+        size = size or chart.draw(by_size, lose, chart.SIZE, choice.row, f"{anchor}s{number}", styles)
+        counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
+        answers.append(
+            Answer(
+                device, choice, _sentence(choice.why), _figures(choice.row, rows),
+                {status: count for status, count in counts.items() if count},
+                table(rows, choice, fronts), latency, notes(list(rows), said),
+            )
+        )  # fmt: skip
+    kept = flips.read(artifacts / model) if artifacts is not None else {}
+    first = answers[0].choice.row
+    return Section(
+        model,
+        anchor,
+        _about(next(iter(measured.values()))),
+        answers,
+        size,
+        differences(measured) if len(measured) > 1 else [],
+        samples(kept, first),
+        layers(artifacts, model, first),
+        origin(artifacts, model),
+    )
+
+
+def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[MeasuredRow]:
+    """Of each variant the row that stands for its file: the recommended one, else one that passed, else the first."""
+    found: dict[str, MeasuredRow] = {}
+    for row in sorted(rows, key=lambda row: (row != choice.row, row.status not in PASSED)):
+        found.setdefault(row.variant, row)
+    return list(found.values())
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, str]:
+    if row is None:
+        return {}
+    found = {}
+    if row.latency_us_p50 is not None:
+        found["latency, p50"] = chart.microseconds(row.latency_us_p50)
+    if row.latency_us_p99 is not None:
+        found["p99"] = chart.microseconds(row.latency_us_p99)
+    if row.size_bytes is not None:
+        found["size"] = chart.kib(row.size_bytes / 1024)
+    if row.metric is not None:
+        found[loss.SHOWN_NAMES.get(str(row.metric_name), str(row.metric_name))] = metric_text(
+            row.metric_name, row.metric
+        )
+        found["loses"] = lost(row, rows)
+    elif row.max_abs_error is not None:
+        found["largest error"] = f"{row.max_abs_error:.1e}"
+    return found
+
+
+def _about(rows: Sequence[MeasuredRow]) -> str:
+    """What is measured against what."""
+    scores: dict[tuple[str, str | None], tuple[float, int]] = {}
+    for row in rows:
+        if row.metric_name and row.metric_original is not None and row.samples is not None:
+            key = (row.metric_name, row.output)
+            if key not in scores or scores[key][1] < row.samples:
+                scores[key] = (row.metric_original, row.samples)
+    parts = []
+    for (name, output), (score, count) in scores.items():
+        of = f" of {output}" if output else ""
+        shown = loss.SHOWN_NAMES.get(name, name)
+        measured = any(row.metric is not None for row in rows)
+        parts.append(
+            f"{shown}{of} {metric_text(name, score)}" + (f" on {count:,} samples" if measured else "")
+        )
+    return f"The original has {', '.join(parts)}." if parts else "Nothing is known of the original's metric."

@@ -1,0 +1,289 @@
+"""What the page says: the rule's own answer for every model and device, everything escaped, within its size."""
+
+import html
+import json
+import re
+
+import pytest
+
+from export import report
+from export.__main__ import main
+from export.checks import flips
+from export.page import chart, fresh, loss
+from export.page.devices import differences
+from export.page.layers import layers
+from export.page.measured import Measured, read, read_all
+from export.page.samples import samples
+from export.page.svg import Styles
+from export.page.table import VERDICTS, lost
+from export.page.write import write
+from runtime.choose.limits import Limits
+from runtime.choose.rule import choose, ship_line
+from runtime.command import run_command
+from runtime.errors import DataError
+from runtime.measure.row import STATUSES, rows_from_json, rows_to_json
+from tests.export.page import pages
+from tests.rows import measured
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The sections and the text of a page with everything."""
+    folder = tmp_path_factory.mktemp("page")
+    sections = pages.full_page(folder / "report.html", folder / "artifacts")
+    return sections, (folder / "report.html").read_text()
+
+
+def plain(text):
+    """The text of a page without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_the_recommendation_is_that_of_the_one_rule(full):
+    sections, text = full
+    limits, said = Limits(drop=0.5, size_bytes=190_000), plain(text)
+    for section in sections:
+        for answer in section.answers:
+            found = [row for row, _ in answer.table.rows]
+            choice = choose(found, limits)
+            assert answer.choice == choice
+            assert f"{choice.why[0].upper()}{choice.why[1:]}." in said
+            if choice.row:
+                assert f"★ Ship {choice.row.file} with {choice.row.engine}" in said
+    nothing = [section.model for section in sections if section.answers[0].choice.row is None]
+    assert nothing == ["unlabelled", "hopeless"] and said.count("✗ Ship nothing") == 2
+    # A limit on what was not measured is not kept.
+    assert "what it loses was not measured, and the drop is limited" in said
+
+
+def test_nothing_of_a_model_is_markup(full):
+    _, text = full
+    assert "<script>alert" not in text and "<b>why</b>" not in text
+    assert html.escape(pages.NASTY, quote=True).replace("&#x27;", "&#39;") in text
+
+
+def test_what_is_asked_of_nobody(full):
+    _, text = full
+    assert not re.findall(r"(?:src|href)=[\"']?(?!#|data:)[^\"' >]+", text)
+    assert "url(" not in text and "@import" not in text and "default-src 'none'" in text
+    names = re.findall(r'\sid="([^"]+)"', text)
+    assert len(names) == len(set(names))
+    linked = set(re.findall(r'(?:href="#|labelledby=")([^"]+)"', text))
+    assert {word for target in linked for word in target.split()} <= set(names)
+
+
+def test_every_verdict_is_said_by_a_sign_and_a_word():
+    assert set(VERDICTS) == set(STATUSES)
+    signs, words = zip(*(text.split() for text in VERDICTS.values()), strict=True)
+    assert len(set(signs)) == len(signs) and list(words) == list(VERDICTS)
+    assert len(set(chart.MARKERS.values())) == len(chart.MARKERS)
+
+
+def test_twenty_models_stay_within_half_a_megabyte(tmp_path):
+    names = [f"model-{number}" for number in range(20)]
+    found = [row for name in names for row in pages.rows(name)]
+    for name in names[:14]:
+        pages.kept_flips(tmp_path / name)
+    write([Measured("this machine", found)], tmp_path / "report.html", tmp_path)
+    assert len(found) == 300 and (tmp_path / "report.html").stat().st_size <= 500_000
+
+
+def test_a_picture_holds_every_point_and_marks_the_front():
+    rows = pages.rows("digits")
+    lose, styles = loss.loss_of(rows), Styles()
+    where = chart.places(rows, lose, chart.LATENCY)
+    assert len(where) == 14  # the failed one was not timed
+    drawn = chart.draw(where, lose, chart.LATENCY, choose(rows).row, "x", styles)
+    for row in where:
+        assert f"<title>{row.variant} with {row.engine}: " in drawn.svg
+    front = chart.on_front(where)
+    for row in front:
+        assert f"{row.variant} with {row.engine}" in re.search(r"<desc.*?</desc>", drawn.svg)[0]
+    filled = [
+        rule
+        for rule in styles.rules().splitlines()
+        if re.search(r"fill: var\(--(litert|tflite-r|onnxr)", rule)
+    ]
+    classes = {rule[1 : rule.index("{")] for rule in filled}
+    uses = re.findall(r'<use [^>]*class="(\w+)"', drawn.svg)
+    assert sum(name in classes for name in uses) == len(front)
+    assert "#0102" not in drawn.svg + styles.rules(), "a colour that stands for a variable was left"
+    assert chart.draw(dict(list(where.items())[:1]), lose, chart.LATENCY, None, "y", styles) is None
+
+
+def test_intervals_are_drawn_from_end_to_end():
+    one = measured(
+        "tflite-int8", 10, 100, 0.98, latency_us_p99=40, metric_drop_low=0.004, metric_drop_high=0.016
+    )
+    two = measured(
+        "tflite-float32", 20, 200, 0.99, latency_us_p99=30, metric_drop_low=0.0, metric_drop_high=0.0
+    )
+    lose = loss.loss_of([one, two])
+    low, high = lose.intervals[one]
+    assert lose.values[one] == pytest.approx(1.0)
+    assert (low, high) == (pytest.approx(0.4), pytest.approx(1.6)) and lose.most == 0.3
+    assert lose.tick(0.25) == "−0.25" and lose.tick(-0.25) == "+0.25" and lose.tick(0) == "0"
+    where = chart.places([one, two], lose, chart.LATENCY)
+    svg = chart.draw(where, lose, chart.LATENCY, one, "x", Styles()).svg
+    x, y = map(float, re.search(r'<use x="([\d.]+)" y="([\d.]+)"[^>]*><title>tflite-int8', svg).groups())
+    ends = re.search(rf'd="M{x:g} {y:g}L([\d.]+) {y:g}M{x:g} ([\d.]+)L{x:g} ([\d.]+)', svg)
+    right, top, bottom = map(float, ends.groups())
+    assert right > x and top < y < bottom and y - top == pytest.approx(bottom - y, abs=0.3)
+
+
+def test_other_tasks_have_a_scale_of_their_own():
+    rmse = [
+        measured(variant, latency, 10, value, metric_name="rmse", metric_original=0.5)
+        for variant, latency, value in (("tflite-float32", 9, 0.5), ("tflite-int8", 5, 0.504))
+    ]
+    lose = loss.loss_of(rmse)
+    assert lose.axis == "Change of RMSE, in %," and lose.most == 1.0 and lose.tick(0.8) == "+0.8"
+    mixed = [rmse[1]._replace(output="value"), measured("tflite-int8", 5, 10, 0.987, output="kind")]
+    lose = loss.loss_of(mixed)
+    assert lose.axis == "Share of the budget used"
+    assert [round(value, 3) for value in lose.values.values()] == [0.8, 1.0] and lose.tick(0.8) == "80%"
+    bare = [measured("tflite-a", 5, 1, max_abs_error=0.0), measured("tflite-b", 6, 1, max_abs_error=0.03)]
+    lose = loss.loss_of(bare)
+    assert lose.logarithmic and lose.values[bare[0]] == pytest.approx(0.01) and not lose.intervals
+    assert loss.loss_of([measured("tflite-a")]).values == {}
+
+
+def test_what_a_row_loses_in_words():
+    row = measured("tflite-a", metric=0.9895, metric_drop_low=-0.0003, metric_drop_high=0.0013)
+    assert (
+        lost(row, [row]) == "0.05 points (−0.03 to 0.13)"
+        and lost(row, [row], unit=False) == "0.05 (−0.03 to 0.13)"
+    )
+    assert lost(row._replace(metric_drop_low=None), [row]) == "0.05 points"
+    assert lost(row._replace(metric=None), [row]) == "–"
+
+
+def test_samples_that_the_recommended_variant_flips_come_first():
+    one, two, three = (flips.Flip(number, "kind", "cat", "cat", "dog", "AAAA") for number in (1, 2, 3))
+    found = samples(
+        {
+            ("tflite-int8", "litert"): [two],
+            ("tflite-int8", "tflite-runtime"): [two, one],
+            ("onnx-int8", "onnxruntime"): [
+                one,
+                three._replace(new="cow"),
+                three._replace(sample=9, picture=None),
+            ],
+        },
+        measured("tflite-int8"),
+    )
+    assert [(each.flip.sample, each.chosen) for each in found] == [(2, True), (1, False), (3, False)]
+    assert found[1].new == {"dog": ["tflite-int8", "onnx-int8"]} and found[2].new == {"cow": ["onnx-int8"]}
+    assert found[1].sentence == "Sample 1: it is cat; the original says cat; dog by tflite-int8, onnx-int8"
+
+
+def test_devices_are_compared_pair_by_pair():
+    host = [measured("tflite-a", 10.0), measured("tflite-b", 20.0), measured("tflite-c", 1.0)]
+    device = [
+        measured("tflite-a", 40.0), measured("tflite-a", 30.0, threads=4),
+        measured("tflite-b", None, status="failed"),
+    ]  # fmt: skip
+    a, b = differences({"host": host, "pi": device})
+    assert (a.variant, a.times(1), a.verdicts_differ) == ("tflite-a", 4.0, False)
+    assert (b.variant, b.times(1), b.verdicts_differ) == ("tflite-b", None, True)
+
+
+def test_an_export_writes_the_page_once(tmp_path):
+    rows = pages.rows("digits")
+    report.write(rows, tmp_path, "python -m export digits")
+    path = tmp_path / "report.html"
+    first = path.stat().st_mtime_ns
+    assert "python -m export digits" in path.read_text()
+    kept = read(tmp_path / "report.json")
+    assert kept.rows == rows and kept.command == "python -m export digits" and kept.processor
+    report.write(rows, tmp_path, "python -m export digits")
+    assert path.stat().st_mtime_ns == first, "nothing changed, and it was written again"
+    report.write([rows[0]._replace(metric=0.5), *rows[1:]], tmp_path, "python -m export digits")
+    changed = path.stat().st_mtime_ns
+    assert changed != first
+    pages.kept_flips(tmp_path / "digits")
+    fresh.write(
+        fresh.of_an_export([rows[0]._replace(metric=0.5), *rows[1:]], "python -m export digits"), tmp_path
+    )
+    assert path.stat().st_mtime_ns != changed, "a flipped sample was added"
+
+
+def test_the_command_says_what_to_ship_and_where_the_page_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, slower in (("host", 1), ("pi4", 5)):
+        (tmp_path / f"{name}.json").write_text(rows_to_json(pages.rows("digits", slower=slower)))
+    assert run_command(main, ["report", "host.json", "pi4.json", "--html", "both.html"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    for line, slower, name in zip(out, (1, 5), ("host", "pi4"), strict=False):
+        assert line == f"digits on {name}: {ship_line(choose(pages.rows('digits', slower=slower)))}"
+    assert re.fullmatch(r"both\.html: 1 models, 30 rows, \d+ kB", out[-1])
+    assert run_command(main, ["report", "host.json", "--constraints", "size<=1kB"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "digits: Ship nothing: every file is too large; the nearest is "
+    )
+    assert "size&lt;=1kB" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "a.json: No such file or directory; give a report.json, or what `compare --json`"),
+        ("{", "a.json"),
+        ('{"rows": []}', "a.json has no rows; export a model first"),
+        ('{"rows": [{"model": 3}]}', "a.json: row 0"),
+    ],
+)
+def test_a_file_without_rows_is_one_line(tmp_path, capsys, monkeypatch, content, says):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "a.json").write_text(content)
+    assert run_command(main, ["report", "a.json"]) in (1, 2)
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1 and not (tmp_path / "report.html").exists()
+
+
+def test_two_devices_of_one_name_are_refused(tmp_path, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "pi4.json").write_text(rows_to_json(pages.rows("digits")))
+    with pytest.raises(Exception, match="two files are called pi4"):
+        read_all([tmp_path / "a/pi4.json", tmp_path / "b/pi4.json"])
+
+
+def test_what_a_file_says_of_its_machine_is_short_text(tmp_path):
+    machine = {"cpu": "x" * 500, "cores": 4, "nested": {"no": 1}, "engines": ["no"]}
+    path = tmp_path / "pi.json"
+    path.write_text(
+        json.dumps({"machine": machine, "command": ["no"], **json.loads(rows_to_json(pages.rows("a")))})
+    )
+    found = read(path)
+    assert found.machine == {"cpu": "x" * 200, "cores": "4"} and found.command is None
+    assert found.rows == rows_from_json(path.read_text())
+
+
+def test_the_layers_that_cost_most_are_those_of_the_recommended_variant(tmp_path, full):
+    pages.kept_diagnosis(tmp_path / "digits")
+    content = json.loads((tmp_path / "digits/diagnosis/tflite-int8.json").read_text()) | {
+        "variant": "onnx-int8"
+    }
+    (tmp_path / "digits/diagnosis/onnx-int8.json").write_text(json.dumps(content))
+    (tmp_path / "digits/diagnosis/layers.json").write_text('{"version": 1}')
+    (tmp_path / "digits/diagnosis/broken.json").write_text("{")
+    for variant in ("onnx-int8", "tflite-int8"):
+        found = layers(tmp_path, "digits", measured(variant))
+        assert found == (
+            variant,
+            [("conv2d", "Conv2D", 0.78), ("dense", "Dense", 0.2)],
+            "keep conv2d in a higher scheme",
+        )
+    assert layers(tmp_path, "digits", measured("tflite-float32")).variant == "onnx-int8"
+    assert layers(tmp_path, "another", None) is None and layers(None, "digits", None) is None
+    assert "Layers that cost tflite-int8 most keep conv2d in a higher scheme" in plain(full[1])
+
+
+def test_damaged_flips_are_one_line(tmp_path):
+    (tmp_path / "flips.json").write_text('{"flips": [{"sample": "x"}]}')
+    with pytest.raises(
+        DataError, match=r"flips\.json is damaged .*; remove it, and export the model with --force"
+    ):
+        flips.read(tmp_path)
