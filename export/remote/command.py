@@ -70,7 +70,7 @@ def _one(host: Host, bundle: Bundle, brought: Parcel, options: argparse.Namespac
     write_file(place, _report(host, bundle, found).encode())
     with _printing:
         print("\n".join([*_lines(host, found), f"{place}: {len(found.rows)} rows", ""]), flush=True)
-    return not found.damaged and found.ship is not None and all(row.status != "failed" for row in found.rows)
+    return found.ship is not None and all(row.status != "failed" for row in found.rows)
 
 
 def _report(host: Host, bundle: Bundle, found: Found) -> str:
@@ -84,7 +84,6 @@ def _report(host: Host, bundle: Bundle, found: Found) -> str:
         bundle=bundle.digest,
         ship=found.ship,
         why=found.why,
-        damaged_files=found.damaged,
     )
 
 
@@ -121,7 +120,6 @@ def _lines(host: Host, found: Found) -> list[str]:
     lines += [f"{row.status}: {row.variant} with {row.engine}: {row.reason}" for row in shown if row.reason]
     absent = {row.engine: row.reason for row in found.rows if row.status == "skipped"}
     lines += [f"not measured: {engine}: {reason}" for engine, reason in absent.items()]
-    lines += [f"damaged: {problem}" for problem in found.damaged]
     lines += notes(found.rows)
     ship = found.ship
     lines.append(
