@@ -245,9 +245,9 @@ def command(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
 
 
 def tidy(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
-    """Removes what is no longer needed: environments of before, files that are in their place now."""
+    """Removes what is no longer needed: environments but that of the key, if one is given, and what was sent."""
     for path in (folder / "environments").glob("*"):
-        if path.name != order["key"]:
+        if order["key"] not in ("", path.name):
             shutil.rmtree(path, ignore_errors=True)
     for name in ("files", "temporary"):
         shutil.rmtree(folder / name, ignore_errors=True)

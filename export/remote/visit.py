@@ -21,6 +21,7 @@ from runtime.measure import machine
 from runtime.measure.row import MeasuredRow, rows_from_json
 
 _LOOK_S, _SEND_S, _INSTALL_S, _MEASURE_S = 60, 3600, 3600, 7200
+_LITTLE_MIB = 256  # ONNX Runtime and numpy take about 60 of it
 Say = Callable[[str], None]
 
 
@@ -99,6 +100,10 @@ def visit(
     seen = ask("look", _LOOK_S, facts=Path(machine.__file__).read_text())
     facts = seen["facts"]
     say(in_words(facts))
+    if (facts["memory_available_mib"] or _LITTLE_MIB) < _LITTLE_MIB:
+        say(
+            f"it has only {facts['memory_available_mib']} MiB of memory left: with a large model it may be killed there"
+        )
     made = None if stay.python else plan(host.name, facts, manifest, wish, brought.runtime_digest)
     needed = {digest: (Path(name).name, path) for name, (digest, path) in brought.files.items()}
     new = made is not None and made.key not in seen["environments"]

@@ -132,6 +132,17 @@ def test_a_bundle_is_made_of_what_was_sent_and_what_is_in_place(tmp_path):
     assert not (place / "files" / ".bundle").exists()
 
 
+def test_environments_of_before_go_when_another_is_used(tmp_path):
+    place = tmp_path / "p"
+    ask(place, "tidy", key="")
+    for key in ("before", "now"):
+        (place / "environments" / key).mkdir(parents=True)
+    ask(place, "tidy", key="")  # a Python of the device's own was used
+    assert len(list((place / "environments").iterdir())) == 2
+    ask(place, "tidy", key="now")
+    assert [path.name for path in (place / "environments").iterdir()] == ["now"]
+
+
 def test_only_what_is_ours_is_removed(tmp_path):
     place = tmp_path / "p"
     ask(place, "receive", SOUND, count=3)

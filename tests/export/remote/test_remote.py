@@ -283,7 +283,7 @@ def test_too_little_memory_is_said(remote, device, bundle, tmp_path):
 
 def test_usage(remote, bundle):
     for arguments, words in (
-        ([bundle], "give one or more hosts, and then the bundle"),
+        ([bundle], "the following arguments are required: BUNDLE"),
         (["a b", bundle], "'a b' is no name of a host"),
         (["pi", bundle, "--engine", "tensorrt"], "unknown engine 'tensorrt'; known: litert"),
     ):
