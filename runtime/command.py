@@ -9,6 +9,7 @@ from runtime.errors import EdgeProofError, UsageError
 
 _TYPED = (
     ("python -m runtime ", "edgeproof "),
+    ("python -m export remote", "edgeproof remote"),
     ("python -m export", "edgeproof export"),
     ("python -m train", "edgeproof train"),
 )

@@ -69,7 +69,7 @@ def test_version(cli):
 @pytest.mark.parametrize("name", [*edgeproof.STAGES, *COMMANDS])
 def test_every_command_has_help_in_the_words_it_was_called_with(cli, name):
     code, out, err = cli(name, "--help")
-    usage = f"usage: edgeproof {'export ' if name in ('remote', 'keygen', 'sign') else ''}{name} "
+    usage = f"usage: edgeproof {'export ' if name in ('keygen', 'sign') else ''}{name} "
     assert (code, err) == (0, "") and out.startswith(usage)
     assert "python -m" not in out
 

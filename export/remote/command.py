@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import fill
 
 from export.remote.plan import Wish
 from export.remote.ssh import Host
@@ -30,16 +31,11 @@ _printing = threading.Lock()
 def main(argv: Sequence[str]) -> int:
     """Visits all devices at once; exit code 1 where one could not be visited or a variant fails there."""
     options = parser().parse_args(argv)
-    *names, path = options.hosts
-    if not names:
-        raise UsageError(
-            "give one or more hosts, and then the bundle: remote pi@raspberrypi artifacts/mnist-cnn/bundle"
-        )
-    hosts = [Host(name, options.ssh) for name in dict.fromkeys(names)]
+    hosts = [Host(name, options.ssh) for name in dict.fromkeys(options.hosts)]
     unknown = [name for name in options.engine or () if name not in ENGINES]
     if unknown:
         raise UsageError(f"unknown engine {unknown[0]!r}; known: {', '.join(ENGINES)}")
-    bundle = open_bundle(Path(path))
+    bundle = open_bundle(options.bundle)
     options.out.mkdir(parents=True, exist_ok=True)
     with parcel(bundle) as brought, ThreadPoolExecutor(len(hosts)) as pool:
         passed = list(pool.map(lambda host: _one(host, bundle, brought, options), hosts))
@@ -70,7 +66,7 @@ def _one(host: Host, bundle: Bundle, brought: Parcel, options: argparse.Namespac
     write_file(place, _report(host, bundle, found).encode())
     with _printing:
         print("\n".join([*_lines(host, found), f"{place}: {len(found.rows)} rows", ""]), flush=True)
-    return not found.damaged and found.ship is not None and all(row.status != "failed" for row in found.rows)
+    return found.ship is not None and all(row.status != "failed" for row in found.rows)
 
 
 def _report(host: Host, bundle: Bundle, found: Found) -> str:
@@ -84,7 +80,6 @@ def _report(host: Host, bundle: Bundle, found: Found) -> str:
         bundle=bundle.digest,
         ship=found.ship,
         why=found.why,
-        damaged_files=found.damaged,
     )
 
 
@@ -121,7 +116,6 @@ def _lines(host: Host, found: Found) -> list[str]:
     lines += [f"{row.status}: {row.variant} with {row.engine}: {row.reason}" for row in shown if row.reason]
     absent = {row.engine: row.reason for row in found.rows if row.status == "skipped"}
     lines += [f"not measured: {engine}: {reason}" for engine, reason in absent.items()]
-    lines += [f"damaged: {problem}" for problem in found.damaged]
     lines += notes(found.rows)
     ship = found.ship
     lines.append(
@@ -140,20 +134,19 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog=as_called("python -m export remote"),
-        description="Install a bundle on devices over your own ssh, verify and measure it there, and bring the figures "
-        "home: HOST.json for each device. It says first what it will install, and in which folder.",
+        description=fill(
+            "Install a bundle on devices over your own ssh, verify and measure it there, and bring the figures home: "
+            "HOST.json for each device. It says first what it will install, and in which folder.",
+            80,
+        ),
         epilog=as_called(
             "examples:\n  python -m export remote pi@raspberrypi artifacts/mnist-cnn/bundle\n"
             "  python -m export remote pi4 pi5 artifacts/mnist-cnn/bundle --threads 1,2,4 --remove"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument(
-        "hosts",
-        metavar="HOST … BUNDLE",
-        nargs="+",
-        help="one or more names that ssh knows, and then the bundle",
-    )
+    made.add_argument("hosts", metavar="HOST", nargs="+", help="names that ssh knows, such as pi@raspberrypi")
+    made.add_argument("bundle", metavar="BUNDLE", type=Path, help="the bundle: a folder or one .zip")
     made.add_argument(
         "--out", metavar="DIR", type=Path, default=Path(), help="where HOST.json goes; default: here"
     )

@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -85,7 +86,7 @@ def stop_when_left() -> None:
     while os.read(0, 4096):
         pass
     for child in list(_children):
-        child.kill()
+        os.killpg(child.pid, signal.SIGKILL)  # with what it has started itself
         child.wait()
     clean_up()
     os._exit(1)
@@ -225,23 +226,28 @@ def bundle(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
             os.link(held, source / name)
         except OSError:  # not every file system has links
             shutil.copyfile(held, source / name)
-    said = run("install", folder, order["python"], "-m", "runtime", "install", str(source), str(target))
+    said = run("install", folder, python_of(order), "-m", "runtime", "install", str(source), str(target))
     shutil.rmtree(source)
     return {"bundle": str(target), "said": said.strip()}
 
 
+def python_of(order: "dict[str, Any]") -> str:
+    """The Python of an order, which may begin with ~."""
+    return str(Path(order["python"]).expanduser())
+
+
 def command(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
     """Runs a command of the runtime; its output and exit code."""
-    code, out, err = started(folder, order["python"], "-m", "runtime", *order["arguments"])
+    code, out, err = started(folder, python_of(order), "-m", "runtime", *order["arguments"])
     if code < 0:
         raise Refused(f"{order['arguments'][0]} failed: {last_words(err, code)}")
     return {"code": code, "out": out, "err": err}
 
 
 def tidy(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
-    """Removes what is no longer needed: environments of before, files that are in their place now."""
+    """Removes what is no longer needed: environments but that of the key, if one is given, and what was sent."""
     for path in (folder / "environments").glob("*"):
-        if path.name != order["key"]:
+        if order["key"] not in ("", path.name):
             shutil.rmtree(path, ignore_errors=True)
     for name in ("files", "temporary"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -287,7 +293,7 @@ def started(folder: Path, *arguments: str) -> "tuple[int, str, str]":
     environment |= {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
+        env=environment, start_new_session=True,
     ) as child:  # fmt: skip
         _children.append(child)
         out, err = child.communicate()

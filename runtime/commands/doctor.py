@@ -207,11 +207,11 @@ def _lines(found: Mapping[str, Any], problem: str | None) -> list[str]:
         rows = [(name, row["version"] or "-", row["here"]) for name, row in found["engines"].items()]
         lines += ["", aligned(("engine", "version", "here"), rows)]
     if found["variants"]:
-        runs = [
+        fitting = [
             (variant, ", ".join(name for name, text in texts.items() if text == _WORKS) or "nothing here")
             for variant, texts in found["variants"].items()
         ]
-        lines += ["", aligned(("variant", "would run with"), runs)]
+        lines += ["", aligned(("variant", "would run with"), fitting)]
         known = {row["here"] for row in found["engines"].values()}
         lines += [
             f"{variant} with {engine}: {text}"

@@ -25,24 +25,17 @@ class Latency(NamedTuple):
     calls: int
 
 
-def interleaved(
-    callables: Mapping[str, Callable[[], object]], rounds: int = 20, calls: int = 50
-) -> dict[str, Latency]:
-    """Times each callable in `rounds` blocks of `calls` calls; blocks of all callables alternate.
-
-    The first calls of every block are warm-up and are not counted. The order turns by one each round, so that
-    no callable is always the first. The clock adds about 0.1 µs to a figure.
-    """
-    samples = times(callables, rounds, calls)
-    return {name: summary(values) for name, values in samples.items()}
-
-
 def times(
     callables: Mapping[str, Callable[[], object]], rounds: int, calls: int, watch: "Watch | None" = None
 ) -> dict[str, np.ndarray]:
-    """The single latencies behind `interleaved`: int64 nanoseconds [rounds, calls] for each callable.
+    """Times each callable in `rounds` blocks of `calls` calls; blocks of all callables alternate.
 
-    A block that `watch` sees disturbed is measured again.
+    The first calls of every block are warm-up and are not counted. The order turns by one each round, so that
+    no callable is always the first. The clock adds about 0.1 µs to a figure. A block that `watch` sees disturbed is
+    measured again.
+
+    Returns:
+        int64 nanoseconds [rounds, calls] for each callable.
     """
     if rounds < 1 or calls < 1:
         raise ValueError(f"rounds and calls must be at least 1, not {rounds} and {calls}")

@@ -12,6 +12,7 @@ from export.__main__ import main as export
 from runtime.__main__ import main
 from runtime.bundle.reader import open_bundle
 from runtime.choose.constraints import parse_limits
+from runtime.choose.limits import SAME_WIDTH, TIE_WIDTH
 from runtime.choose.rule import choose, ship_line
 from runtime.command import run_command
 from runtime.commands import compare, select
@@ -130,17 +131,21 @@ def test_commands_that_measure_the_same_give_one_answer(bundle, seed, capfd, mon
     replace_file(bundle, "report.json", rows_to_json(rows).encode())
     latencies = {f"{row.variant} {row.engine}": row.latency_us_p50 for row in rows}
 
-    def rank(calls):
+    width = (1 + TIE_WIDTH) / (1 + SAME_WIDTH)  # the ratios tell apart what single latencies do
+
+    def rank(calls, watch):
         fastest = min(latencies[name.removesuffix(" 1")] for name in calls)
         return {
-            name: RankedLatency(us, us, us, 20, us, us, us / fastest, us / fastest * 1.05)
+            name: RankedLatency(us, us, us, 20, us, us, us / fastest, us / fastest * width)
             for name in calls
             for us in [latencies[name.removesuffix(" 1")]]
         }
 
-    monkeypatch.setattr(
-        compare, "measure", lambda calls, count: {n: Latency(*[latencies[n]] * 3, 20) for n in calls}
-    )
+    def measure(calls, count, watch):
+        return {name: Latency(*[latencies[name.removesuffix(" 1")]] * 3, 20) for name in calls}
+
+    monkeypatch.setattr(compare, "measure", measure)
+    monkeypatch.setattr(compare, "peak_rss_mib", lambda *given: None)  # it starts a process for each
     monkeypatch.setattr(select, "rank", rank)
     page = choose(read_report(open_bundle(bundle))).row
     compared = json.loads(run(capfd, "compare", bundle, "--json"))

@@ -40,13 +40,13 @@ class Device(NamedTuple):
 
     def config(self, **changes):
         """The command of another ssh that is configured otherwise."""
-        text = (self.folder / "config").read_text()
-        for name, value in changes.items():
-            text += f"  {name} {value}\n"
-        # The first value of an option counts.
-        lines = text.splitlines()
-        place = self.folder / f"config-{len(list(self.folder.iterdir()))}"
-        place.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+        kept = [
+            line
+            for line in (self.folder / "config").read_text().splitlines()
+            if line.split()[0] not in changes
+        ]
+        place = self.folder / f"config-{'-'.join(changes)}-{len(list(self.folder.iterdir()))}"
+        place.write_text("\n".join([*kept, *(f"  {name} {value}" for name, value in changes.items())]) + "\n")
         return f"ssh -F {shlex.quote(str(place))}"
 
 
@@ -85,6 +85,7 @@ def server(request, tmp_path_factory):
         f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\n"
         f"PidFile {folder}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
         f"KbdInteractiveAuthentication no\nForceCommand {folder}/session\n"
+        f"SetEnv HOME={folder}\n"  # bash reads its .bashrc even for a command over ssh; this one has none
     )
     for name in ("host", "other"):
         kind, key, *_ = (folder / f"{name}.pub").read_text().split()
@@ -117,7 +118,6 @@ def device(server, tmp_path):
         'cd "$HOME"\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n'
     )
     (keys / "session").chmod(0o755)
-    # Newlines end each option; the last of an option is the first where `config` turns the order round.
     (tmp_path / "config").write_text(
         f"Host pi pi-2 pi-3\n  IdentitiesOnly yes\n  IdentityFile {keys}/user\n  UserKnownHostsFile {keys}/known-host\n"
         f"  HostName 127.0.0.1\n  Port {port}\n"
