@@ -13,6 +13,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if arguments and arguments[0] in sign.COMMANDS:
         return sign.main(arguments)
+    from export.diagnosis import command as diagnosis
+
+    if arguments and arguments[0] in diagnosis.COMMANDS:
+        return diagnosis.main(arguments)
     from export.command import main as export
 
     return export(arguments)

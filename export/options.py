@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export import sign, targets
+from export.diagnosis import command as diagnosis
 from export.trained.user_model import RAW_PIXELS
 from runtime.bundle.manifest import RESIZES, TASKS
 from runtime.command import as_called, columns
@@ -17,6 +18,7 @@ USAGE = """python -m export [options] MODEL [MODEL …]
        python -m export [options] PATH [PATH …]
        python -m export [options] all
        python -m export list
+       python -m export diagnose MODEL [--variant V]
        python -m export keygen PRIVATE PUBLIC
        python -m export sign BUNDLE --key PRIVATE [--version N]"""
 DESCRIPTION = """\
@@ -68,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
             (
                 DESCRIPTION,
                 columns("what to export:", MODELS),
-                columns("other commands (each has --help):", sign.COMMANDS),
+                columns("other commands (each has --help):", diagnosis.COMMANDS | sign.COMMANDS),
             )
         ),
         epilog=as_called(EPILOG),

@@ -73,7 +73,7 @@ class InnerFile(Protocol):
         ...
 
     def node(self, stored: str) -> str:
-        """What Model Explorer calls the node that makes a tensor: a tensor of its outputs, or the node's id."""
+        """What Model Explorer finds the node by that computes a tensor: a tensor that it gives, or the node's id."""
         ...
 
     def values(self, feeds: Mapping[str, np.ndarray], stored: Collection[str]) -> Arrays:

@@ -2,6 +2,9 @@
 
 Names in an exported file are no evidence: tracing, converters and we ourselves change them.  So each call of a layer is
 recorded while the model runs, and found again in the file by its values.
+
+That all layers and operations are called through `keras.Operation.__call__` is not documented. Read in keras 3.12 and
+3.15.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ def layer_maps(
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"version": _VERSION, "model": model, "files": entries}, indent=1)
         write_file(folder / FILE, f"{text}\n".encode())
-        return {name: made[name] if name in made else [_call(entry) for entry in found[name]] for name in files}
+        return {
+            name: made[name] if name in made else [_call(entry) for entry in found[name]] for name in files
+        }
     return {name: [_call(entry) for entry in found[name]] for name in files}
 
 
@@ -87,9 +89,7 @@ def _as_json(call: MappedCall) -> dict[str, Any]:
 
 def _call(entry: dict[str, Any]) -> MappedCall:
     where = Match(**entry["match"])
-    return MappedCall(
-        entry["name"], entry["kind"], entry["parameters"], tuple(entry["inputs"]), where
-    )
+    return MappedCall(entry["name"], entry["kind"], entry["parameters"], tuple(entry["inputs"]), where)
 
 
 def _read(path: Path, model: dict[str, str]) -> dict[str, Any]:

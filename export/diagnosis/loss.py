@@ -85,8 +85,12 @@ def places(calls: Sequence[MappedCall], reference: InnerFile, variant: InnerFile
         if at is None:
             continue
         # An input's own error is that of its quantization; a layer that gives its input back adds none.
-        owner = None if tensor in given else max(
-            numbers, key=lambda number: (calls[number].parameters, kept[number] is not None, -number)
+        owner = (
+            None
+            if tensor in given
+            else max(
+                numbers, key=lambda number: (calls[number].parameters, kept[number] is not None, -number)
+            )
         )
         found.append(Place(tensor, at, owner, tuple(numbers), given.get(tensor)))
     order = {name: place for place, step in enumerate(reference.steps) for name in step.outputs}
@@ -122,9 +126,7 @@ def losses(
         else:
             owner = calls[place.owner].name
             others = tuple(calls[number].name for number in place.members if number != place.owner)
-            rows[place.owner] = row._replace(
-                name=owner, kind=calls[place.owner].kind, together=others
-            )
+            rows[place.owner] = row._replace(name=owner, kind=calls[place.owner].kind, together=others)
         for number in place.members:
             if number != place.owner:
                 rows[number] = LayerLoss(calls[number].name, calls[number].kind, into=owner)
@@ -132,8 +134,17 @@ def losses(
 
 
 def ranking(rows: Sequence[LayerLoss]) -> list[LayerLoss]:
-    """The rows that were measured, the one with the largest share of the loss first."""
-    return sorted((row for row in rows if row.into is None), key=lambda row: -(row.share or 0.0))
+    """The rows that were measured, the one that loses most by itself first: a layer at fault stands at the head."""
+    return sorted(_measured(rows), key=lambda row: math.inf if row.own_sqnr_db is None else row.own_sqnr_db)
+
+
+def by_share(rows: Sequence[LayerLoss]) -> list[LayerLoss]:
+    """The rows that were measured, the one that costs the answers most first."""
+    return sorted(_measured(rows), key=lambda row: -(row.share or 0.0))
+
+
+def _measured(rows: Sequence[LayerLoss]) -> list[LayerLoss]:
+    return [row for row in rows if row.into is None]
 
 
 class _Measured:

@@ -52,7 +52,9 @@ def match(calls: Sequence[LayerCall], file: InnerFile, values: Mapping[str, np.n
     search = _Search(file, values)
     tensors: list[str | None] = []
     for call in calls:
-        tensors.append(search.equal(call, [None if place == INPUT else tensors[place] for place in call.inputs]))
+        tensors.append(
+            search.equal(call, [None if place == INPUT else tensors[place] for place in call.inputs])
+        )
     taken = {name for name in tensors if name is not None}
     scaled = [
         search.scaled(call, taken) if tensor is None else None
@@ -89,7 +91,9 @@ class _Search:
 
     def __init__(self, file: InnerFile, values: Mapping[str, np.ndarray]) -> None:
         self._steps = file.steps
-        self._values = {name: array for name, array in values.items() if array.dtype.kind == "f" and array.size}
+        self._values = {
+            name: array for name, array in values.items() if array.dtype.kind == "f" and array.size
+        }
         self._place = {name: place for place, step in enumerate(file.steps) for name in step.outputs}
         self._given = set(file.inputs.values())
         self._energy = {name: _energy(array) for name, array in self._values.items()}
@@ -109,7 +113,9 @@ class _Search:
             for name, array in self._values.items()
             if array.size == wanted.size and abs(self._energy[name] - energy) <= 1e-3 * energy + 1e-30
         ]
-        fitting = {name: shape for name in near if (shape := _arranged(self._values[name], wanted)) is not None}
+        fitting = {
+            name: shape for name in near if (shape := _arranged(self._values[name], wanted)) is not None
+        }
         least = max((self._place.get(name, -1) for name in before if name is not None), default=-1)
         later = [name for name in fitting if self._place.get(name, -1) >= least]
         pool = [name for name in later if fitting[name]] or later
@@ -130,7 +136,7 @@ class _Search:
         return last
 
     def scaled(self, call: LayerCall, taken: set[str]) -> str | None:
-        """The tensor whose values are those of a call but for a positive factor for each channel; None: there is none."""
+        """The tensor whose values are those of a call but for a positive factor for each channel, or None."""
         wanted = call.outputs[0] if call.outputs else np.empty(0)
         if wanted.dtype.kind != "f" or wanted.ndim < 2 or not call.parameters:
             return None

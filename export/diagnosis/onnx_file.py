@@ -28,9 +28,9 @@ class OnnxFile:
         for node in graph.node:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
                 self._constants[node.output[0]] = node.attribute[0].t
-        self.steps = [self._step(node) for node in graph.node]
-        self.inputs = {value.name: value.name for value in graph.input}
-        self.outputs = {value.name: value.name for value in graph.output}
+        self.steps: Sequence[Step] = [self._step(node) for node in graph.node]
+        self.inputs: Mapping[str, str] = {value.name: value.name for value in graph.input}
+        self.outputs: Mapping[str, str] = {value.name: value.name for value in graph.output}
         quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear"]
         self._quantizer = {node.output[0]: node for node in quantizers}
         self._copies = {node.input[0]: node.output[0] for node in quantizers}
@@ -51,9 +51,7 @@ class OnnxFile:
 
         real = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
         graph = onnx.shape_inference.infer_shapes(self._model).graph
-        kinds = {
-            value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)
-        }
+        kinds = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
         return {name for step in self.steps for name in step.outputs if kinds.get(name) in real}
 
     def stored(self, name: str) -> str | None:
@@ -83,7 +81,8 @@ class OnnxFile:
 
     def node(self, stored: str) -> str:
         """Model Explorer's adapter for ONNX takes a node's own name as its id."""
-        place = self._maker.get(stored)
+        quantizer = self._quantizer.get(stored)
+        place = self._maker.get(stored if quantizer is None else quantizer.input[0])
         return stored if place is None else self._model.graph.node[place].name
 
     def values(self, feeds: Mapping[str, np.ndarray], stored: Collection[str]) -> Arrays:

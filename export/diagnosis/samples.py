@@ -15,7 +15,9 @@ from runtime.bundle.manifest import InputRecord
 from runtime.errors import DataError
 from runtime.selftest.probes import probe_inputs
 
-_WIDE = 8  # how many times as far from the middle a column is moved, so that what limits values does something
+_WIDE = (
+    8  # how many times as far from the middle a column is moved, so that what limits values does something
+)
 # All inner tensors of all samples are in memory at once.
 _MOST_ROWS, _LEAST_ROWS, _ELEMENTS = 256, 16, 1 << 18
 
@@ -33,7 +35,8 @@ def _wide(rows: np.ndarray, record: InputRecord) -> np.ndarray:
     if record.kind == "image" or record.dtype != "float":
         return rows
     middle = np.median(rows, axis=0)
-    return (middle + (rows - middle) * _WIDE).astype(rows.dtype)
+    wide: np.ndarray = middle + (rows - middle) * _WIDE
+    return wide.astype(rows.dtype)
 
 
 def typical(original: Original, data_dir: str | None) -> tuple[Arrays, str]:
@@ -45,7 +48,9 @@ def typical(original: Original, data_dir: str | None) -> tuple[Arrays, str]:
     try:
         every = load_calibration(original, data_dir)
     except DataError:
-        return {name: golden[name] for name in names}, f"{own} golden inputs (the calibration data are not here)"
+        return {
+            name: golden[name] for name in names
+        }, f"{own} golden inputs (the calibration data are not here)"
     indices = chosen(len(every[names[0]]), max(0, wanted - own))
     joined = {name: np.concatenate([golden[name], every[name][indices]]) for name in names}
     return joined, f"{own} golden and {len(indices)} calibration inputs"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -26,8 +25,10 @@ class TFLiteFile:
         self.graph = (main.name or b"main").decode()
         self._index = {name_of(tensor): place for place, tensor in enumerate(main.tensors)}
         names = {code: name for name, code in vars(schema_of_files().BuiltinOperator).items()}
-        self.steps = [self._step(operator, names) for operator in main.operators]
+        self.steps: Sequence[Step] = [self._step(operator, names) for operator in main.operators]
         signature = self._model.signatureDefs[0]
+        self.inputs: Mapping[str, str]
+        self.outputs: Mapping[str, str]
         self.inputs, self.outputs = (
             {end.name.decode(): self._name(end.tensorIndex) for end in ends}
             for ends in (signature.inputs, signature.outputs)
@@ -114,9 +115,7 @@ class TFLiteFile:
         for name, values in feeds.items():
             interpreter.set_tensor(self._index[name], values)
         interpreter.invoke()
-        return {
-            name: self._dequantized(name, interpreter.get_tensor(self._index[name])) for name in wanted
-        }
+        return {name: self._dequantized(name, interpreter.get_tensor(self._index[name])) for name in wanted}
 
     def _dequantized(self, name: str, values: np.ndarray) -> np.ndarray:
         grid = self.grid(name)
@@ -124,19 +123,6 @@ class TFLiteFile:
             return values.astype(np.float32) if values.dtype.kind == "f" else values
         whole = values.astype(np.float32) - np.float32(grid.zero_point)
         return (whole * np.float32(grid.scale)).astype(np.float32)
-
-    def weights(self, stored: str) -> list[np.ndarray]:
-        """The float constants of the operator that makes a tensor, as they lie in the file."""
-        place = self._index[stored]
-        operator = next(op for op in self._graph.operators if place in op.outputs)
-        found = []
-        for index in operator.inputs:
-            tensor = self._graph.tensors[index]
-            if index >= 0 and self._constant(index) and type_name(tensor) == "FLOAT32":
-                data = np.asarray(self._model.buffers[tensor.buffer].data, np.uint8).tobytes()
-                shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
-                found.append(np.frombuffer(data, np.float32)[: math.prod(shape)].reshape(shape))
-        return found
 
 
 def _interpreter(content: bytes) -> Any:
