@@ -34,22 +34,23 @@ def advice(rows: Sequence[LayerLoss], answers_db: float) -> str:
     for row in (worst, first):
         if (row.clipped or 0) >= _CLIPPED and (row.share or 0) >= _MUCH:
             return (
-                f"{row.name} cuts off {row.clipped:.1%} of its values and makes {row.share:.0%} of the loss: calibrate "
-                "with samples that reach them (--calibration)"
+                f"{row.name} cuts off {_percent(row.clipped, 1)} of its values and makes {_percent(row.share)} of the "
+                "loss: calibrate with samples that reach them (--calibration)"
             )
     behind = _behind_the_others(worst, rows)
     if behind >= _OUTLIER_DB:
         return (
             f"{worst.name} by itself is {behind:.0f} dB worse than the layers in the middle, and makes "
-            f"{worst.share:.0%} of the loss: look at its weights and range for one value far out, or keep it in float32"
+            f"{_percent(worst.share)} of the loss: look at its weights and range for one value far out, or keep it in "
+            "float32"
         )
     if first.used is not None and first.used < _UNUSED and first.share >= _MUCH:
         return (
-            f"{first.name} uses {first.used:.0%} of its range and makes {first.share:.0%} of the loss: samples far out "
-            "made the range wide; leave them out of the calibration, or limit the values in the model"
+            f"{first.name} uses {_percent(first.used)} of its range and makes {_percent(first.share)} of the loss: "
+            "samples far out made the range wide; leave them out of the calibration, or limit the values in the model"
         )
     if first.share >= _HALF:
-        return f"{first.name} makes {first.share:.0%} of the loss: keep this layer alone in a higher scheme"
+        return f"{first.name} makes {_percent(first.share)} of the loss: keep this layer alone in a higher scheme"
     return f"no layer stands out: {_most(costly)} of the loss; a higher scheme helps more than a repair"
 
 
@@ -73,6 +74,10 @@ def _most(costly: Sequence[LayerLoss]) -> str:
         if share >= _HALF:
             break
     if len(named) > 3:
-        return f"it takes {len(named)} layers, {named[0]} first, to make {share:.0%}"
+        return f"it takes {len(named)} layers, {named[0]} first, to make {_percent(share)}"
     names = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
-    return f"{names} make {share:.0%}"
+    return f"{names} make {_percent(share)}"
+
+
+def _percent(value: float | None, digits: int = 0) -> str:
+    return f"{100 * (value or 0):.{digits}f} %"

@@ -36,7 +36,7 @@ class LayerLoss(NamedTuple):
         own_sqnr_db: the same as `sqnr_db` of the layer's own error.
         share: how much of the error of the answers is this layer's, 0 to 1; all rows add up to 1.
         used: how much of the range of the quantized tensor the samples use, 0 to 1; None where it is not quantized.
-        clipped: how many of the values lie outside that range, 0 to 1; None where it is not quantized.
+        clipped: how many of the values lie more than a step outside that range, 0 to 1; None where it is not quantized.
         grid: the quantized tensor's grid.
     """
 
@@ -115,7 +115,7 @@ def losses(
     measured = _Measured(reference, variant, found, feeds)
     rows: dict[int, LayerLoss] = {}
     inputs: list[LayerLoss] = []
-    effects = [measured.effect(place) for place in found]
+    effects = _comparable([measured.effect(place) for place in found])
     whole = math.fsum(effects)
     for place, effect in zip(found, effects, strict=True):
         share = effect / whole if whole > 0 else 0.0
@@ -131,6 +131,13 @@ def losses(
             if number != place.owner:
                 rows[number] = LayerLoss(calls[number].name, calls[number].kind, into=owner)
     return [*inputs, *(rows[number] for number in sorted(rows))]
+
+
+def _comparable(effects: Sequence[float]) -> list[float]:
+    """The effects; where some are endless, as of values that float16 cannot hold, only those count."""
+    if all(map(math.isfinite, effects)):
+        return list(effects)
+    return [0.0 if math.isfinite(effect) else 1.0 for effect in effects]
 
 
 def ranking(rows: Sequence[LayerLoss]) -> list[LayerLoss]:
@@ -197,8 +204,9 @@ class _Measured:
         if grid is not None:
             inside = np.clip(expected, grid.lowest, grid.highest)
             used = float(np.ptp(inside)) / (grid.highest - grid.lowest)
-            step = grid.scale / 2
-            clipped = float(np.mean((expected < grid.lowest - step) | (expected > grid.highest + step)))
+            # Beyond a whole step: the 1 of a softmax or sigmoid is one step above what their fixed scale holds.
+            outside = (expected < grid.lowest - grid.scale) | (expected > grid.highest + grid.scale)
+            clipped = float(np.mean(outside))
         return LayerLoss(
             "", "", tensor=place.stored, node=self._variant.node(place.stored),
             sqnr_db=sqnr_db(got, original), cosine=_cosine(got, original), own_sqnr_db=sqnr_db(got, expected),
@@ -207,9 +215,11 @@ class _Measured:
 
 
 def sqnr_db(got: np.ndarray, expected: np.ndarray) -> float:
-    """The power of what was expected over that of the error, in dB; inf where they are equal."""
+    """The power of what was expected over that of the error, in dB; inf where they are equal, -inf for NaN."""
     wanted = expected.astype(np.float64)
     noise = float(np.square(got - wanted).sum())
+    if not math.isfinite(noise):
+        return -math.inf
     signal = float(np.square(wanted).sum())
     return math.inf if noise == 0 else 10 * math.log10(signal / noise) if signal else -math.inf
 

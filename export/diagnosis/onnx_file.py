@@ -105,10 +105,8 @@ class OnnxFile:
         every = list(self._model.graph.node)
         kept = [every[place] for place in places]
         constants = [node for node in every if node.op_type == "Constant"]
-        cut = onnx.ModelProto()
-        cut.CopyFrom(self._model)
-        for field in ("node", "input", "output", "initializer"):
-            cut.graph.ClearField(field)
+        cut = onnx.ModelProto(ir_version=self._model.ir_version, opset_import=self._model.opset_import)
+        cut.graph.name = self.graph
         cut.graph.node.extend([*(node for node in constants if node not in kept), *kept])
         used = {name for node in kept for name in onnx_graph.taken(node)}
         cut.graph.initializer.extend(

@@ -27,12 +27,18 @@ def distinguishing(original: Original) -> Arrays:
     golden, _ = original.golden()
     records = {taken.name: taken for taken in original.record.inputs}
     probes = probe_inputs(golden, records)
-    wide = {name: _wide(rows, records[name]) for name, rows in probes.items()}
-    return {name: np.concatenate([golden[name], probes[name], wide[name]]) for name in golden}
+    parts = [golden, probes]
+    if any(_has_no_limits(record) for record in records.values()):
+        parts.append({name: _wide(rows, records[name]) for name, rows in probes.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in golden}
+
+
+def _has_no_limits(record: InputRecord) -> bool:
+    return record.kind != "image" and record.dtype == "float"
 
 
 def _wide(rows: np.ndarray, record: InputRecord) -> np.ndarray:
-    if record.kind == "image" or record.dtype != "float":
+    if not _has_no_limits(record):
         return rows
     middle = np.median(rows, axis=0)
     wide: np.ndarray = middle + (rows - middle) * _WIDE

@@ -91,21 +91,33 @@ class TFLiteFile:
     def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Part:
         """The part of the graph that makes `outputs` of `inputs`, as a file of its own."""
         places, taken = needed(self.steps, outputs, inputs)
-        graph = self._graph
-        whole = graph.operators, graph.inputs, graph.outputs, self._model.signatureDefs
-        graph.operators = [whole[0][place] for place in places]
-        graph.inputs = [self._index[name] for name in taken]
-        graph.outputs = [self._index[name] for name in outputs]
-        self._model.signatureDefs = None
-        try:
-            content = pack(self._model)
-        finally:
-            graph.operators, graph.inputs, graph.outputs, self._model.signatureDefs = whole
+        content = self._packed(places, taken, outputs)
 
         def run(feeds: Mapping[str, np.ndarray]) -> Arrays:
             return self._run(content, {name: feeds[name] for name in taken}, outputs)
 
         return run
+
+    def _packed(self, places: Sequence[int], taken: Sequence[str], given: Sequence[str]) -> bytes:
+        """The file with these operators of the main graph alone, without the constants that they do not take."""
+        graph, model = self._graph, self._model
+        whole = graph.operators, graph.inputs, graph.outputs, model.signatureDefs
+        kept = [whole[0][place] for place in places]
+        used = {graph.tensors[index].buffer for operator in kept for index in operator.inputs if index >= 0}
+        used |= {tensor.buffer for inner in model.subgraphs[1:] for tensor in inner.tensors}
+        unused = {place: buffer.data for place, buffer in enumerate(model.buffers) if place not in used}
+        graph.operators = kept
+        graph.inputs = [self._index[name] for name in taken]
+        graph.outputs = [self._index[name] for name in given]
+        model.signatureDefs = None
+        for place in unused:
+            model.buffers[place].data = None
+        try:
+            return pack(model)
+        finally:
+            graph.operators, graph.inputs, graph.outputs, model.signatureDefs = whole
+            for place, data in unused.items():
+                model.buffers[place].data = data
 
     def _run(self, content: bytes, feeds: Mapping[str, np.ndarray], wanted: Collection[str]) -> Arrays:
         interpreter = _interpreter(content)
