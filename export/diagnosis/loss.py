@@ -112,7 +112,7 @@ def losses(
         feeds: samples by input name, [n, …] in the dtypes of the files.
     """
     found = places(calls, reference, variant)
-    measured = _Measured(reference, variant, found, feeds)
+    measured = _Comparison(reference, variant, found, feeds)
     rows: dict[int, LayerLoss] = {}
     inputs: list[LayerLoss] = []
     effects = _comparable([measured.effect(place) for place in found])
@@ -154,7 +154,7 @@ def _measured(rows: Sequence[LayerLoss]) -> list[LayerLoss]:
     return [row for row in rows if row.into is None]
 
 
-class _Measured:
+class _Comparison:
     """The values of a variant and of the float32 file at all places, and what follows of them."""
 
     def __init__(
@@ -225,6 +225,8 @@ def sqnr_db(got: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _cosine(got: np.ndarray, expected: np.ndarray) -> float:
+    if not np.isfinite(got).all():
+        return 0.0
     a, b = got.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
     length = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / length if length else float(not a.any() and not b.any())

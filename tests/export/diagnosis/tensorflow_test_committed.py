@@ -1,4 +1,7 @@
-"""Every committed model, without any data: its layers are found, and a fault in one of them is ranked first."""
+"""Every committed model, without any data: its layers are found, and a fault in one of them is ranked first.
+
+With `-s` it prints the figures of docs/diagnose.md.
+"""
 
 import zlib
 from collections import Counter
@@ -65,6 +68,8 @@ def exports(tmp_path_factory):
 def test_the_calls_of_all_models_are_found_and_none_wrongly(exports, format_):
     calls = {name: exported.calls[format_] for name, exported in exports.items()}
     every = [call for found in calls.values() for call in found]
+    ways = Counter(call.match.how for call in every)
+    print(f"\n{format_}: {len(every)} calls of {len(calls)} models: {dict(sorted(ways.items()))}")
     assert len(every) > 400 and accounted(every) >= LEAST_FOUND
     assert {
         name: against
@@ -86,6 +91,7 @@ def test_a_fault_is_ranked_first(exports, format_):
                 first[kind] += ranking(rows)[0].name == layer
                 if ranking(rows)[0].name != layer:
                     missed.append((name, layer, kind, ranking(rows)[0].name))
+    print(f"\n{format_}: " + ", ".join(f"{kind} {first[kind]} of {put[kind]} first" for kind in sorted(put)))
     assert all(put[kind] >= 20 for kind in FAULTS[format_]), put
     assert first.total() >= LEAST_FIRST * put.total(), (first, put, missed)
 

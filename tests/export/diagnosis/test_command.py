@@ -9,6 +9,8 @@ import pytest
 
 from export.__main__ import main
 from export.formats.tflite_graph import graphs, name_of
+from runtime.bundle import manifest_json
+from runtime.bundle.manifest import MANIFEST_NAME
 from runtime.command import run_command
 from tests.conftest import ROOT
 from tests.export.test_command import command
@@ -171,10 +173,15 @@ def test_an_unknown_variant(capsys, folder):
 
 
 def test_a_variant_without_the_file_that_it_is_compared_with(capsys, folder):
-    path = folder / "digits-cnn" / "bundle" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["variants"]["onnx-float32"]
-    path.write_text(json.dumps(manifest))
+    bundle = folder / "digits-cnn" / "bundle"
+    manifest = manifest_json.from_json((bundle / MANIFEST_NAME).read_bytes())
+    variants, files = dict(manifest.variants), dict(manifest.files)
+    file = variants.pop("onnx-float32").file
+    del files[file]
+    (bundle / file).unlink()
+    (bundle / MANIFEST_NAME).write_text(
+        manifest_json.to_json(manifest._replace(variants=variants, files=files))
+    )
     code, said = failed(capsys, "digits-cnn", "--out", folder, "--variant", "onnx-int8")
     assert code == 2 and said.endswith(
         "has no onnx-float32, which onnx-int8 is compared with; export both: python -m export digits-cnn "
