@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.diagnosis.inner_file import Arrays, Grid, Part, Step, needed
-from export.formats import onnx_graph
+from export.formats import onnx_graph, onnxruntime
 
 
 class OnnxFile:
@@ -128,17 +128,8 @@ class OnnxFile:
     def _run(self, model: Any, feeds: Mapping[str, np.ndarray], wanted: Collection[str]) -> Arrays:
         if not wanted:
             return {}
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        names = list(wanted)
-        found = zip(names, session.run(names, dict(feeds)), strict=True)
-        return {name: self._dequantized(name, values) for name, values in found}
+        found = onnxruntime.answers(model, feeds, list(wanted))
+        return {name: self._dequantized(name, values) for name, values in found.items()}
 
     def _dequantized(self, name: str, values: np.ndarray) -> np.ndarray:
         grid = self.grid(name)
