@@ -26,6 +26,10 @@ STAGES = {
     "remote": Stage(
         "export", "numpy", "export", "install a bundle on devices over ssh, measure it, bring figures home"
     ),
+    "report": Stage("export", "matplotlib", "export", "put measured rows of devices on one page"),
+    "diagnose": Stage(
+        "export", "tensorflow", "export", "say which layers a quantized file loses accuracy in"
+    ),
     "keygen": Stage("export", "cryptography", "sign", "make a pair of keys to sign bundles with"),
     "sign": Stage("export", "cryptography", "sign", "sign a bundle"),
 }
@@ -133,6 +137,7 @@ def _parser() -> "argparse.ArgumentParser":
         ("train", "train.flags"),
         ("export", "export.options"),
         ("remote", "export.remote.command"),
+        ("diagnose", "export.diagnosis.command"),
     ):
         if not _missing(name):
             parsers[name] = import_module(module).parser()

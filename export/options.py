@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from export import sign, targets
-from export.page import command
+from export import targets
+from export.commands import COMMANDS
 from export.trained.user_model import RAW_PIXELS
 from runtime.bundle.manifest import RESIZES, TASKS
 from runtime.command import as_called, columns
@@ -18,7 +18,9 @@ USAGE = """python -m export [options] MODEL [MODEL …]
        python -m export [options] PATH [PATH …]
        python -m export [options] all
        python -m export list
+       python -m export diagnose MODEL [--variant V]
        python -m export report FILE.json [FILE.json …] [--html OUT] [--constraints LIMITS]
+       python -m export remote [USER@]HOST … BUNDLE
        python -m export keygen PRIVATE PUBLIC
        python -m export sign BUNDLE --key PRIVATE [--version N]"""
 DESCRIPTION = """\
@@ -70,7 +72,9 @@ def parser() -> argparse.ArgumentParser:
             (
                 DESCRIPTION,
                 columns("what to export:", MODELS),
-                columns("other commands (each has --help):", command.COMMANDS | sign.COMMANDS),
+                columns(
+                    "other commands (each has --help):", {name: one.text for name, one in COMMANDS.items()}
+                ),
             )
         ),
         epilog=as_called(EPILOG),

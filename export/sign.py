@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.commands import COMMANDS
 from runtime.bundle.authenticity import cryptography_parts, read_key
 from runtime.bundle.install import contents, put
 from runtime.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME
@@ -14,11 +15,6 @@ from runtime.bundle.manifest_json import to_json
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.command import as_called
 from runtime.errors import UsageError
-
-COMMANDS = {
-    "keygen": "make a pair of keys: one to sign bundles with, one for the devices",
-    "sign": "sign a bundle, so that devices can check who made it",
-}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -92,14 +88,14 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the sub-parsers of `keygen` and `sign`."""
     keys = commands.add_parser(
         "keygen",
-        help=COMMANDS["keygen"],
+        help=COMMANDS["keygen"].text,
         description="Make a pair of Ed25519 keys: one to sign bundles with, one for the devices.",
     )
     keys.add_argument("private", metavar="PRIVATE", type=Path, help="where the private key goes")
     keys.add_argument("public", metavar="PUBLIC", type=Path, help="where the public key goes")
     signing = commands.add_parser(
         "sign",
-        help=COMMANDS["sign"],
+        help=COMMANDS["sign"].text,
         description="Sign the manifest of a bundle, and with it every byte that the manifest names.",
     )
     signing.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder or the .zip")

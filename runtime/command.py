@@ -9,7 +9,7 @@ from runtime.errors import EdgeProofError, UsageError
 
 _TYPED = (
     ("python -m runtime ", "edgeproof "),
-    ("python -m export remote", "edgeproof remote"),
+    *((f"python -m export {name}", f"edgeproof {name}") for name in ("diagnose", "report", "remote")),
     ("python -m export", "edgeproof export"),
     ("python -m train", "edgeproof train"),
 )

@@ -17,20 +17,22 @@ usage: edgeproof COMMAND …
 Exports Keras models to files that are proved against the original, and runs them on a device.
 
 commands (each has --help):
-  train    train models of the zoo
-  export   export Keras models, prove every file, write bundles
-  remote   install a bundle on devices over ssh, measure it, bring figures home
-  keygen   make a pair of keys to sign bundles with
-  sign     sign a bundle
-  info     what a bundle holds, and which engines are installed here
-  verify   run the golden samples here, and say which variants may be used
-  predict  answer for files (images, tables, arrays, texts), lines of numbers and texts
-  bench    latency and throughput of the variants on this device
-  compare  size, accuracy, parity and latency of all variants side by side, and which to ship
-  select   measure what may run here, choose, and remember it for load(…, variant='auto')
-  pack     write a bundle as one .zip
-  install  put a bundle into its place on a device, whole or not at all
-  doctor   what is installed on this device, what would run, and what to type to get the rest
+  train     train models of the zoo
+  export    export Keras models, prove every file, write bundles
+  remote    install a bundle on devices over ssh, measure it, bring figures home
+  report    put measured rows of devices on one page
+  diagnose  say which layers a quantized file loses accuracy in
+  keygen    make a pair of keys to sign bundles with
+  sign      sign a bundle
+  info      what a bundle holds, and which engines are installed here
+  verify    run the golden samples here, and say which variants may be used
+  predict   answer for files (images, tables, arrays, texts), lines of numbers and texts
+  bench     latency and throughput of the variants on this device
+  compare   size, accuracy, parity and latency of all variants side by side, and which to ship
+  select    measure what may run here, choose, and remember it for load(…, variant='auto')
+  pack      write a bundle as one .zip
+  install   put a bundle into its place on a device, whole or not at all
+  doctor    what is installed on this device, what would run, and what to type to get the rest
 
 options:
   --version                    print the version
@@ -40,6 +42,8 @@ examples:
   edgeproof export my_model.keras --pixels 0-1
   edgeproof compare artifacts/my_model/bundle
 """
+
+KNOWN = ", ".join((*edgeproof.STAGES, *COMMANDS))
 
 
 @pytest.fixture
@@ -77,9 +81,8 @@ def test_every_command_has_help_in_the_words_it_was_called_with(cli, name):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], f"no command; known: train, export, remote, keygen, sign, {', '.join(COMMANDS)}; see edgeproof --help"),
-        (["exprot"], f"unknown command 'exprot'; known: train, export, remote, keygen, sign, {', '.join(COMMANDS)}; "
-         "see edgeproof --help"),
+        ([], f"no command; known: {KNOWN}; see edgeproof --help"),
+        (["exprot"], f"unknown command 'exprot'; known: {KNOWN}; see edgeproof --help"),
         (["--print-completion"], "--print-completion : give one shell, bash or zsh"),
         (["--print-completion", "fish"], "--print-completion fish: give one shell, bash or zsh"),
     ],

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.commands import COMMANDS
 from runtime.choose.constraints import HELP, parse_limits
 from runtime.choose.rule import DEFAULT_LIMITS, ship_line
 from runtime.command import as_called
 
-COMMANDS = {"report": "put what one or several devices measured on one page, and say which file to ship"}
 _EPILOG = """FILE.json is artifacts/report.json, which an export writes, or what `compare`,
 `select` and `bench` print with --json on a device; the page calls each device
 by the name of its file.
@@ -62,7 +62,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the sub-parser of `report`."""
     report = commands.add_parser(
         "report",
-        help=COMMANDS["report"],
+        prog=as_called("python -m export report"),
+        help=COMMANDS["report"].text,
         description="Write one page, a file of HTML that needs nothing else, of what one or several devices measured.",
         epilog=as_called(_EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,

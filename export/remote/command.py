@@ -30,7 +30,7 @@ _printing = threading.Lock()
 
 def main(argv: Sequence[str]) -> int:
     """Visits all devices at once; exit code 1 where one could not be visited or a variant fails there."""
-    options = parser().parse_args(argv)
+    options = parser().parse_args(argv[1:])
     hosts = [Host(name, options.ssh) for name in dict.fromkeys(options.hosts)]
     unknown = [name for name in options.engine or () if name not in ENGINES]
     if unknown:

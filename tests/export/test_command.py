@@ -33,6 +33,9 @@ usage: python -m export [options] MODEL [MODEL …]
        python -m export [options] PATH [PATH …]
        python -m export [options] all
        python -m export list
+       python -m export diagnose MODEL [--variant V]
+       python -m export report FILE.json [FILE.json …] [--html OUT] [--constraints LIMITS]
+       python -m export remote [USER@]HOST … BUNDLE
        python -m export keygen PRIVATE PUBLIC
        python -m export sign BUNDLE --key PRIVATE [--version N]
 
@@ -47,8 +50,11 @@ what to export:
   list   print the trained models and the targets; builds nothing
 
 other commands (each has --help):
-  keygen  make a pair of keys: one to sign bundles with, one for the devices
-  sign    sign a bundle, so that devices can check who made it
+  diagnose  say which layers a quantized file loses accuracy in
+  report    put what one or several devices measured on one page, and say which file to ship
+  remote    install a bundle on devices over ssh, measure it there, bring the figures home
+  keygen    make a pair of keys: one to sign bundles with, one for the devices
+  sign      sign a bundle, so that devices can check who made it
 
 options:
   -h, --help            show this help message and exit

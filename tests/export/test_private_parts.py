@@ -20,6 +20,7 @@ READ = {
     for package, versions in READ_IN.findall(ast.get_docstring(ast.parse(path.read_text())) or "")
 }
 PLACES = {
+    ("export/diagnosis/layer_calls.py", "keras"),
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),
