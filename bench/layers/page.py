@@ -25,7 +25,7 @@ LIMITS: dict[str, float] = {
     "int8": 0.1,  # 256 steps of each value
     "int16x8": 5e-2,  # weights of 8 bits
 }
-_LONGEST = 300  # characters of what a converter or an engine says
+_LONGEST = 500  # characters of what a converter or an engine says
 MISSING = "no such layer in Keras"
 _NOTHING = "the model has nothing to quantize"
 _RUNG_MARKS = ("", "¹", "²")
@@ -45,9 +45,10 @@ numbers are compared in the schemes that round. A size of "?" is fixed, as `--sh
   TFLite ¹ {one}, ² {two}; in ONNX ¹ {two}
 - ok, not ENGINE: right on the other; this engine has no kernel for an op, says so and refuses the file
 - refused: the reason stands below the table, with what to do
-- –: nothing to quantize, for the reason below the table where the layer has weights: use the float32 target
+- –: nothing to quantize; where the layer has weights, the reason stands below the table, with what to use instead
 
-Printed by `python -m bench layers` on {machine} with {packages}.
+Printed by `python -m bench layers` on {machine} with
+{packages}.
 """
 _PACKAGES = (
     "keras", "tensorflow", "tf2onnx", "litert-quantizer", "ai-edge-litert", "tflite-runtime", "onnxruntime",
