@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bench.layers.row import Row
@@ -22,7 +25,7 @@ LIMITS: dict[str, float] = {
     "int8": 0.1,  # 256 steps of each value
     "int16x8": 5e-2,  # weights of 8 bits
 }
-_LONGEST = 300  # characters of what a converter or an engine says
+_LONGEST = 500  # characters of what a converter or an engine says
 MISSING = "no such layer in Keras"
 _NOTHING = "the model has nothing to quantize"
 _RUNG_MARKS = ("", "¹", "²")
@@ -42,10 +45,14 @@ numbers are compared in the schemes that round. A size of "?" is fixed, as `--sh
   TFLite ¹ {one}, ² {two}; in ONNX ¹ {two}
 - ok, not ENGINE: right on the other; this engine has no kernel for an op, says so and refuses the file
 - refused: the reason stands below the table, with what to do
-- –: nothing to quantize, for the reason below the table where the layer has weights: use the float32 target
+- –: nothing to quantize; where the layer has weights, the reason stands below the table, with what to use instead
 
-Printed by `python -m bench layers`.
+Printed by `python -m bench layers` on {machine} with
+{packages}.
 """
+_PACKAGES = (
+    "keras", "tensorflow", "tf2onnx", "litert-quantizer", "ai-edge-litert", "tflite-runtime", "onnxruntime",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,13 +151,25 @@ _Cells = Mapping[tuple[Row, str], Cell]
 def text(rows: Sequence[Row], cells: _Cells) -> str:
     """The page for these rows."""
     limits = ", ".join(f"{limit:g} ({scheme})" for scheme, limit in LIMITS.items())
-    legend = _LEGEND.format(one=FORMATS["tflite"].rungs[1], two=FORMATS["tflite"].rungs[2])
+    legend = _LEGEND.format(
+        one=FORMATS["tflite"].rungs[1],
+        two=FORMATS["tflite"].rungs[2],
+        machine=platform.machine(),
+        packages=", ".join(_versions()),
+    )
     lines = [f"{_HEAD}\n{limits}.\n", legend, *_counts(rows, cells), ""]
     for title, section in SECTIONS.items():
         shown = [row for row in section if row in rows]
         if shown:
             lines += [f"## {title}", "", *_table(shown, cells), "", *_reasons(shown, cells)]
     return "\n".join([*lines, *_unbuilt()])
+
+
+def _versions() -> Iterator[str]:
+    """Each package that is installed, as "keras 3.15.1"."""
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield f"{package} {version(package)}"
 
 
 def _counts(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:

@@ -102,6 +102,7 @@ class Row:
         return model
 
     def _built(self, keras: Any, before: Callable[[Any], Any]) -> Any:
+        keras.utils.clear_session()  # or the names of layers would count on from row to row
         keras.utils.set_random_seed(1)
         symbols = [
             keras.Input(batch_shape=(values.batch, *values.shape), dtype=values.dtype, name=f"input_{number}")

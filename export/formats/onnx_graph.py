@@ -168,7 +168,7 @@ def drop_repeated(graph: Any) -> None:
 
 
 def keep_float32_chains(model: Any) -> None:
-    """Remove every cast to float16 and straight back: between nodes kept in float32 it only rounds.
+    """Remove every cast from float32 to float16 and straight back: between nodes kept in float32 it only rounds.
 
     A longitude of -119.57 would become -119.56 before it is standardised.
     """
@@ -183,7 +183,8 @@ def keep_float32_chains(model: Any) -> None:
 
     whole = {
         value.name
-        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+        for graph in graphs(onnx.shape_inference.infer_shapes(model).graph)
+        for value in (*graph.value_info, *graph.input)
         if value.type.tensor_type.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
     down, up = casts(onnx.TensorProto.FLOAT16), casts(onnx.TensorProto.FLOAT)

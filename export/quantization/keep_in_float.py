@@ -57,7 +57,10 @@ class Node:
 Kept = dict[str, str]
 
 PREPROCESSING = ""
-SHARED = "weights of more than four nodes, as of a recurrent layer with unroll=True, which is better left out"
+SHARED = (
+    "what shares its weights with more than three others, as the steps of a recurrent layer with unroll=True, since "
+    "ONNX Runtime does not load such weights in 8 bits (with unroll=False it does)"
+)
 _REASONS = {
     "logarithm": "what a logarithm is taken of, since few bits leave nothing of its small values",
     "angle": "what an angle is computed of, since it turns round where a small value changes its sign",

@@ -124,17 +124,30 @@ def test_each_output_has_a_scale_of_its_own(op, shape, axis, settings):
     assert scales.dims == [4]
 
 
-def test_shared_matrices_are_copied():
-    """ONNX Runtime 1.31 transposes a matrix in place for each node that takes it, when it quantizes them."""
+def chain(op, length, **settings):
+    """Products with the same matrix, one behind the other."""
+    names = ["x", *(f"t{place}" for place in range(1, length)), "y"]
     nodes = [
-        helper.make_node("Gemm", ["x", "w"], ["a"], name="first", transB=1),
-        helper.make_node("Gemm", ["a", "w"], ["y"], name="second", transB=1),
+        helper.make_node(op, [names[place], "w"], [names[place + 1]], name=f"node{place}", **settings)
+        for place in range(length)
     ]
-    made = model(nodes, [tensor("x", ["n", 4])], [tensor("y", ["n", 4])], {"w": SQUARE})
+    return model(nodes, [tensor("x", ["n", 4])], [tensor("y", ["n", 4])], {"w": SQUARE})
+
+
+@pytest.mark.parametrize(("op", "settings"), [("Gemm", {"transB": 1}), ("MatMul", {})])
+def test_shared_matrices_are_copied(op, settings):
+    """ONNX Runtime 1.31 transposes a matrix in place for each node that takes it, when it quantizes them."""
+    made = chain(op, 2, **settings)
     (before,) = answer(made, x=X)
-    give_each_its_own(made)
+    assert give_each_its_own(made) == set()
     assert len({node.input[1] for node in made.graph.node}) == 2
     np.testing.assert_array_equal(answer(made, x=X)[0], before)
+
+
+def test_matrices_that_many_nodes_share_are_not_copied_but_named():
+    made = chain("MatMul", 5)
+    assert give_each_its_own(made) == {f"node{place}" for place in range(5)}
+    assert {node.input[1] for node in made.graph.node} == {"w"}
 
 
 def test_dequantized_constants_that_are_shared_are_copied():

@@ -203,6 +203,23 @@ def test_a_cast_to_float16_and_back_goes_inside_a_loop_too(float32):
     assert np.array_equal(answers(made), before)
 
 
+def test_a_cast_of_whole_numbers_to_float16_stays():
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["x"], ["sizes"]),
+            helper.make_node("Cast", ["sizes"], ["half"], to=TensorProto.FLOAT16),
+            helper.make_node("Cast", ["half"], ["y"], to=FLOAT),
+        ],
+        "graph",
+        [helper.make_tensor_value_info("x", FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("y", FLOAT, [2])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx_graph.keep_float32_chains(made)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.zeros((2, 3), np.float32)})[0].tolist() == [2.0, 3.0]
+
+
 def test_preprocessing_ends_where_weights_are_inside_a_node(float32):
     made = onnx.load(float32)
     assert before_weights(nodes(made)) == ["Sub_0"]

@@ -27,6 +27,15 @@ def refusal(*arguments, error=ModelError, **options):
     return str(caught.value)
 
 
+def test_a_layer_that_gives_back_its_own_input_is_named(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Equalization(name="even"), layers.Conv2D(2, 3)])
+    model.save(tmp_path / "model.keras")
+    assert refusal(tmp_path / "model.keras") == (
+        "model.keras cannot be loaded by Keras 3: its layer 'even' gives back its own input, as Equalization does; "
+        "build the model without that layer, which changes nothing after training, and save it again"
+    )
+
+
 def two_inputs():
     """Inputs of one shape in another order than the alphabet's, and outputs of one shape."""
     z, a = keras.Input((3,), name="z"), keras.Input((3,), name="a")
