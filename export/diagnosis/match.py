@@ -17,6 +17,7 @@ EQUAL = 1e-4
 # Equalization computes in float64 and rounds once.
 SCALED = 1e-3
 _FEWEST = 8  # values of each channel, so that a factor for each is no accident
+_MOST_ENERGY = 0.9  # of all values lies in such channels
 _MOST_AXES = 5  # of which all orders are tried
 # Operators of both formats that arrange values anew and change none.
 _ARRANGING = {
@@ -194,7 +195,8 @@ def _scaled_distance(array: np.ndarray, wanted: np.ndarray) -> float:
     want = wanted.reshape(-1, wanted.shape[-1]).astype(np.float64)
     active = (want != 0).sum(axis=0)
     used = active >= _FEWEST
-    if not used.any() or got[:, active == 0].any():
+    energy = np.square(want).sum(axis=0)
+    if energy[used].sum() < _MOST_ENERGY * energy.sum() or not used.any() or got[:, active == 0].any():
         return np.inf
     got, want = got[:, used], want[:, used]
     factor = (got * want).sum(axis=0) / (want * want).sum(axis=0)
