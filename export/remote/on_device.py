@@ -32,8 +32,8 @@ COMPLETE = "complete"
 MARK = ".edgeproof"
 PARTS = ("current", "environments", "bundles", "files", "temporary", "lock", MARK)
 _KILLED = (-9, 137)
-_children: "list[subprocess.Popen[str]]" = []  # what is at work
-_unfinished: "list[Path]" = []  # folders that are being made
+_children: list[subprocess.Popen[str]] = []  # what is at work
+_unfinished: list[Path] = []  # folders that are being made
 
 
 class Refused(Exception):
@@ -45,7 +45,7 @@ def tell(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-def main(order: "dict[str, Any]") -> None:
+def main(order: dict[str, Any]) -> None:
     """Does one action of an order, and tells what came of it."""
     folder = Path(order["folder"]).expanduser()
     folder = folder if folder.is_absolute() else Path.home() / folder
@@ -98,7 +98,7 @@ def clean_up() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def look(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def look(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """What this machine is, and what of the order is there already: digests of files, names of environments."""
     names: dict[str, Any] = {}
     exec(order["facts"], names)
@@ -113,7 +113,7 @@ def look(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
     }
 
 
-def installed(folder: Path, bundle: str) -> "list[Path]":
+def installed(folder: Path, bundle: str) -> list[Path]:
     """The files of an installed bundle."""
     return [path for path in sorted((folder / "bundles" / bundle).rglob("*")) if path.is_file()]
 
@@ -127,7 +127,7 @@ def digest_of(path: Path) -> str:
     return found.hexdigest()
 
 
-def receive(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def receive(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Takes files from standard input, a tar whose names are `<sha256>/<name>`; each appears whole or not at all."""
     place = folder / "files"
     incoming = place / ".incoming"
@@ -165,7 +165,7 @@ def store(source: Any, folder: Path, name: str, digest: str) -> None:
         raise Refused(f"{name} was damaged on its way")
 
 
-def environment(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def environment(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Makes a virtual environment with the packages of an order; it counts only once it is whole."""
     path = folder / "environments" / order["key"]
     python = path / "bin" / "python"
@@ -208,7 +208,7 @@ def sent(folder: Path, digest: str) -> Path:
     return next((folder / "files" / digest).iterdir())
 
 
-def bundle(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Puts a bundle in its place, whole or not at all, by the runtime's own command.
 
     Its files are those that were sent, and for the rest those of the bundle that is in place.
@@ -231,12 +231,12 @@ def bundle(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
     return {"bundle": str(target), "said": said.strip()}
 
 
-def python_of(order: "dict[str, Any]") -> str:
+def python_of(order: dict[str, Any]) -> str:
     """The Python of an order, which may begin with ~."""
     return str(Path(order["python"]).expanduser())
 
 
-def command(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def command(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Runs a command of the runtime; its output and exit code."""
     code, out, err = started(folder, python_of(order), "-m", "runtime", *order["arguments"])
     if code < 0:
@@ -244,7 +244,7 @@ def command(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
     return {"code": code, "out": out, "err": err}
 
 
-def tidy(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def tidy(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Removes what is no longer needed: environments but that of the key, if one is given, and what was sent."""
     for path in (folder / "environments").glob("*"):
         if order["key"] not in ("", path.name):
@@ -254,7 +254,7 @@ def tidy(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
     return {}
 
 
-def remove(folder: Path, order: "dict[str, Any]") -> "dict[str, Any]":
+def remove(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Removes all that was put into the folder, and the folder, if nothing else is in it."""
     for name in PARTS:
         path = folder / name
@@ -285,7 +285,7 @@ def run(name: str, folder: Path, *arguments: str) -> str:
     return out
 
 
-def started(folder: Path, *arguments: str) -> "tuple[int, str, str]":
+def started(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Runs a program that ends too when the desk has gone; exit code, stdout, stderr."""
     temporary = folder / "temporary"
     temporary.mkdir(exist_ok=True)

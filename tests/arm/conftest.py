@@ -43,6 +43,7 @@ LEFT_OUT = {
     "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
     "backends/test_telemetry.py": "starts processes",
     "commands/test_doctor.py": "runs commands in the way of test_commands.py",
+    "measure/test_ranking.py::test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower": "compares arithmetic",
     "measure/test_ranking.py::test_two_loads_of_one_file_are_seldom_told_apart_on_this_machine": "measures time",
     "measure/test_memory_energy.py::test_memory_is_that_of_a_process_of_its_own": "starts a process",
     "measure/test_watch.py::test_other_load_is_counted_in_processors": "measures time",

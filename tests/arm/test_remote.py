@@ -6,9 +6,9 @@ import sys
 from runtime.measure.row import rows_from_json
 from tests import bundles
 from tests.conftest import ROOT
-from tests.export.remote.conftest import device, pytest_terminal_summary, server
+from tests.export.remote.conftest import device, server
 
-__all__ = ["device", "pytest_terminal_summary", "server"]
+__all__ = ["device", "server"]
 
 
 def test_a_board_is_visited(devices, device, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from export.remote.ssh import Host, RemoteError
 from runtime.bundle.reader import open_bundle
 from runtime.measure.row import rows_from_json
 from tests import bundles
@@ -159,6 +160,26 @@ def test_nothing_that_listens(remote, device, bundle):
     assert error(*remote("pi", bundle, ssh=device.config(Port=1))).startswith(
         "pi: nothing answers to ssh there"
     )
+
+
+def test_what_never_answers_is_given_up(remote, device, bundle):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        ssh = f"{device.config(Port=silent.getsockname()[1])} -o ConnectTimeout=2"
+        assert error(*remote("pi", bundle, ssh=ssh)).startswith("pi: it does not answer (")
+    (device.programs / "python3").unlink()
+    device.program("python3", "#!/bin/sh\nexec sleep 60\n")
+    began = time.monotonic()
+    with pytest.raises(RemoteError, match=r"^pi: look took more than 2 s and was given up$"):
+        Host("pi", device.ssh).ask({"action": "look"}, print, timeout_s=2)
+    assert time.monotonic() - began < 40
+
+
+def test_a_connection_that_breaks_is_said(remote, device, bundle):
+    (device.programs / "python3").unlink()
+    up = 'while [ "$(ps -o comm= -p $p)" != sshd ]; do p=$(ps -o ppid= -p $p); done'  # to the session's own sshd
+    device.program("python3", f"#!/bin/sh\np=$PPID\n{up}\nkill -9 $p\nexec sleep 5\n")
+    line = error(*remote("pi", bundle))
+    assert line.startswith("pi: the connection broke (ssh ended with 255")
 
 
 def test_an_old_python_and_none(remote, device, bundle):
