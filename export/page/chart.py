@@ -28,8 +28,8 @@ FAILED = "X"
 _INCHES = (5.6, 3.3)  # 72 units of the SVG each, which a page shows as pixels
 _EDGES = {"left": 0.115, "right": 0.985, "top": 0.97, "bottom": 0.16}
 # Where an axis spans more than so many times, its ticks stand at these multiples of powers of ten.
-_TICKS = ((200, (1.0,)), (12, (1.0, 3.0)), (0, (1.0, 2.0, 5.0)))
-_NARROW = 4  # and where it spans less than this, at round numbers
+_TICKS = ((200, (1.0,)), (12, (1.0, 3.0)), (5, (1.0, 2.0, 5.0)), (0, (1.0, 2.0, 3.0, 5.0, 7.0)))
+_NARROW = 2  # and where it spans less than this, at round numbers
 
 
 class Across(NamedTuple):
@@ -126,7 +126,7 @@ def _axes(axes: Any, loss: Loss, across: Across, where: Places) -> None:
         subs = next(ticks for times, ticks in _TICKS if most / least > times)
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: across.tick(value)))
     if loss.logarithmic:

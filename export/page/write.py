@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from export.page import chart
 from export.page.measured import Measured
-from export.page.section import Section, section
+from export.page.section import Section, section, sentence
 from export.page.svg import Styles
 from export.page.table import VERDICTS
 from export.report import absent
@@ -103,4 +103,5 @@ def html(
         verdicts=VERDICTS,
         microseconds=chart.microseconds,
         legend=_LEGEND,
+        sentence=sentence,
     )
