@@ -19,6 +19,7 @@ from export.page import labels
 from export.page.front import front
 from export.page.loss import Loss
 from export.page.svg import STAND_INS, Styles, for_a_page
+from runtime.choose.rule import in_words
 from runtime.measure.row import MeasuredRow
 
 Places = Mapping[MeasuredRow, tuple[float, float]]
@@ -183,7 +184,7 @@ def _points(
             [x], [min(y, bottom)], FAILED if row.status == "failed" else MARKERS.get(row.engine, "P"),
             markersize=6.5, markeredgewidth=1.3, markeredgecolor=colour,
             markerfacecolor=colour if row in best else STAND_INS["ground"], zorder=3, clip_on=False,
-            gid=f"{row.variant} with {row.engine}: {across.tick(x)}, {loss.tick(y)}",
+            gid=f"{in_words(row, threads=(row.threads or 1) > 1)}: {across.tick(x)}, {loss.tick(y)}",
         )  # fmt: skip
     if chosen is not None and chosen in where:
         axes.plot(
@@ -208,7 +209,7 @@ def _described(
     best: Sequence[MeasuredRow], where: Places, loss: Loss, across: Across, chosen: MeasuredRow | None
 ) -> str:
     parts = [
-        f"{row.variant} with {row.engine}{' (recommended)' if row == chosen else ''} "
+        f"{in_words(row, threads=(row.threads or 1) > 1)}{' (recommended)' if row == chosen else ''} "
         f"{across.tick(where[row][0])}, {loss.tick(where[row][1])}"
         for row in best
     ]

@@ -49,7 +49,7 @@ def write(
 
     Raises:
         DataError: what an export kept in `artifacts` is damaged.
-        EdgeProofError: the file cannot be written.
+        OSError: the file cannot be written; what was there then stays as it was.
     """
     sections, styles = _sections(measured, limits, artifacts)
     write_file(path, html(measured, sections, styles, constraints, state).encode())

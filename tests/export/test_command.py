@@ -33,6 +33,7 @@ usage: python -m export [options] MODEL [MODEL …]
        python -m export [options] PATH [PATH …]
        python -m export [options] all
        python -m export list
+       python -m export report FILE.json [FILE.json …] [--html OUT] [--constraints LIMITS]
        python -m export keygen PRIVATE PUBLIC
        python -m export sign BUNDLE --key PRIVATE [--version N]
 
@@ -47,6 +48,7 @@ what to export:
   list   print the trained models and the targets; builds nothing
 
 other commands (each has --help):
+  report  put what one or several devices measured on one page, and say which file to ship
   keygen  make a pair of keys: one to sign bundles with, one for the devices
   sign    sign a bundle, so that devices can check who made it
 
