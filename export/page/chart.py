@@ -19,6 +19,7 @@ from export.page import labels
 from export.page.front import front
 from export.page.loss import Loss
 from export.page.svg import STAND_INS, Styles, for_a_page
+from runtime.choose.rule import in_words
 from runtime.measure.row import MeasuredRow
 
 Places = Mapping[MeasuredRow, tuple[float, float]]
@@ -28,8 +29,8 @@ FAILED = "X"
 _INCHES = (5.6, 3.3)  # 72 units of the SVG each, which a page shows as pixels
 _EDGES = {"left": 0.115, "right": 0.985, "top": 0.97, "bottom": 0.16}
 # Where an axis spans more than so many times, its ticks stand at these multiples of powers of ten.
-_TICKS = ((200, (1.0,)), (12, (1.0, 3.0)), (0, (1.0, 2.0, 5.0)))
-_NARROW = 4  # and where it spans less than this, at round numbers
+_TICKS = ((200, (1.0,)), (12, (1.0, 3.0)), (5, (1.0, 2.0, 5.0)), (0, (1.0, 2.0, 3.0, 5.0, 7.0)))
+_NARROW = 2  # and where it spans less than this, at round numbers
 
 
 class Across(NamedTuple):
@@ -126,7 +127,7 @@ def _axes(axes: Any, loss: Loss, across: Across, where: Places) -> None:
         subs = next(ticks for times, ticks in _TICKS if most / least > times)
         axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: across.tick(value)))
     if loss.logarithmic:
@@ -183,7 +184,7 @@ def _points(
             [x], [min(y, bottom)], FAILED if row.status == "failed" else MARKERS.get(row.engine, "P"),
             markersize=6.5, markeredgewidth=1.3, markeredgecolor=colour,
             markerfacecolor=colour if row in best else STAND_INS["ground"], zorder=3, clip_on=False,
-            gid=f"{row.variant} with {row.engine}: {across.tick(x)}, {loss.tick(y)}",
+            gid=f"{in_words(row, threads=(row.threads or 1) > 1)}: {across.tick(x)}, {loss.tick(y)}",
         )  # fmt: skip
     if chosen is not None and chosen in where:
         axes.plot(
@@ -208,7 +209,7 @@ def _described(
     best: Sequence[MeasuredRow], where: Places, loss: Loss, across: Across, chosen: MeasuredRow | None
 ) -> str:
     parts = [
-        f"{row.variant} with {row.engine}{' (recommended)' if row == chosen else ''} "
+        f"{in_words(row, threads=(row.threads or 1) > 1)}{' (recommended)' if row == chosen else ''} "
         f"{across.tick(where[row][0])}, {loss.tick(where[row][1])}"
         for row in best
     ]

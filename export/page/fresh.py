@@ -30,7 +30,7 @@ def write(page: Measured, out: Path) -> None:
 
     Raises:
         DataError: what an export kept beside a bundle is damaged.
-        EdgeProofError: the file cannot be written.
+        OSError: the file cannot be written; what was there then stays as it was.
     """
     path = out / FILE
     state = _state(page, out)

@@ -78,7 +78,8 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−") if abs(value) > 1e-12 else "0"
+    shown = round(value, 3)
+    return f"{shown:+g}".replace("-", "−") if shown else "0"
 
 
 def _largest_errors(rows: Sequence[MeasuredRow]) -> Loss:

@@ -35,8 +35,11 @@ class Measured:
 
     @property
     def processor(self) -> str:
-        """What the machine computes with; empty where nobody knows."""
-        return self.machine.get("processor") or self.machine.get("cpu") or ""
+        """What the machine is, or computes with; empty where nobody knows."""
+        boards = (getattr(row, "board", None) for row in self.rows)  # not every version of a row has it
+        return (
+            next(filter(None, boards), None) or self.machine.get("processor") or self.machine.get("cpu") or ""
+        )
 
     def models(self) -> dict[str, list[MeasuredRow]]:
         """The rows by model."""

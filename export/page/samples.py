@@ -24,12 +24,6 @@ class Sample(NamedTuple):
     new: dict[str, list[str]]
     chosen: bool
 
-    @property
-    def sentence(self) -> str:
-        """What is to be seen, for those who do not see it."""
-        given = "; ".join(f"{label} by {', '.join(variants)}" for label, variants in self.new.items())
-        return f"Sample {self.flip.sample}: it is {self.flip.truth}; the original says {self.flip.original}; {given}"
-
 
 def samples(found: Mapping[tuple[str, str], Sequence[Flip]], chosen: MeasuredRow | None) -> list[Sample]:
     """At most MOST samples with pictures: those that the recommended variant flips first, then those of most variants.

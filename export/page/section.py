@@ -134,7 +134,7 @@ def section(
         counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
         answers.append(
             Answer(
-                device, choice, _sentence(choice.why), _figures(choice.row, rows),
+                device, choice, sentence(choice.why), _figures(choice.row, rows),
                 {status: count for status, count in counts.items() if count},
                 table(rows, choice, fronts), latency, notes(list(rows), said),
             )
@@ -162,7 +162,8 @@ def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[Measured
     return list(found.values())
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """What a line says, as a sentence."""
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -177,7 +178,9 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.size_bytes is not None:
         found["size"] = chart.kib(row.size_bytes / 1024)
     if row.metric is not None:
-        found[loss.SHOWN_NAMES.get(str(row.metric_name), str(row.metric_name))] = metric_text(
+        name = loss.SHOWN_NAMES.get(str(row.metric_name), str(row.metric_name))
+        fewer = row.samples != max(each.samples or 0 for each in rows)
+        found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(
             row.metric_name, row.metric
         )
         found["loses"] = lost(row, rows)

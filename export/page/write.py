@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from export.page import chart
 from export.page.measured import Measured
-from export.page.section import Section, section
+from export.page.section import Section, section, sentence
 from export.page.svg import Styles
 from export.page.table import VERDICTS
 from export.report import absent
@@ -49,7 +49,7 @@ def write(
 
     Raises:
         DataError: what an export kept in `artifacts` is damaged.
-        EdgeProofError: the file cannot be written.
+        OSError: the file cannot be written; what was there then stays as it was.
     """
     sections, styles = _sections(measured, limits, artifacts)
     write_file(path, html(measured, sections, styles, constraints, state).encode())
@@ -103,4 +103,5 @@ def html(
         verdicts=VERDICTS,
         microseconds=chart.microseconds,
         legend=_LEGEND,
+        sentence=sentence,
     )

@@ -39,6 +39,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   label.textContent = "Filter";
   const count = document.createElement("span");
   count.className = "quiet";
+  count.textContent = "A heading sorts by its column.";
   count.setAttribute("role", "status");
   box.append(label, input, count);
   table.closest(".scroll").before(box);
@@ -49,6 +50,6 @@ for (const table of document.querySelectorAll("table.sortable")) {
       row.hidden = !words.every((word) => text.includes(word));
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    count.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    count.textContent = words.length ? `${shown} of ${rows.length} rows` : "A heading sorts by its column.";
   });
 }
