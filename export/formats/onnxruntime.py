@@ -138,7 +138,7 @@ def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
 
 
 def _own_copy(source: Path, folder: Path) -> Path:
-    """A copy for one step alone: ONNX Runtime writes a file beside what it reads, under a name that others use too."""
+    """A copy for one step alone: ONNX Runtime writes beside what it reads, under a name that other steps use too."""
     return Path(shutil.copy(source, folder / "source.onnx"))
 
 
