@@ -14,7 +14,7 @@ PIP := $(RUN) -m pip install --disable-pip-version-check -q
 # Tests start hundreds of processes, each of which would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: export check test test-boards test-here lint wheel pins clean
+.PHONY: export check test test-boards test-here lint docs wheel pins clean
 
 export: $(INSTALLED)
 	$(RUN) -m export all
@@ -41,6 +41,10 @@ lint: $(INSTALLED)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
+# The documentation as a site; a warning, such as a link that leads nowhere, is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --site-dir build/site
+
 # Two: everything, for the desk; and the runtime alone, for the device.  A build packs what an older one left behind.
 wheel: $(INSTALLED)
 	rm -rf build runtime/build
@@ -52,14 +56,14 @@ wheel: $(INSTALLED)
 # once, instead of being compiled for an hour.
 $(INSTALLED): pyproject.toml $(wildcard $(PINS)) constraints/make_venv.py
 	@$(PYTHON) constraints/make_venv.py $(VENV)
-	$(PIP) --only-binary=:all: -c $(PINS) -e '.[export,train,sign,dev]'
+	$(PIP) --only-binary=:all: -c $(PINS) -e '.[export,train,sign,docs,dev]'
 	touch $@
 
 # One file for each Python, all written by whichever runs here.  They name versions only, no index.
 pins: $(INSTALLED)
 	$(PIP) uv
 	for minor in 10 11 12 13; do $(VENV)/bin/uv pip compile --quiet --upgrade --no-header --only-binary :all: \
-		--python-version 3.$$minor --extra export --extra train --extra sign --extra dev \
+		--python-version 3.$$minor --extra export --extra train --extra sign --extra docs --extra dev \
 		--output-file constraints/py3$$minor.txt pyproject.toml || exit; done
 
 clean:

@@ -42,7 +42,7 @@ def test_there_are_pins_for_four_pythons():
 @pytest.mark.parametrize("python", PINS)
 def test_the_pins_are_what_the_project_asks_for_and_nothing_but_versions(python):
     found = pins(PINS[python])
-    for extra in ("export", "train", "sign", "dev"):
+    for extra in ("export", "train", "sign", "docs", "dev"):
         for line in PROJECT["optional-dependencies"][extra]:
             wanted = Requirement(line)
             if wanted.marker is None or wanted.marker.evaluate({"python_version": python}):

@@ -1,4 +1,4 @@
-"""The README's table of the zoo: the figure of the tutorials, the one to reach, ours, and that of our int8 file."""
+"""The table of the zoo in docs/results.md: the tutorials' figure, the one to reach, ours, and that of our int8 file."""
 
 from __future__ import annotations
 

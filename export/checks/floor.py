@@ -14,10 +14,10 @@ FLOOR_DB, FLOOR_AGREEMENT, SURE = 6.0, 0.75, 0.1
 
 
 def below_floor(record: OutputRecord, answers: np.ndarray, expected: np.ndarray, wide: float) -> str:
-    """Why answers are no answers of this model, whatever the budget; an empty string where they may be.
+    """Why these cannot be the answers of this model, whatever the budget; an empty string where they can.
 
-    Measured are the SQNR, where the signal is what distinguishes the samples, at least a tenth of the spread; and how
-    often the original's sure answers stay.
+    It measures two things: the SQNR, whose signal is the variation of the original's answers between samples (at least
+    a tenth of the spread), and the share of the original's sure answers that stay the same.
     """
     wanted = expected.astype(np.float64)
     noise = float(np.mean((answers - wanted) ** 2))

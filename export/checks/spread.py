@@ -39,8 +39,8 @@ def tolerances(
 ) -> dict[str, Tolerance]:
     """How far a device's answers to the golden inputs may be from the original's, by output.
 
-    For float32, the tolerance of the target, which the gate asked for.  For others at least that, and at least twice
-    the `errors` that the variant had at export, for it passed with them.
+    A float32 file is allowed the tolerance of its target, as in the gate.  Other files are allowed at least that, and
+    at least twice the `errors` that they had at export, because the gate accepted them with these errors.
     """
     allowed = target.tolerance
     return {

@@ -67,7 +67,7 @@ def declare(graph: Any, inputs: Sequence[InputRecord], outputs: Sequence[OutputR
         found = {value.name: value for value in ends}
         wanted = {record.name: record.tensor for record in records}
         if len(found) != len(ends) or found.keys() != wanted.keys():
-            # Seen from other routes: the mean and variance of a Normalization layer became inputs of the graph.
+            # Other ways to convert turned the mean and variance of a Normalization layer into inputs of the graph.
             raise ConversionError(
                 f"the ONNX graph has the {what}s {', '.join(value.name for value in ends)}; expected "
                 f"{', '.join(wanted)} alone"

@@ -151,7 +151,7 @@ def answers(model: Any, feeds: Mapping[str, np.ndarray], outputs: Sequence[str])
 
 
 def _own_copy(source: Path, folder: Path) -> Path:
-    """A copy for one step alone: ONNX Runtime writes a file beside what it reads, under a name that others use too."""
+    """A copy for one step alone: ONNX Runtime writes beside what it reads, under a name that other steps use too."""
     return Path(shutil.copy(source, folder / "source.onnx"))
 
 

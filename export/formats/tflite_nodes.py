@@ -37,8 +37,8 @@ def outputs(graphs: Sequence[Graph]) -> set[str]:
 def floats(graphs: Sequence[Graph]) -> set[str]:
     """The names of the float32 tensors that have a range.
 
-    They are what operators make and an inner graph is given, where somebody takes it: what a loop gives and nobody
-    takes holds whatever lay in the memory.
+    These are the results of operators and the inputs of inner graphs that some operator takes.  A result of a loop that
+    nothing takes is left out: it holds whatever lay in the memory.
     """
     found = set()
     for number, graph in enumerate(graphs):

@@ -1,6 +1,7 @@
 """Which ops of a graph are not quantized in a static scheme, and why: rules that hold in TFLite and in ONNX.
 
-Found by trying every layer of Keras (docs/layers.md): a file without them loads, and answers wrongly or dies.
+The rules were found by trying every layer of Keras (docs/layers.md).  A file built without them loads, and then answers
+wrongly or ends its process.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Plan:
         return {target.name: self.file(target) for target in self.targets}
 
     def steps(self) -> list[Step]:
-        """Builds of all targets and of what they are made from, calibrations, and verifications per engine.
+        """The steps: builds of all targets and of their sources, calibrations, and a verification for each engine.
 
         Targets of a format that cannot express the model have none.
         """

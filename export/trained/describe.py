@@ -54,7 +54,7 @@ class Described:
 
 
 def describe(user: UserModel) -> Described:
-    """What a user's model is.
+    """Finds out everything about a user's model that an export needs.
 
     Raises:
         ModelError: the file cannot be loaded, or the model cannot answer; the layer that prevents it is named.

@@ -1,4 +1,4 @@
-"""What was chosen on this device for a bundle: kept outside of it, bound to its digest and to the machine."""
+"""Remembers the choice for a bundle on this device, outside of the bundle, with its digest and the machine's data."""
 
 import json
 import os

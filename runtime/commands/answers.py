@@ -108,7 +108,7 @@ def _label(found: Mapping[str, Any]) -> str:
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:
-    """Whether scores are no logits, as far as can be seen."""
+    """Whether all scores lie between 0 and 1, as probabilities do and logits hardly ever do."""
     return bool(scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING)
 
 

@@ -1,4 +1,4 @@
-"""Puts what was measured elsewhere of a variant into its row of this device: of several outputs, the right one."""
+"""Completes the row of a variant on this device with the metric of the bundle's report, output by output."""
 
 from runtime.bundle.golden import Golden, kept
 from runtime.measure.row import MeasuredRow
@@ -9,7 +9,7 @@ from runtime.verdicts import parity_of
 def with_reported_metric(
     row: MeasuredRow, reported: MeasuredRow | None, model: Model | None, golden: Golden
 ) -> MeasuredRow:
-    """The row with the metric of the bundle's report; of several outputs its parity becomes that of the same one.
+    """The row with the metric of the bundle's report and, of several outputs, the parity of the same output.
 
     Args:
         row: what `judge` found.

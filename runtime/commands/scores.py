@@ -70,7 +70,10 @@ def worst(rows: Sequence[MeasuredRow], references: References) -> MeasuredRow:
 
 
 def with_reference(row: MeasuredRow, references: References) -> MeasuredRow:
-    """The row as the rule needs it: the float32 variants' rows may be of another output, and do not stand for it."""
+    """The row with the reference of its own output as the original's metric.
+
+    The rule would otherwise compare it with the rows of float32 variants, which may be of another output.
+    """
     known = references.get(row.output or "")
     return row if known is None else row._replace(metric_original=known)
 

@@ -17,7 +17,9 @@ _BUDGET_S = 3.0  # for the slowest callable
 
 
 def single_calls(call: Callable[[Any], object], inputs: Mapping[str, np.ndarray]) -> Callable[[], object]:
-    """Calls `predict` with one row of the inputs after the other: always the same would please the branch predictor.
+    """A callable that calls `predict` with the next row of the inputs each time.
+
+    The same row again and again would look faster than it is, since the processor predicts its branches.
 
     Args:
         call: `Model.predict`.

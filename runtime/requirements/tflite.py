@@ -208,7 +208,7 @@ def _check_calls(calls: dict[int, list[int]], count: int) -> None:
         broken("is damaged: an operator calls a graph that does not exist")
     left = calls
     for _ in range(_MOST_NESTED):
-        # Each turn takes away the graphs that call none of those left.
+        # Each turn removes the graphs that call none of those left; a circle of calls is never removed.
         left = {number: several for number, several in left.items() if not left.keys().isdisjoint(several)}
     if left:
         broken(f"has graphs that call graphs, more than {_MOST_NESTED} deep or each other")

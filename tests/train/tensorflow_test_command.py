@@ -56,7 +56,7 @@ what to train:
   MODEL  a model of the zoo by its name; several may be given
   all    every model of the zoo but those of keras.applications
   list   print the models there are; trains nothing
-  table  print the README's table of what was trained; trains nothing
+  table  print the table of what was trained, as in docs/results.md; trains nothing
 
 options:
   -h, --help            show this help message and exit

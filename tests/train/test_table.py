@@ -1,4 +1,4 @@
-"""The README's table comes from files alone."""
+"""The table of the zoo comes from files alone."""
 
 from dataclasses import replace
 from pathlib import Path

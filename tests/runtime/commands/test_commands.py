@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +155,21 @@ def test_predict_converts_images_and_says_so(cli, image_bundle, tmp_path):
     code, out, err = cli("predict", image_bundle, tmp_path / "a.png", "--invert", "--top", "1")
     assert code == 0 and out.count("%") == 1
     assert "note: " in err and "resized from 20x20 to 8x8" in err
+
+
+def test_a_folder_of_pictures_is_answered_and_scored(cli, image_bundle, tmp_path, golden):
+    answers = [("circle", "square", "star")[place] for place in golden["probabilities"].argmax(axis=1)]
+    for number, (image, label) in enumerate(zip(golden["images"], answers, strict=True)):
+        (tmp_path / label).mkdir(exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / label / f"{number}.png")
+    code, out, err = cli("predict", image_bundle, tmp_path, "--top", "1", "--variant", "onnx-float32")
+    assert (code, err) == (0, "") and len(out.splitlines()) == len(answers)
+    for line in out.splitlines():
+        path, said = line.split(": ")
+        assert Path(path).is_file() and Path(path).parent.name == said.split()[0]
+    code, out, _ = cli("compare", image_bundle, "--inputs", tmp_path, "--calls", "20", "--json")
+    scores = {row["metric"] for row in json.loads(out)["rows"] if row["variant"] == "onnx-float32"}
+    assert code == 0 and scores == {1.0}
 
 
 def test_predict_prints_values_with_units(cli, table_bundle, tmp_path, golden):
