@@ -204,8 +204,10 @@ def environment(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent(folder: Path, digest: str) -> Path:
-    """A file that was sent."""
-    return next((folder / "files" / digest).iterdir())
+    """A file that was sent; Refused where it is gone."""
+    for path in (folder / "files" / digest).glob("*"):
+        return path
+    raise Refused("a file that was sent is gone: another run was at work here; try again")
 
 
 def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +223,7 @@ def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     before = {digest_of(path): path for path in installed(folder, order["bundle"])}
     for name, digest in order["files"].items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        held = sent(folder, digest) if (folder / "files" / digest).is_dir() else before[digest]
+        held = before.get(digest) or sent(folder, digest)
         try:
             os.link(held, source / name)
         except OSError:  # not every file system has links

@@ -130,6 +130,9 @@ def test_a_bundle_is_made_of_what_was_sent_and_what_is_in_place(tmp_path):
     said = ask(place, "bundle", python=str(python), files=files)["done"]["said"]
     assert dict(line.split()[::-1] for line in said.splitlines()) == files
     assert not (place / "files" / ".bundle").exists()
+    said = ask(place, "bundle", python=str(python), files=files | {"c.onnx": "0" * 64})
+    assert said == {"failed": "a file that was sent is gone: another run was at work here; try again"}
+    assert not (place / "files" / ".bundle").exists()
 
 
 def test_environments_of_before_go_when_another_is_used(tmp_path):

@@ -125,7 +125,7 @@ def test_several_devices_at_once_and_one_that_is_not_there(remote, device, bundl
     assert code == 1 and "error: no-such-host: there is no host of that name" in err
     assert hosts and hosts <= {"pi.json", "pi-2.json"}
     if len(hosts) == 1:
-        assert "another run is at work in" in err
+        assert "another run " in err
     assert (device.home / "a folder, isn't it" / "bundles" / "tiny-table").is_dir()
 
 
