@@ -32,7 +32,9 @@ def digest(original: Original, targets: list[Target], data: bool, demand: Demand
         path
         for package in ("data", "export", "runtime")
         for path in (root / package).rglob("*.py")
-        if not path.is_relative_to(root / "export" / "page")  # it says how a page looks, and is no part of a bundle
+        if not path.is_relative_to(
+            root / "export" / "page"
+        )  # it says how a page looks, and is no part of a bundle
     )
     parts = {
         "model": {
