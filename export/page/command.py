@@ -10,6 +10,7 @@ from export.commands import COMMANDS
 from runtime.choose.constraints import HELP, parse_limits
 from runtime.choose.rule import DEFAULT_LIMITS, ship_line
 from runtime.command import as_called
+from runtime.errors import UsageError
 
 _EPILOG = """FILE.json is artifacts/report.json, which an export writes, or what `compare`,
 `select` and `bench` print with --json on a device; the page calls each device
@@ -32,8 +33,12 @@ def main(argv: Sequence[str]) -> int:
     from export.page.measured import read_all
     from export.page.write import write
 
-    measured = read_all(options.files)
     path = options.html or options.files[0].parent / FILE
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"there is no folder {path.parent} for the page; make it, or name another place with --html"
+        )
+    measured = read_all(options.files)
     artifacts = options.artifacts or _artifacts(options.files[0].parent, [*measured[0].models()])
     sections = write(measured, path, artifacts, limits, options.constraints)
     choices = [(section, answer) for section in sections for answer in section.answers]

@@ -29,7 +29,12 @@ def digest(original: Original, targets: list[Target], data: bool, demand: Demand
     """The digest of all that decides what a bundle holds; `data`: whether labelled samples are at hand."""
     root = Path(__file__).parents[2]
     code = sorted(
-        path for package in ("data", "export", "runtime") for path in (root / package).rglob("*.py")
+        path
+        for package in ("data", "export", "runtime")
+        for path in (root / package).rglob("*.py")
+        if not path.is_relative_to(
+            root / "export" / "page"
+        )  # it says how a page looks, and is no part of a bundle
     )
     parts = {
         "model": {

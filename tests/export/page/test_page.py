@@ -221,6 +221,9 @@ def test_the_command_says_what_to_ship_and_where_the_page_is(tmp_path, capsys, m
         "digits: Ship nothing: every file is too large; the nearest is "
     )
     assert "size&lt;=1kB" in (tmp_path / "report.html").read_text()
+    assert run_command(main, ["report", "host.json", "--html", "no/page.html"]) == 2
+    line = "error: there is no folder no for the page; make it, or name another place with --html\n"
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.parametrize(
