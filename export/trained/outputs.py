@@ -82,7 +82,7 @@ def _record(
     dtype = EDGE_DTYPES[tensor.dtype]
     if task != "tensor" and dtype != "float32":
         raise UsageError(
-            f"--task {task}: the output {name} gives {tensor.dtype}, and scores or values are floats"
+            f"--task {task}: the output {name} gives {tensor.dtype}; this task needs floating-point scores or values"
         )
     last = shape[-1] if shape else 0
     fits = {"classification": last > 1, "binary": last == 1, "multilabel": last > 0}

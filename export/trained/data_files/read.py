@@ -74,5 +74,5 @@ def _kind(path: Path) -> str:
     if not path.exists():
         raise DataError(f"{path} does not exist; {_EXPECTED}")
     if path.suffix.lower() not in _READERS or not path.suffix:
-        raise DataError(f"{path} is of no kind that can be read; {_EXPECTED}")
+        raise DataError(f"{path} is of an unknown kind; {_EXPECTED}")
     return path.suffix.lower()

@@ -70,7 +70,7 @@ class Wanted:
         if len(set(rows.values())) > 1 or not min(rows.values()):
             counts = ", ".join(f"{self.names.own[name]}: {count}" for name, count in rows.items())
             raise DataError(
-                f"{path}: as many rows are needed of each input, and at least one; it has {counts}"
+                f"{path}: every input needs the same number of rows, at least one; it has {counts}"
             )
         count = next(iter(rows.values()))
         records = {output.name: output for output in self.outputs}

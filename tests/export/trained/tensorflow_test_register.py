@@ -575,7 +575,9 @@ def strings():
         (
             lambda: keras.Model(x := keras.Input((4,)), keras.ops.argmax(x, axis=1)),
             {"tasks": {"": "regression"}},
-            re.compile(r"--task regression: the output .* gives int(32|64), and scores or values are floats"),
+            re.compile(
+                r"--task regression: the output .* gives int(32|64); this task needs floating-point scores or values"
+            ),
         ),
         (dense, {"labels": {"": ("a", "b")}}, "--labels names 2 classes, and the output y has 3"),
         (

@@ -172,7 +172,7 @@ def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
             "table",
             ["--test", "pyproject.toml"],
             1,
-            "pyproject.toml is of no kind that can be read; expected an .npz",
+            "pyproject.toml is of an unknown kind; expected an .npz",
         ),
         ("table", ["--task", "guess"], 2, "--task guess: it is unknown; known: classification, binary"),
         ("table", ["--shape", "4"], 2, "--shape 4: expected INPUT=1,SIZE,… with the batch first"),

@@ -68,7 +68,7 @@ def test_without_targets_there_are_none(photos):
         ),
         (
             {"inputs": PHOTOS[:0]},
-            "d.npz: as many rows are needed of each input, and at least one; it has image: 0",
+            "d.npz: every input needs the same number of rows, at least one; it has image: 0",
         ),
         ({"inputs": PHOTOS[:, :5]}, "d.npz: image: "),
         ({"inputs": PHOTOS / 255}, "d.npz: image: "),
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused_by_name(photos, arrays, words):
     [
         (
             {"image": IMAGES, "words_0": WORDS[:2]},
-            "d.npz: as many rows are needed of each input, and at least one; it has image: 3, words:0: 2",
+            "d.npz: every input needs the same number of rows, at least one; it has image: 3, words:0: 2",
         ),
         ({"image": IMAGES}, "d.npz has no array words_0 or words:0; it has image"),
         ({"image": IMAGES, "words_0": WORDS * 2}, "d.npz: words:0: "),

@@ -39,11 +39,11 @@ def test_data_that_say_nothing_say_nothing(tmp_path):
         ("d.npz", "does not exist; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures"),
         (
             "d.json",
-            "is of no kind that can be read; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
+            "is of an unknown kind; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
         ),
         (
             "data",
-            "is of no kind that can be read; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
+            "is of an unknown kind; expected an .npz, .npy, .csv, .txt or .zip file, or a folder of pictures",
         ),
     ],
 )
