@@ -10,7 +10,7 @@ ARRANGING = {"RESHAPE", "TRANSPOSE", "SQUEEZE", "Reshape", "Transpose", "Squeeze
 # The operators of which one makes the tensor of a layer of a class, where they are not fused: TFLite's and ONNX's.
 OPERATORS = {
     "Conv1D": {"CONV_2D", "Conv", "Relu"},
-    "Conv2D": {"CONV_2D", "Conv", "Relu", "Sigmoid", "LOGISTIC"},
+    "Conv2D": {"CONV_2D", "Conv", "Relu", "Sigmoid", "LOGISTIC", "MUL", "Mul"},  # swish ends with a product
     "DepthwiseConv2D": {"DEPTHWISE_CONV_2D", "Conv"},
     "Dense": {
         "FULLY_CONNECTED", "BATCH_MATMUL", "ADD", "SOFTMAX", "LOGISTIC", "TANH", "GELU", "SELECT_V2",
@@ -19,7 +19,7 @@ OPERATORS = {
     "MaxPooling2D": {"MAX_POOL_2D", "MaxPool"},
     "GlobalAveragePooling2D": {"MEAN", "ReduceMean", "GlobalAveragePool"},
     "GlobalAveragePooling1D": {"MEAN", "ReduceMean", "SUM", "DIV"},
-    "GlobalMaxPooling1D": {"REDUCE_MAX", "ReduceMax"},
+    "GlobalMaxPooling1D": {"REDUCE_MAX", "ReduceMax", "GlobalMaxPool"},
     "Add": {"ADD", "Add"},
     "Multiply": {"MUL", "Mul", "FULLY_CONNECTED"},  # by a constant, in the weights of the dense layer before
     "Concatenate": {"CONCATENATION", "Concat"},
@@ -29,6 +29,7 @@ OPERATORS = {
 MAY_BE_FOLDED = {
     "BatchNormalization", "Rescaling", "Normalization", "Activation", "Dropout", "GaussianDropout", "AlphaDropout",
     "Conv2D", "DepthwiseConv2D", "Conv1D", "Dense", "Subtract", "Multiply", "Square", "Negative", "ReLU", "LeakyReLU",
+    "ZeroPadding2D",
 }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ def wrong(calls: list[MappedCall], file: InnerFile) -> list[str]:
         if tensor is None or tensor in file.inputs.values():
             continue
         wanted = OPERATORS.get(call.kind)
+        if not call.parameters and tensor in _tensors_before(call, calls):
+            wanted = None  # it hands on what it takes, as a product with one, which no file computes
         if wanted is not None and _computed_by(file, maker, tensor) not in wanted:
             found.append(f"{call.name} ({call.kind}) lies in what {_computed_by(file, maker, tensor)} makes")
         if wanted is not None and call.parameters:
