@@ -135,7 +135,7 @@ def export(
         )
         with Workers(jobs or os.cpu_count() or 1) as workers:
             registered = registering.register_all(workers, {called: user}, folder)[called]
-            order = bundles.Order(chosen, folder, Demand(max_drop, strict))
+            order = bundles.Order(chosen, folder, Demand(max_drop, strict, targets is not None))
             made = bundles.make(workers, [registered.original], order, lambda what, finished, total: None)
     rows = made.rows[called]
     report.write(rows, folder)

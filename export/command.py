@@ -37,7 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
     order = bundles.Order(
-        chosen, options.out, Demand(options.max_drop, options.strict), options.data_dir, options.force
+        chosen,
+        options.out,
+        Demand(options.max_drop, options.strict, options.targets is not None),
+        options.data_dir,
+        options.force,
     )
     users = _user_models(options)
     with Workers(options.jobs) as workers, _progress() as tell:
@@ -49,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     every = [row for found in originals for row in made.rows[found.name]]
     report.write(every, options.out)
     report.show(every, console)
+    if unneeded := report.unneeded(every, chosen):
+        console.print(unneeded, highlight=False)
     failed = sum(row.status == "failed" for row in every)
     if made.unchanged:
         console.print(f"nothing changed for {', '.join(made.unchanged)} (--force rebuilds)", highlight=False)
