@@ -17,6 +17,7 @@ from data.original import Original
 from export import bundles, report, targets
 from export.checks.gate import Demand
 from export.options import OF_ONE_MODEL, parse
+from export.quantization import names
 from export.run.pipeline import Tell
 from export.run.workers import Workers
 from export.trained import registering
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     order = bundles.Order(
         chosen,
         options.out,
-        Demand(options.max_drop, options.strict, options.targets is not None),
+        Demand(options.max_drop, options.strict, options.targets is not None, names.select(options.repairs)),
         options.data_dir,
         options.force,
     )

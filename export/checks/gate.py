@@ -21,6 +21,7 @@ from export.checks.comparison import compared, in_the_drops_unit
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
+from export.quantization.names import REPAIRS
 from export.targets import Target
 from runtime.choose.limits import budget, drop_problem
 from runtime.errors import ParityError
@@ -43,12 +44,14 @@ class Demand:
     Attributes:
         budget: what a metric may lose at most, in percentage points or percent of an error; None for the usual one.
         strict: whether what is not proved is refused.
+        repairs: the names of the repairs of weights that may be made.
         named: whether the targets were named: then a mixed file is built though plain int8 keeps the budget.
     """
 
     budget: float | None = None
     strict: bool = False
     named: bool = False
+    repairs: tuple[str, ...] = tuple(REPAIRS)
 
 
 @dataclass(frozen=True)

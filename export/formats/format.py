@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from data.trained_model import TrainedModel
+from export.quantization.names import REPAIRS
 from runtime.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Conversion:
         ranges: the lowest and highest value of every float tensor over the calibration set, for static schemes only.
         rung: which of the format's `rungs` of a static scheme is built, counted from 0.
         higher: of a mixed file, what the nodes of the groups kept in a higher scheme are kept in, by their keys.
+        repairs: the names of the repairs of weights that may be made before the SavedModel is written.
     """
 
     source: Path
@@ -52,6 +54,7 @@ class Conversion:
     ranges: Ranges | None = None
     rung: int = 0
     higher: Mapping[str, Higher] = field(default_factory=dict)
+    repairs: tuple[str, ...] = tuple(REPAIRS)
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,15 @@ def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str,
     return notes
 
 
-def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
+def calibrate(
+    original: Original,
+    format_: FormatName,
+    float32: Path,
+    data_dir: str | None,
+    repairs: tuple[tuple[str, ...], tuple[str, ...]],
+) -> dict[str, Any]:
     """The activation ranges of a float32 file: `export.quantization.ranges.ranges`."""
-    return ranges.ranges(original, format_, float32, data_dir)
+    return ranges.ranges(original, format_, float32, data_dir, repairs)
 
 
 def verify(

@@ -137,6 +137,7 @@ class Plan:
             record=self.original.record,
             ranges=activations,
             rung=rung,
+            repairs=self.demand.repairs,
         )
 
     def conversion(
@@ -154,8 +155,12 @@ class Plan:
 
     def _calibrate(self, format_: FormatName) -> Step:
         source = TARGETS[f"{format_}-float32"]
-        arguments = given(self.original, format_, self.file(source), self.data_dir)
         after = (self.key("build", source.name),)
+
+        def arguments(results: Results) -> tuple[Any, ...]:
+            repairs = (self.demand.repairs, self._repaired(results))
+            return self.original, format_, self.file(source), self.data_dir, repairs
+
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
 
     def engines(self, target: Target) -> list[str]:
@@ -281,8 +286,14 @@ class Plan:
             built = results.get(self._rung_key("build", target, self._best(target, results)))
             mixed = self._mixed(target)
             if built is not None and built.ok:
-                found[target.name] = (*(mixed.notes(results) if mixed else ()), *built.value)
+                repaired = () if target.scheme == "float32" else self._repaired(results)
+                found[target.name] = (*(mixed.notes(results) if mixed else ()), *repaired, *built.value)
         return found
+
+    def _repaired(self, results: Results) -> tuple[str, ...]:
+        """The sentences on the repairs of weights, which all files have."""
+        built = results.get(self.key("build", "saved_model"))
+        return tuple(built.value) if built is not None and built.ok else ()
 
     def keep_ranges(self, results: Results) -> None:
         """Write what this run recorded beside the model, for the next run without the dataset."""
