@@ -25,8 +25,9 @@ from runtime.measure.row import MeasuredRow
 if TYPE_CHECKING:
     from export.run.plan import Plan
 
-# Of the budget, what may be used on the search's half: what is the best of many there loses more on others.
-MARGIN = 0.5
+# Of the budget, what may be used on the search's half: what is the best of many there loses more on others. Where
+# nothing keeps to half of it, all of it may be used.
+MARGINS = (0.5, 1.0)
 MOST_NAMED = 6  # groups in a sentence
 MOST_BLAMED = 3
 _PLAIN = Mixture((), "int8")
@@ -78,6 +79,9 @@ class MixedPlan:
         groups = results.get(self._key("groups"))
         if groups is not None and groups.ok and len(groups.value) < 2:
             return f"int8 quantizes one group of layers only; take {self.target.format}-float16"
+        plain = results.get(self._mixture_key(_PLAIN))
+        if plain is not None and plain.ok and plain.value.row.passed and plain.value.row.metric is None:
+            return "what its groups of layers lose is not measured: there are no labels"
         return None
 
     def failure(self, results: Results) -> str | None:
@@ -139,7 +143,12 @@ class MixedPlan:
             for key, outcome in results.items()
             if key[: len(self._key("kept"))] == self._key("kept") and key != self._mixture_key(_PLAIN)
         }
-        return search(rank(alone), measured, self._mixing.schemes, self._mixing.cheaper, MARGIN)
+        found: Mixture | Answer | None = None
+        for margin in MARGINS:
+            found = search(rank(alone), measured, self._mixing.schemes, self._mixing.cheaper, margin)
+            if isinstance(found, Mixture) or found.enough:
+                break
+        return found
 
     def _alone_errors(self, results: Results) -> list[float]:
         """By group, the error of the outputs where it alone is kept; empty before all are known."""
@@ -224,16 +233,16 @@ def _mixture(key: Key) -> Mixture:
 
 
 def _share(row: MeasuredRow) -> float:
-    """The share of its budget that a row used; without a metric, none or more than there is."""
+    """The share of its budget that a row used; more than there is where it is too far off to have a metric."""
     if row.metric is None or row.metric_original is None:
-        return 0.0 if row.passed else float("inf")
+        return float("inf")
     return drop(row.metric_name, row.metric, row.metric_original) / max(budget(row), 1e-9)
 
 
 def _lost(row: MeasuredRow) -> str:
     """What a row lost, with its interval."""
     if row.metric is None or row.metric_original is None:
-        return "too much" if not row.passed else "nothing that was measured"
+        return "too much"
     low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
     lost = drop(row.metric_name, row.metric, row.metric_original)
     return f"{drop_text(row.metric_name, lost)} (95 % interval {low:.2f} to {high:.2f})"

@@ -161,3 +161,26 @@ def test_a_single_group_cannot_be_mixed(plan):
         "skipped",
         "int8 quantizes one group of layers only; take onnx-float16",
     )
+
+
+def test_a_budget_that_half_of_which_nothing_keeps_to_may_be_used_up(plan):
+    """The last group loses 0.2 points of the 0.3 allowed; kept or not, something loses as much."""
+    found = after_int8(plan, 0.05, "failed")
+    searched(plan, found, (0.04, 0.0021, 0.0021, 0.0021))
+    mixed = next(each for each in plan.rows(found) if each.variant == MIXED.name)
+    assert mixed.status == "ok" and "3 of 4 groups" in mixed.reason
+
+
+def test_where_nothing_is_measured_nothing_is_chosen(plan):
+    plan = replace(plan, demand=Demand(named=True))
+    found = after_int8(plan, 0.0, "ok")
+    (step,) = plan.next_steps(found)
+    found[step.key] = Outcome(value=GROUPS)
+    for step in plan.next_steps(found):
+        blank = plan.blank_row(MIXED, "onnxruntime").with_verdict("ok")
+        found[step.key] = Outcome(value=Measured(blank, 1) if step.key[3] == "kept" else 0.1)
+    assert plan.next_steps(found) == []
+    assert rows(plan, found)[1][1:] == (
+        "skipped",
+        "what its groups of layers lose is not measured: there are no labels",
+    )
