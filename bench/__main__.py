@@ -16,6 +16,7 @@ COMMANDS = {
     "exact": "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are",
     "readers": "what the runtime's own readers cost and refuse, beside the standard library and the engines",
     "layers": "every layer of Keras in each format on each engine",
+    "means": "what each means to meet the budget gains, on models that are hard to quantize",
     "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
 }
 

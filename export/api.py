@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from export import bundles, report
 from export.checks.gate import Demand
+from export.quantization import names
 from export.run.workers import Workers
 from export.targets import select
 from export.trained import registering
@@ -78,6 +79,7 @@ def export(
     targets: Sequence[str] | None = None,
     max_drop: float | None = None,
     strict: bool = False,
+    repairs: Sequence[str] | None = None,
     out: Path_ = "artifacts",
     name: str | None = None,
     jobs: int | None = None,
@@ -101,6 +103,8 @@ def export(
         targets: such as "tflite-int8"; all where they are not given.
         max_drop: what a quantized file may lose of its metric, in percentage points, or percent of an error.
         strict: refuse what the test data are too few to prove.
+        repairs: the repairs of weights that may be made, of `export.quantization.names.REPAIRS`; all where it is not
+            given.
         out: the folder that bundles go below.
         name: what the model is called; the name of its file, or of the Keras model, where it is not given.
         jobs: conversions at a time; as many as there are cores where it is not given.
@@ -113,6 +117,7 @@ def export(
     """
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs is {jobs}; give at least 1")
+    allowed = names.select(None if repairs is None else ",".join(repairs) or "none")
     chosen = select(None if targets is None else ",".join(targets))
     folder = Path(out)
     with _as_path(model_or_path, name) as path:
@@ -135,7 +140,7 @@ def export(
         )
         with Workers(jobs or os.cpu_count() or 1) as workers:
             registered = registering.register_all(workers, {called: user}, folder)[called]
-            order = bundles.Order(chosen, folder, Demand(max_drop, strict))
+            order = bundles.Order(chosen, folder, Demand(max_drop, strict, targets is not None, allowed))
             made = bundles.make(workers, [registered.original], order, lambda what, finished, total: None)
     rows = made.rows[called]
     report.write(rows, folder)

@@ -18,6 +18,7 @@ from data.original import Original
 from export import bundles, report, targets
 from export.checks.gate import Demand
 from export.options import OF_ONE_MODEL, parse
+from export.quantization import names
 from export.run.pipeline import Tell
 from export.run.workers import Workers
 from export.trained import registering
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=False, width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
     order = bundles.Order(
-        chosen, options.out, Demand(options.max_drop, options.strict), options.data_dir, options.force
+        chosen,
+        options.out,
+        Demand(options.max_drop, options.strict, options.targets is not None, names.select(options.repairs)),
+        options.data_dir,
+        options.force,
     )
     users = _user_models(options)
     with Workers(options.jobs) as workers, _progress() as tell:
@@ -52,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         every, options.out, shlex.join(["python", "-m", "export", *(sys.argv[1:] if argv is None else argv)])
     )
     report.show(every, console)
+    if unneeded := report.unneeded(every, chosen):
+        console.print(unneeded, highlight=False)
     failed = sum(row.status == "failed" for row in every)
     if made.unchanged:
         console.print(f"nothing changed for {', '.join(made.unchanged)} (--force rebuilds)", highlight=False)

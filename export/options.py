@@ -10,6 +10,7 @@ from pathlib import Path
 
 from export import targets
 from export.commands import COMMANDS
+from export.quantization.names import REPAIRS
 from export.trained.user_model import RAW_PIXELS
 from runtime.bundle.manifest import RESIZES, TASKS
 from runtime.command import as_called, columns
@@ -87,6 +88,10 @@ def parser() -> argparse.ArgumentParser:
         "--max-drop", type=float, metavar="N",
         help="what a quantized file may lose of its metric: percentage points of accuracy or F1 (default 0.3), percent "
         "of an error (default 1)",
+    )  # fmt: skip
+    add(
+        "--repairs", metavar="NAMES",
+        help=f"repairs of weights that may be made, with commas, or none (default: {','.join(REPAIRS)})",
     )  # fmt: skip
     add("--strict", action="store_true", help="refuse what the test data are too few to prove")
     add("--out", type=Path, default=Path("artifacts"), help="where bundles and the report go")

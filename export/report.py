@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from export.targets import NOT_NEEDED, Target
 from runtime.atomic import write_file
 from runtime.choose.rule import choose, ship_line
 from runtime.measure.metric import known_metric
@@ -80,12 +81,13 @@ def _or_dash(value: Any, show: Any) -> str:
 
 def _heading(rows: list[MeasuredRow]) -> str:
     """What a table of one model needs to be read: the original's metric, samples, calls."""
+    # A row that has seen fewer samples knows the original's metric on those alone.
     scores = {
-        _original(row.output, row.metric_name, row.metric_original): None
-        for row in rows
+        (row.output, row.metric_name): _original(row.output, row.metric_name, row.metric_original)
+        for row in sorted(rows, key=lambda row: row.samples or 0)
         if row.metric_name and row.metric_original is not None
     }
-    original = f"the original's {', '.join(scores)}" if scores else "no metric recorded"
+    original = f"the original's {', '.join(scores.values())}" if scores else "no metric recorded"
     splits = {f"{row.samples:,} {row.split} samples" for row in rows if row.samples}
     calls = [row.calls for row in rows if row.calls]
     timed = f"{min(calls)} to {max(calls)} single calls a row, 1 thread" if calls else "not timed"
@@ -127,6 +129,13 @@ def absent(rows: list[MeasuredRow]) -> dict[str, str]:
         if len(reasons) == 1 and (reason := reasons.pop()):
             found[reason] = f"nothing ran on {engine}: {reason}"
     return found
+
+
+def unneeded(rows: list[MeasuredRow], targets: list[Target]) -> str | None:
+    """The sentence on the mixed targets that no model has a row of; None where there is none."""
+    built = {row.variant for row in rows}
+    names = [target.name for target in targets if target.mixed and target.name not in built]
+    return f"{' and '.join(names)} {NOT_NEEDED}" if names else None
 
 
 def show(rows: list[MeasuredRow], console: Console) -> None:

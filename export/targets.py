@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.formats.format import STATIC_SCHEMES, FormatName, Scheme
+from export.formats.format import MIXED, STATIC_SCHEMES, FormatName, Scheme
 from export.formats.table import FORMATS
 from runtime.errors import UsageError
 
 _LITERT = ("litert", "tflite-runtime")
 _ONNX = ("onnxruntime",)
 _QUANTIZER = "litert-quantizer"
+# Why a mixed target is not built, where nobody asked for it by its name.
+NOT_NEEDED = "skipped: int8 passes"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Target:
         return FORMATS[self.format].source(self.scheme)
 
     @property
+    def mixed(self) -> bool:
+        """Whether it is built only where the plain target does not keep the budget."""
+        return self.scheme == MIXED
+
+    @property
     def calibrated(self) -> bool:
         """Whether its conversion needs recorded activation ranges."""
         return self.scheme in STATIC_SCHEMES
@@ -59,6 +66,7 @@ ONNX_FLOAT16 = Tolerance(
 )
 DYNAMIC = Tolerance(0.20, "8-bit weights, activations rounded at each call: samples near a decision move")
 INT8 = Tolerance(0.25, "8-bit weights and activations: one step of a logit moves samples near a decision")
+INT8_MIXED = Tolerance(0.25, "as int8, for the groups of layers that are in int8")
 INT16X8 = Tolerance(0.15, "8-bit weights; the activations' 16 bits add little to their error")
 
 _TARGETS = (
@@ -67,14 +75,18 @@ _TARGETS = (
     Target("tflite", "float16", _QUANTIZER, _LITERT, FLOAT16),
     Target("tflite", "dynamic", _QUANTIZER, _LITERT, DYNAMIC),
     Target("tflite", "int8", _QUANTIZER, _LITERT, INT8),
+    Target("tflite", "int8-mixed", _QUANTIZER, _LITERT, INT8_MIXED),
     Target("tflite", "int16x8", _QUANTIZER, _LITERT, INT16X8),
     Target("onnx", "float32", "tf2onnx", _ONNX, FLOAT32),
     Target("onnx", "float16", "onnxruntime", _ONNX, ONNX_FLOAT16),
     Target("onnx", "dynamic", "onnxruntime", _ONNX, DYNAMIC),
     Target("onnx", "int8", "onnxruntime", _ONNX, INT8),
+    Target("onnx", "int8-mixed", "onnxruntime", _ONNX, INT8_MIXED),
 )
 
 TARGETS: dict[str, Target] = {target.name: target for target in _TARGETS}
+# Those that are built of every model.
+PLAIN: dict[str, Target] = {name: target for name, target in TARGETS.items() if not target.mixed}
 
 
 def select(names: str | None) -> list[Target]:

@@ -18,7 +18,7 @@ from bench.layers.page import Cell
 from bench.layers.row import Row
 from bench.layers.rows import ROWS
 from export.formats.table import FORMATS
-from export.targets import TARGETS, Target
+from export.targets import PLAIN, Target
 from runtime.backends import installed
 from runtime.errors import UsageError
 
@@ -69,9 +69,9 @@ def measured(rows: Sequence[Row], work: Path, processes: int = 1) -> Cells:
     cells: Cells = {}
     for row in rows:
         if not isinstance(made[row], list):
-            cells |= {(row, name): Cell.not_built(made[row]) for name in TARGETS}
+            cells |= {(row, name): Cell.not_built(made[row]) for name in PLAIN}
     models = [row for row in rows if isinstance(made[row], list)]
-    for target in TARGETS.values():
+    for target in PLAIN.values():
         _say(f"{len(models)} models to {target.name}")
         cells |= bench.cells(target, models, cells)
     return cells
@@ -129,7 +129,7 @@ class _Bench:
                 "engine": engine,
                 "file": str(file_of(name, rung, self._folder(row))),
                 "answers": str(self._folder(row) / "answers.npz"),
-                "share": JUMPING if row.jumps and TARGETS[name].scheme != "float32" else 1.0,
+                "share": JUMPING if row.jumps and PLAIN[name].scheme != "float32" else 1.0,
             }
             for row in rows
         ]

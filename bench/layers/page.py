@@ -15,7 +15,7 @@ from bench.layers.rows import NO_LAYERS, NOT_BUILT, SECTIONS
 from export.formats.format import NOTHING_TO_QUANTIZE
 from export.formats.table import FORMATS
 from export.formats.unsupported import RULES
-from export.targets import TARGETS
+from export.targets import PLAIN
 
 # How far an answer may be off, as a fraction of the largest, at least of 1.
 LIMITS: dict[str, float] = {
@@ -177,7 +177,7 @@ def _counts(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
     kinds = ("ok", "some engines", "refused", "nothing to quantize", "wrong")
     yield f"| target | {' | '.join(kinds)} | largest difference |"
     yield "|" + "---|" * (2 + len(kinds))
-    for name in TARGETS:
+    for name in PLAIN:
         found = [cells[row, name] for row in rows]
         counts = " | ".join(str(sum(cell.kind == kind for cell in found)) for kind in kinds)
         largest = max((cell.answers[engine] for cell in found for engine in cell.right), default=0.0)
@@ -190,10 +190,10 @@ def _magnitude(value: float) -> str:
 
 
 def _table(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
-    yield f"| layer | settings | input | {' | '.join(TARGETS)} |"
-    yield "|" + "---|" * (3 + len(TARGETS))
+    yield f"| layer | settings | input | {' | '.join(PLAIN)} |"
+    yield "|" + "---|" * (3 + len(PLAIN))
     for row in rows:
-        marks = " | ".join(cells[row, name].mark for name in TARGETS)
+        marks = " | ".join(cells[row, name].mark for name in PLAIN)
         settings = f"`{row.settings}`" if row.settings else ""
         yield f"| {row.layer} | {settings} | {row.given} | {marks} |"
 
@@ -202,12 +202,12 @@ def _reasons(rows: Sequence[Row], cells: _Cells) -> Iterator[str]:
     """Each reason once for each row, with the targets and engines it is for."""
     told: dict[tuple[Row, str], list[str]] = {}
     for row in rows:
-        for name in TARGETS:
+        for name in PLAIN:
             for engine, reason in cells[row, name].reasons.items():
                 told.setdefault((row, reason), []).append(f"{name} on {engine}" if engine else name)
     for (row, reason), where in told.items():
         short = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
-        places = "all targets" if len(where) == len(TARGETS) else ", ".join(where)
+        places = "all targets" if len(where) == len(PLAIN) else ", ".join(where)
         yield f"- `{row.name}`, {places}: {short}"
     if told:
         yield ""

@@ -16,12 +16,13 @@ import numpy as np
 from data.dataset import Arrays, Split
 from data.original import Original
 from export.checks import interim
-from export.checks.answers import Run, at_the_edge, count, one_by_one
+from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
 from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
+from export.quantization.names import REPAIRS
 from export.targets import Target
 from runtime.choose.limits import budget, drop_problem, in_the_drops_unit
 from runtime.errors import ParityError
@@ -44,10 +45,14 @@ class Demand:
     Attributes:
         budget: what a metric may lose at most, in percentage points or percent of an error; None for the usual one.
         strict: whether what is not proved is refused.
+        repairs: the names of the repairs of weights that may be made.
+        named: whether the targets were named: then a mixed file is built though plain int8 keeps the budget.
     """
 
     budget: float | None = None
     strict: bool = False
+    named: bool = False
+    repairs: tuple[str, ...] = tuple(REPAIRS)
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,21 @@ class Verdict:
 
 
 def judge(
-    run: Run, row: MeasuredRow, original: Original, target: Target, test_data: Split | None, demand: Demand
+    run: Run,
+    row: MeasuredRow,
+    original: Original,
+    target: Target,
+    test_data: Split | None,
+    demand: Demand,
+    part: np.ndarray | None = None,
 ) -> Verdict:
     """Measure one variant on one engine, and judge it; `row` says which, and holds no figures yet.
 
     `run` takes and gives arrays by name, [n, …], in the dtypes of the file.  The golden samples go through it one by
     one and as one batch, then the test data where it is there: all of it, or of a slow variant as much as the verdict
     needs.  Each output is judged by itself; the row holds the figures of the one that failed, else of the one that lost
-    most of its budget, else of the one furthest off.
+    most of its budget, else of the one furthest off.  `part` names the test samples that are asked, int64 [n]; None for
+    all.
     """
     inputs, expected = original.golden()
     wide = spreads(original)
@@ -108,6 +120,9 @@ def judge(
                     return Verdict(found[name].with_verdict("failed", problem))
         reference = original.reference()
         if test_data is not None and reference is not None:
+            if part is not None:
+                test_data = Split(rows(test_data.inputs, part), rows(test_data.targets, part))
+                reference = rows(reference, part)
             at_once = target.scheme == "float32"
             steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
             found, flips = compared(run, found, original, test_data, reference, steps)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from data.trained_model import TrainedModel
+from export.quantization.names import REPAIRS
 from runtime.errors import ConversionError
 
+if TYPE_CHECKING:
+    from export.quantization.groups import Group
+
 FormatName = Literal["saved_model", "tflite", "onnx"]
-Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Scheme = Literal["float32", "float16", "dynamic", "int8", "int8-mixed", "int16x8"]
+MIXED: Scheme = "int8-mixed"  # groups of layers in a higher scheme, the others in int8
 # Schemes whose activations are integers: their scales come from ranges that were recorded before.
-STATIC_SCHEMES: tuple[Scheme, ...] = ("int8", "int16x8")
+STATIC_SCHEMES: tuple[Scheme, ...] = ("int8", "int8-mixed", "int16x8")
+# What a group of layers of a mixed file may be kept in instead of int8: weights of 8 or 16 bits, or float32 altogether.
+Higher = Literal["dynamic", "float16", "float32"]
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -37,6 +44,8 @@ class Conversion:
         record: the trained model's: how it is loaded, the tensors it takes and gives.
         ranges: the lowest and highest value of every float tensor over the calibration set, for static schemes only.
         rung: which of the format's `rungs` of a static scheme is built, counted from 0.
+        higher: of a mixed file, what the nodes of the groups kept in a higher scheme are kept in, by their keys.
+        repairs: the names of the repairs of weights that may be made before the SavedModel is written.
     """
 
     source: Path
@@ -44,6 +53,8 @@ class Conversion:
     record: TrainedModel
     ranges: Ranges | None = None
     rung: int = 0
+    higher: Mapping[str, Higher] = field(default_factory=dict)
+    repairs: tuple[str, ...] = tuple(REPAIRS)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,19 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Mixing:
+    """How a format's mixed files are made.
+
+    `groups` finds the groups of layers of a float32 file that an int8 file quantizes.  `schemes` are those that groups
+    may be kept in, the cheapest first; `cheaper` are tried once for the groups that were found.
+    """
+
+    groups: Callable[[Conversion], list[Group]]
+    schemes: tuple[Higher, ...]
+    cheaper: tuple[Higher, ...] = ()
+
+
+@dataclass(frozen=True)
 class Format:
     """One format.  Its functions import their converters themselves, so that a process pays for what it uses only.
 
@@ -68,7 +92,7 @@ class Format:
     what is quantized less and less of: where a file fails on an engine, the next rung is tried.  `prove` raises a
     ConversionError unless a file's own tensors are of the scheme that it is named after; parts may be in float32, but
     not all of it.  It is None where only TensorFlow reads the format, on the machine that exported it.  `calibration`
-    is None where the format has no static scheme.
+    is None where the format has no static scheme, `mixing` where it has no mixed one.
     """
 
     name: FormatName
@@ -78,6 +102,7 @@ class Format:
     prove: Callable[[Path, Scheme], None] | None = None
     calibration: Calibration | None = None
     rungs: tuple[str, ...] = ("all ops",)
+    mixing: Mixing | None = None
 
     def source(self, scheme: Scheme) -> str | None:
         """The name of the target that a scheme is converted from; None stands for the Keras model itself."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.formats import onnx_constants, onnx_graph, onnxruntime
+from export.formats import onnx_constants, onnx_graph, onnx_mixed, onnxruntime
 from export.formats.converter_errors import from_tf2onnx, no_onnx_ops
 from export.formats.format import (
     NOTHING_TO_QUANTIZE,
     Calibration,
     Conversion,
     Format,
+    Mixing,
     NothingToQuantize,
     Ranges,
+    Scheme,
 )
 from export.formats.onnx_nodes import nodes
 from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
+from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     SHARED,
     Kept,
@@ -116,33 +119,84 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
 
     Inside loops the weights alone are in 8 bits.
     """
+    return _static(conversion, "int8")
+
+
+def int8_mixed(conversion: Conversion) -> tuple[str, ...]:
+    """As int8, with groups of layers in a higher scheme: `conversion.higher`; what runs is compared with that.
+
+    Raises:
+        ConversionError: ONNX Runtime computes one of these in int8 all the same.
+    """
+    return _static(conversion, "int8-mixed")
+
+
+def mixable(conversion: Conversion) -> list[Group]:
+    """The groups of layers that an int8 file quantizes."""
     import onnx
 
-    assert conversion.ranges is not None, "a static scheme needs recorded ranges"
     model = onnx.load(conversion.source)
     every = _with_weights(model)
+    return groups(every, _left(conversion, model, every))
+
+
+def _left(conversion: Conversion, model: Any, every: list[Node]) -> Kept:
+    """What a static file leaves in float32, whatever its layers lose."""
+    assert conversion.ranges is not None, "a static scheme needs recorded ranges"
     ranges = clip_softmax(every, conversion.ranges)
     kept = kept_in_float(every, ranges, {value.name for value in model.graph.output})
     kept |= dict.fromkeys(onnx_constants.give_each_its_own(model) - set(kept), SHARED)
     refuse_if_all_is_kept(every, kept)
-    left = kept | _left_out(every, kept, conversion.rung)
+    return kept | _left_out(every, kept, conversion.rung)
+
+
+def _static(conversion: Conversion, scheme: Scheme) -> tuple[str, ...]:
+    import onnx
+
+    model = onnx.load(conversion.source)
+    every = _with_weights(model)
+    left = _left(conversion, model, every)
+    ranges = clip_softmax(every, conversion.ranges or {})
     ranges = clip(ranges, in_onnx(onnx_graph.nodes(model.graph)), bits=8)
     with onnxruntime.scratch() as folder:
         onnx.save(model, folder / "own.onnx")
         made = onnxruntime.in_int8(
             folder / "own.onnx",
             ranges,
-            kept=list(left),
+            kept=[*left, *conversion.higher],
             keep_relu=any(high <= 0 for high in _highest(every, ranges)),
         )
     onnx_constants.give_each_its_own_dequantized(made)
     inside = {node.key for node in every if node.graph}
     done = onnx_constants.weights_in_8_bits(made, lambda node: node.name in inside)
+    if conversion.higher:
+        large = {node.key for node in every if node.weights >= onnx_mixed.SMALL_WEIGHTS}
+        onnx_mixed.store_in_float16(made, large.intersection(onnx_mixed.halved(conversion.higher)))
     _save(made, conversion.destination)
-    prove(conversion.destination, "int8", [*left, *inside])
+    if conversion.higher:
+        _keep_in_float(conversion, every)
+    prove(conversion.destination, scheme, [*left, *inside, *conversion.higher])
     reasons = sorted({reason for reason in left.values() if reason})
     notes = (f"In float32: {reason}." for reason in reasons)
     return (*_share(conversion), *_weights_only_note(made, done), *notes)
+
+
+def _keep_in_float(conversion: Conversion, every: list[Node]) -> None:
+    """See to it that ONNX Runtime computes the groups in a higher scheme in float32, as the file says.
+
+    Raises:
+        ConversionError: it does not.
+    """
+    import onnx
+
+    names = [node.key for node in every if node.weights and node.key in conversion.higher]
+    claimed = onnx_mixed.weights(onnx.load(conversion.destination), names)
+    wrong = onnx_mixed.not_in_float(conversion.destination, claimed)
+    if wrong:
+        model = onnx.load(conversion.destination)
+        onnx_mixed.put_barriers(model, wrong)
+        _save(model, conversion.destination)
+        onnx_mixed.check_executed(conversion.destination, claimed)
 
 
 def _left_out(every: list[Node], kept: Kept, rung: int) -> Kept:
@@ -221,8 +275,15 @@ ONNX = Format(
     name="onnx",
     suffix=".onnx",
     float32_source="saved_model",
-    converters={"float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8},
+    converters={
+        "float32": float32,
+        "float16": float16,
+        "dynamic": dynamic,
+        "int8": int8,
+        "int8-mixed": int8_mixed,
+    },
     prove=prove,
     calibration=Calibration(activations, onnxruntime.record_ranges),
     rungs=RUNGS,
+    mixing=Mixing(mixable, ("float16", "float32")),
 )

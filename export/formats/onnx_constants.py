@@ -78,7 +78,7 @@ def weights_in_8_bits(model: Any, wanted: Callable[[Any], bool]) -> list[str]:
         done.append(node.name)
         axis = None if node.op_type == "Gather" else _channel_axis(node, len(tensor.dims))
         (_look_up if node.op_type == "Gather" else _multiply)(model.graph, graph, node, slot, tensor, axis)
-    _forget_unused(model.graph)
+    forget_unused(model.graph)
     return done
 
 
@@ -144,7 +144,7 @@ def _with_graphs(graph: Any) -> Iterator[tuple[Any, Any]]:
             yield inner, node
 
 
-def _forget_unused(graph: Any) -> None:
+def forget_unused(graph: Any) -> None:
     """Drop constants that no node takes, in all graphs."""
     used = {name for node in onnx_graph.nodes(graph) for name in node.input}
     used |= {value.name for inner in onnx_graph.graphs(graph) for value in inner.output}

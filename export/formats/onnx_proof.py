@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from export.formats import onnx_graph
-from export.formats.format import Scheme
+from export.formats.format import MIXED, Scheme
 from export.formats.onnx_constants import WEIGHTED
 from runtime.errors import ConversionError
 
@@ -20,6 +20,7 @@ _TYPES: dict[Scheme, tuple[set[str], set[str]]] = {
     "float16": ({"computed"}, {"FLOAT16"}),
     "dynamic": ({"computed"}, {"INT8", "UINT8"}),
     "int8": ({"INT8"}, {"INT8"}),
+    "int8-mixed": ({"INT8"}, {"INT8"}),
 }
 
 
@@ -69,6 +70,11 @@ def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> No
             raise ConversionError(
                 f"{path.name} is not {scheme}: its {row.op} has activations {row.activation}, weights {row.weight}"
             )
+    right = sum(_is(scheme, row) for row in rows)
+    if scheme == MIXED and right in (0, len(rows)):
+        raise ConversionError(
+            f"{path.name} is not int8-mixed: {right} of its {len(rows)} ops with weights are in int8"
+        )
     _, weights = _TYPES[scheme]
     if scheme != "float32" and not any(row.weight in weights for row in rows):
         raise ConversionError(
@@ -89,7 +95,9 @@ def _may_be_left(scheme: Scheme, row: _Weighted) -> bool:
     """
     if scheme == "float32":
         return False
-    in_8_bits = scheme == "int8" and row.weight == "INT8" and not row.op.endswith("Integer")
+    if scheme == MIXED and row.weight in ("FLOAT", "FLOAT16"):
+        return True  # also of integers that are turned into float32 before
+    in_8_bits = scheme in ("int8", MIXED) and row.weight == "INT8" and not row.op.endswith("Integer")
     return row.activation == "computed" and (row.weight == "FLOAT" or in_8_bits)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from export.chunks import chunks
 from export.formats.format import Ranges
+from runtime.backends.onnxruntime import EXACT_KERNELS
 
 
 def simplified(model: Any) -> Any:
@@ -148,6 +149,20 @@ def answers(model: Any, feeds: Mapping[str, np.ndarray], outputs: Sequence[str])
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     return dict(zip(outputs, session.run(list(outputs), dict(feeds)), strict=True))
+
+
+def optimized(path: Path) -> Any:
+    """The graph that ONNX Runtime executes of a file, on the processor of this machine, loaded as on a device."""
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns that what it writes is for this machine, which is the point
+    options.add_session_config_entry(EXACT_KERNELS, "1")
+    with scratch() as folder:
+        options.optimized_model_filepath = str(folder / "optimized.onnx")
+        onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return onnx.load(folder / "optimized.onnx")
 
 
 def _own_copy(source: Path, folder: Path) -> Path:

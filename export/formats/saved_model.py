@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.original import Original
+from data.trained_model import GOLDEN
 from export.formats.format import Conversion, Format
 from export.formats.tracing import exportable
-from export.quantization.equalize import equalize
+from export.quantization.names import REPAIRS
+from export.quantization.repairs import repair
 from export.trained.original_model import OriginalModel, open_original
 
 SIGNATURE = "serving_default"
+_SAMPLES = 64  # that repairs are measured with
 
 
 def float32(conversion: Conversion) -> tuple[str, ...]:
@@ -22,18 +25,44 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
 
     `conversion.source` is the trained model's folder.  The signature has the inputs and outputs of the record, in the
     dtypes that all files have at their edge; what stands before the model, as a scaling of pixels, is part of it.
+
+    Returns:
+        A sentence on each repair of weights that was made for the sake of few bits.
     """
-    from_original(open_original(Original(conversion.source, conversion.record)), conversion.destination)
-    return ()
+    original = Original(conversion.source, conversion.record)
+    return from_original(open_original(original), conversion.destination, original, conversion.repairs)
 
 
-def from_original(model: OriginalModel, folder: Path) -> None:
-    """Write a trained model that is open as a SavedModel folder."""
+def from_original(
+    model: OriginalModel,
+    folder: Path,
+    original: Original | None = None,
+    wanted: Collection[str] = tuple(REPAIRS),
+) -> tuple[str, ...]:
+    """Write a trained model that is open as a SavedModel folder.
+
+    Args:
+        model: the model; its weights may be changed.
+        folder: where it goes.
+        original: where samples are that repairs of weights may be measured with.
+        wanted: the names of the repairs that may be made.
+    """
+    notes: tuple[str, ...] = ()
     if model.keras is not None:
-        equalized = equalize(model.keras)
-        model = model if equalized is model.keras else model.with_keras(equalized)
+        repaired, notes = repair(model.keras, _samples(model, original), wanted)
+        model = model if repaired is model.keras else model.with_keras(repaired)
     with exportable():
         _write(model, folder)
+    return notes
+
+
+def _samples(model: OriginalModel, original: Original | None) -> dict[str, np.ndarray]:
+    """Some calibration samples that lie beside the model, else its golden inputs, as the model itself takes them."""
+    if original is None or not (original.folder / GOLDEN).exists():
+        return {}
+    raw = original.calibration() or original.golden()[0]
+    few = {name: rows[:_SAMPLES] for name, rows in raw.items()}
+    return {name: np.asarray(values) for name, values in model.feed(model.edge(few)).items()}
 
 
 def _write(model: OriginalModel, folder: Path) -> None:

@@ -10,15 +10,19 @@ from export.formats.format import (
     Calibration,
     Conversion,
     Format,
+    Mixing,
     NothingToQuantize,
+    Scheme,
 )
 from export.formats.saved_model import SIGNATURE
 from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, graphs, operators, signature
+from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
 from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
 from export.formats.tflite_proof import computed_in_float, prove, quantized
 from export.formats.tflite_quantizer import Quantizer
 from export.formats.tflite_ranges import activations, record_ranges
+from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     Kept,
     Node,
@@ -42,12 +46,8 @@ LACKING = ("GELU", "SUM")
 # Ops of few bits on tensors of five dimensions end tflite-runtime's process.
 _MOST_DIMENSIONS = 4
 _UNSUPPORTED = ("CONV_3D", "CONV_3D_TRANSPOSE")  # which the quantizer does not know
-_CASTABLE = (
-    "FULLY_CONNECTED",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "TRANSPOSE_CONV",
-)  # to float16, by the quantizer
+_PRODUCTS = ("convolution", "depthwise", "MatMul", "conv_transpose")  # how Keras' ops with weights are traced
+_UNNAMED = "StatefulPartitionedCall"
 # Of small values, which few bits round to zero, these make large ones.
 _STEEP = ("RSQRT", "SQRT", "DIV")
 
@@ -105,12 +105,10 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
     kept = what_angles_are_made_of(found)
     refuse_if_all_is_kept(found, kept)
     others = [
-        node.outputs[0]
-        for node in found
-        if node.weights and node.op not in _CASTABLE and node.key not in kept
+        node.outputs[0] for node in found if node.weights and node.op not in CASTABLE and node.key not in kept
     ]
     job = Quantizer(with_stored_weights(conversion.source, others, "FLOAT16"))
-    for operation in _CASTABLE:
+    for operation in CASTABLE:
         job.float16(operation)
     job.keep(kept)
     write_file(conversion.destination, job.content())
@@ -163,22 +161,61 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
     return _static(conversion, 8)
 
 
+def int8_mixed(conversion: Conversion) -> tuple[str, ...]:
+    """As int8, with groups of layers in a higher scheme: `conversion.higher`; LiteRT's plan is compared with that."""
+    notes = _static(conversion, 8, "int8-mixed")
+    found = graphs(conversion.source)
+    every = nodes(found)
+    own = [node.outputs[0] for node in every if node.weights and conversion.higher.get(node.key)]
+    others = [
+        node.outputs[0] for node in every if node.weights and node.key in _kept(conversion, found, every, 8)
+    ]
+    check_executed(conversion.destination, own, others)
+    return notes
+
+
+def mixable(conversion: Conversion) -> list[Group]:
+    """The groups of layers that an int8 file quantizes."""
+    found = graphs(conversion.source)
+    every = nodes(found)
+    kept = {*_kept(conversion, found, every, 8), *(node.key for node in every if node.op in _UNSUPPORTED)}
+    return groups(every, kept, _layer)
+
+
+def _layer(key: str) -> str:
+    """What people call an op: the scope that Keras traced its layer in, which is most often the layer's name.
+
+    Of an op that others are fused with, that of the one which carries the weights; what makes an output has none.
+    """
+    if key.startswith(_UNNAMED):
+        return "output"
+    parts = [part.split("/") for part in key.split(";")]
+    scopes = next((part for part in parts if part[-1] in _PRODUCTS), parts[0])
+    return scopes[-2] if len(scopes) > 1 else scopes[0]
+
+
 def int16x8(conversion: Conversion) -> tuple[str, ...]:
     """Weights as int8, activations as int16."""
     return _static(conversion, 16)
 
 
-def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
+def _kept(conversion: Conversion, found: Sequence[Graph], every: Sequence[Node], bits: int) -> Kept:
+    """What a static file leaves in float32, whatever its layers lose."""
     assert conversion.ranges is not None, "a static scheme needs recorded ranges"
-    found = graphs(conversion.source)
-    every = nodes(found)
     _sizes_of_weights(every, without=_UNSUPPORTED)
     # A softmax of masked scores stays in float32, as all that takes so large values: tflite-runtime quantizes what lies
     # far below a clipped range, as -1e9, to its highest value.
     ranges = conversion.ranges
     kept = without_ranges(every, floats(found), ranges) | kept_in_float(every, ranges, outputs(found))
     refuse_if_all_is_kept(every, kept)
-    kept |= _left_out(every, kept, bits, conversion.rung)
+    return kept | _left_out(every, kept, bits, conversion.rung)
+
+
+def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple[str, ...]:
+    found = graphs(conversion.source)
+    every = nodes(found)
+    kept = _kept(conversion, found, every, bits)
+    ranges = conversion.ranges or {}
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
     stored = [
         node
@@ -189,13 +226,19 @@ def _static(conversion: Conversion, bits: int) -> tuple[str, ...]:
     job.static("*", bits)
     job.keep_float_edges()
     job.keep([*kept, *(node.key for node in stored)])
+    keep_higher(job, every, conversion.higher, SMALL_WEIGHTS)
     if bits == 16:
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
         job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept))
     ranges = clip(ranges, in_tflite(operators(conversion.source), ranges), bits)
     write_file(conversion.destination, job.content(ranges))
-    left = [name for node in every if node.key in kept or node in stored for name in node.outputs]
-    prove(conversion.destination, "int8" if bits == 8 else "int16x8", left)
+    left = [
+        name
+        for node in every
+        if node.key in kept or node in stored or node.key in conversion.higher
+        for name in node.outputs
+    ]
+    prove(conversion.destination, scheme if bits == 8 else "int16x8", left)
     reasons = sorted({reason for key, reason in kept.items() if reason})
     kept_notes = (f"In float32: {reason}." for reason in reasons)
     return (*_share(conversion), *_weights_only_note(conversion), *kept_notes)
@@ -272,9 +315,11 @@ TFLITE = Format(
         "float16": float16,
         "dynamic": dynamic,
         "int8": int8,
+        "int8-mixed": int8_mixed,
         "int16x8": int16x8,
     },
     prove=prove,
     calibration=Calibration(activations, record_ranges),
     rungs=RUNGS,
+    mixing=Mixing(mixable, ("float16", "float32"), ("dynamic",)),
 )

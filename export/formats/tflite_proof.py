@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from export.formats.format import Scheme
+from export.formats.format import MIXED, Scheme
 from export.formats.tflite_graph import Graph, Operator, graphs, name_of, type_name
 from export.formats.tflite_nodes import WEIGHTED, weights
 from runtime.errors import ConversionError
@@ -55,18 +55,32 @@ def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> No
     right = [row for row in weighted if _is(scheme, row)]
     for row in weighted:
         left = scheme != "float32" and (
-            row.types == _FLOAT or (row.dequantized and row.weights == _STORED[scheme])
+            row.types == _FLOAT
+            or (row.dequantized and row.weights == _STORED[scheme])
+            or (scheme == MIXED and row.types in _HIGHER)
         )
         if row not in right and not (left and (kept is None or row.output in kept)):
             raise ConversionError(
                 f"{path.name} is not {scheme}: its {row.op} has input {row.activations}, weights {row.weights}, "
                 f"output {row.result}"
             )
+    if scheme == MIXED and len(right) in (0, len(weighted)):
+        raise ConversionError(
+            f"{path.name} is not int8-mixed: {len(right)} of its {len(weighted)} ops with weights are in int8"
+        )
     if scheme != "float32" and not any(row.weights == _STORED[scheme] for row in weighted):
         raise ConversionError(f"{path.name} is not {scheme}: none of its weights is {_STORED[scheme]}")
 
 
-_STORED: dict[Scheme, str] = {"float16": "FLOAT16", "dynamic": "INT8", "int8": "INT8", "int16x8": "INT8"}
+_STORED: dict[Scheme, str] = {
+    "float16": "FLOAT16",
+    "dynamic": "INT8",
+    "int8": "INT8",
+    "int8-mixed": "INT8",
+    "int16x8": "INT8",
+}
+# What a group of a mixed file may be kept in beside float32: weights of 16 or of 8 bits.
+_HIGHER = (("FLOAT32", "FLOAT16", "FLOAT32"), ("FLOAT32", "INT8", "FLOAT32"))
 
 
 def _is(scheme: Scheme, row: _Weighted) -> bool:
@@ -80,7 +94,7 @@ def _is(scheme: Scheme, row: _Weighted) -> bool:
         return (
             row.types == ("INT8",) * 3 if row.op == "GATHER" else row.types == ("FLOAT32", "INT8", "FLOAT32")
         )
-    wide = "INT8" if scheme == "int8" else "INT16"
+    wide = "INT16" if scheme == "int16x8" else "INT8"
     if row.op == "GATHER":
         return row.weights == row.result == "INT8"
     return row.types == (wide, "INT8", wide)

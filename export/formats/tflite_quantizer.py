@@ -37,43 +37,51 @@ class Quantizer:
                 regex, self._operation(operation), bits, 8, self._granularity(per_tensor)
             )
 
-    def dynamic(self, operation: str, per_tensor: bool, least: int) -> None:
+    def dynamic(self, operation: str, per_tensor: bool, least: int, keys: Iterable[str] = (".*",)) -> None:
         """Weights of 8 bits where there are at least `least` of them; activations are quantized at each call."""
-        self._weights(operation, per_tensor, least, self._types.ComputePrecision.INTEGER, False)
+        self._weights(operation, per_tensor, least, self._types.ComputePrecision.INTEGER, False, keys)
 
     def weights_only(self, operation: str, least: int) -> None:
         """Weights of 8 bits that are turned into float32 again before they are used."""
-        self._weights(operation, False, least, self._types.ComputePrecision.FLOAT, True)
+        self._weights(operation, False, least, self._types.ComputePrecision.FLOAT, True, (".*",))
 
     def _weights(
-        self, operation: str, per_tensor: bool, least: int, precision: Any, dequantized: bool
+        self,
+        operation: str,
+        per_tensor: bool,
+        least: int,
+        precision: Any,
+        dequantized: bool,
+        keys: Iterable[str],
     ) -> None:
-        self._job.update_quantization_recipe(
-            regex=".*",
-            operation_name=self._operation(operation),
-            op_config=self._types.OpQuantizationConfig(
-                weight_tensor_config=self._types.TensorQuantizationConfig(
-                    num_bits=8, symmetric=True, granularity=self._granularity(per_tensor)
+        for regex in self._regexes(keys):
+            self._job.update_quantization_recipe(
+                regex=regex,
+                operation_name=self._operation(operation),
+                op_config=self._types.OpQuantizationConfig(
+                    weight_tensor_config=self._types.TensorQuantizationConfig(
+                        num_bits=8, symmetric=True, granularity=self._granularity(per_tensor)
+                    ),
+                    compute_precision=precision,
+                    explicit_dequantize=dequantized,
+                    min_weight_elements=least,
                 ),
-                compute_precision=precision,
-                explicit_dequantize=dequantized,
-                min_weight_elements=least,
-            ),
-        )
+            )
 
-    def float16(self, operation: str) -> None:
+    def float16(self, operation: str, keys: Iterable[str] = (".*",)) -> None:
         """Weights as float16, turned into float32 again before they are used."""
-        self._job.update_quantization_recipe(
-            regex=".*",
-            operation_name=self._operation(operation),
-            op_config=self._types.OpQuantizationConfig(
-                weight_tensor_config=self._types.TensorQuantizationConfig(
-                    num_bits=16, dtype=self._types.TensorDataType.FLOAT
+        for regex in self._regexes(keys):
+            self._job.update_quantization_recipe(
+                regex=regex,
+                operation_name=self._operation(operation),
+                op_config=self._types.OpQuantizationConfig(
+                    weight_tensor_config=self._types.TensorQuantizationConfig(
+                        num_bits=16, dtype=self._types.TensorDataType.FLOAT
+                    ),
+                    explicit_dequantize=True,
                 ),
-                explicit_dequantize=True,
-            ),
-            algorithm_key="float_casting",
-        )
+                algorithm_key="float_casting",
+            )
 
     def keep(self, keys: Iterable[str]) -> None:
         """These operators stay as they are."""

@@ -15,6 +15,7 @@ from data.original import Original
 from data.trained_model import GOLDEN, SAMPLES, TrainedModel
 from export.formats.format import FormatName, Ranges
 from export.formats.table import FORMATS
+from export.quantization.names import REPAIRS
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
 from runtime.bundle.manifest import InputRecord
@@ -28,12 +29,19 @@ MOST_ELEMENTS = 1 << 27  # of one input in all samples: half a gigabyte
 SEED = 7
 
 
-def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
+def ranges(
+    original: Original,
+    format_: FormatName,
+    float32: Path,
+    data_dir: str | None,
+    repairs: tuple[tuple[str, ...], tuple[str, ...]] = (tuple(REPAIRS), ()),
+) -> dict[str, Any]:
     """The activation ranges of one float32 file, as an entry of calibration.json.
 
     The ranges recorded earlier are taken if they belong to this model and its golden inputs, were found with as many
     samples, and name every activation of this file (another version of a converter may use other names). Otherwise
-    the ranges are measured now, on samples of the training split.
+    the ranges are measured now, on samples of the training split. `repairs` are those that
+    were allowed, and what was said of those made.
 
     Raises:
         DataError: they have to be measured and the dataset is not there.
@@ -42,7 +50,7 @@ def ranges(original: Original, format_: FormatName, float32: Path, data_dir: str
     assert calibration is not None, f"{format_} has no static scheme"
     recorded = read(original.folder).get(format_)
     wanted = samples_wanted(original.record.inputs)
-    made_from = _made_from(original.record)
+    made_from = _made_from(original.record) | _repaired(*repairs)
     if (
         recorded
         and (recorded["sha256"], recorded.get("samples")) == (made_from, wanted)
@@ -74,6 +82,14 @@ def _made_from(record: TrainedModel) -> dict[str, str]:
         for name, digest in record.sha256.items()
         if name in (source, GOLDEN, SAMPLES) or name.startswith(f"{source}/")
     }
+
+
+def _repaired(allowed: tuple[str, ...], made: tuple[str, ...]) -> dict[str, str]:
+    """What ranges depend on beside the model's files: repairs of its weights that are not those of every model."""
+    said = " ".join(made)
+    if allowed != tuple(REPAIRS):
+        said = f"{','.join(allowed) or 'none'} {said}"
+    return {"repairs": said} if said else {}
 
 
 def _chosen_samples(original: Original, samples: Arrays, wanted: int) -> Arrays:

@@ -12,6 +12,7 @@ import numpy as np
 from data.original import Original, read_original
 from export.checks.answers import Run, at_the_edge
 from export.checks.gate import Demand, Verdict, judge
+from export.checks.halves import Half, half
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
@@ -24,16 +25,22 @@ from runtime.measure.row import MeasuredRow
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
     """Build one variant's file, prove that it is what its name says, and return what was decided on the way."""
-    conversion.destination.parent.mkdir(exist_ok=True)
+    conversion.destination.parent.mkdir(parents=True, exist_ok=True)
     notes = format_.converters[scheme](conversion)
     if format_.prove is not None:
         format_.prove(conversion.destination, scheme)
     return notes
 
 
-def calibrate(original: Original, format_: FormatName, float32: Path, data_dir: str | None) -> dict[str, Any]:
+def calibrate(
+    original: Original,
+    format_: FormatName,
+    float32: Path,
+    data_dir: str | None,
+    repairs: tuple[tuple[str, ...], tuple[str, ...]],
+) -> dict[str, Any]:
     """The activation ranges of a float32 file: `export.quantization.ranges.ranges`."""
-    return ranges.ranges(original, format_, float32, data_dir)
+    return ranges.ranges(original, format_, float32, data_dir, repairs)
 
 
 def verify(
@@ -43,13 +50,16 @@ def verify(
     target: Target,
     data: tuple[str | None] | None,
     demand: Demand,
+    which: Half | None = None,
 ) -> Verdict:
     """Verify one file on the engine that its row names.
 
-    `data` is (data folder,), or None where there are no labelled samples.
+    `data` is (data folder,), or None where there are no labelled samples; `which` half of them is asked, or None for
+    all.
     """
     labelled = None if data is None else load_test_data(original, data[0])
-    return judge(_runner(row.engine, path), row, original, target, labelled, demand)
+    part = None if which is None or labelled is None else half(len(labelled), which)
+    return judge(runner(row.engine, path), row, original, target, labelled, demand, part)
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
@@ -69,12 +79,13 @@ def _open_calls(folder: Path) -> dict[tuple[str, Path], Callable[[], object]]:
 
 def _open_call(engine: str, path: Path, original: Original) -> Callable[[], object]:
     """One inference of the first golden sample."""
-    run = _runner(engine, path)
+    run = runner(engine, path)
     sample = {name: rows[:1] for name, rows in at_the_edge(original, original.golden()[0]).items()}
     return lambda: run(sample)
 
 
-def _runner(engine: str, path: Path) -> Run:
+def runner(engine: str, path: Path) -> Run:
+    """How one file is run on one engine, with one thread."""
     if engine == "tensorflow":
         return SavedModelBackend(path).run
     return open_backend(engine, path.read_bytes(), threads=1).run

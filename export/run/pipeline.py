@@ -75,7 +75,7 @@ def export(
         results: Results = {}
         while wanted:
             results = steps.run(workers, wanted, done, results)
-            wanted = [step for plan in plans for step in plan.next_rung(results)]
+            wanted = [step for plan in plans for step in plan.next_steps(results)]
             total += len(wanted)
         exported = []
         for plan in plans:

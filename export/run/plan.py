@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 from data.original import Original
 from export.checks.flips import Flip
 from export.checks.gate import Demand, Verdict
-from export.formats.format import Conversion, FormatName, NothingToQuantize
+from export.checks.halves import Half
+from export.formats.format import Conversion, FormatName, Higher, NothingToQuantize
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
 from export.run import jobs
+from export.run.mixed import MixedPlan
 from export.run.steps import Key, Results, Step, given
 from export.run.workers import PoolName
-from export.targets import TARGETS, Target
+from export.targets import NOT_NEEDED, TARGETS, Target
 from runtime.backends import engine_version, no_wheel
 from runtime.errors import DataError
 from runtime.measure.row import MeasuredRow
@@ -58,20 +61,36 @@ class Plan:
         Targets of a format that cannot express the model have none.
         """
         wanted = [target for target in TARGETS.values() if target.name in self._with_sources()]
-        steps = [self._build(target) for target in wanted]
+        steps = [self._build(target) for target in wanted if not target.mixed]
         steps += [self._calibrate(format_) for format_ in sorted({t.format for t in wanted if t.calibrated})]
-        steps += [step for target in self._possible() for step in self._verifications(target)]
+        steps += [
+            step for target in self._possible() if not target.mixed for step in self.verifications(target)
+        ]
         return steps
+
+    def next_steps(self, results: Results) -> list[Step]:
+        """What is left to do after these results: further rungs first, then what mixed files are searched by."""
+        rungs = self.next_rung(results)
+        trying = {step.key[2] for step in rungs}
+        mixed = [
+            found for found in map(self._mixed, self._possible()) if found and found.plain.name not in trying
+        ]
+        return rungs + [step for found in mixed for step in found.next_steps(results)]
+
+    def _mixed(self, target: Target) -> MixedPlan | None:
+        return MixedPlan(self, target) if target.mixed else None
 
     def next_rung(self, results: Results) -> list[Step]:
         """What is tried next, where a static file fails on an engine: a file in which less is quantized."""
         steps = []
         for target in self._possible():
+            if target.mixed:
+                continue
             rung = self._tried(target, results)
             calibrated = target.calibrated and results[self.key("calibrate", target.format)].ok
             more = rung + 1 < len(FORMATS[target.format].rungs)
-            if calibrated and more and self._passes(target, rung, results) < len(self._engines(target)):
-                steps += [self._build(target, rung + 1), *self._verifications(target, rung + 1)]
+            if calibrated and more and self._passes(target, rung, results) < len(self.engines(target)):
+                steps += [self._build(target, rung + 1), *self.verifications(target, rung + 1)]
         return steps
 
     def settle(self, results: Results) -> None:
@@ -80,7 +99,7 @@ class Plan:
             best = self._best(target, results)
             if best:
                 self.file(target, best).replace(self.file(target))
-        for folder in self.staging.glob("rung-*"):
+        for folder in (*self.staging.glob("rung-*"), *self.staging.glob("search")):
             shutil.rmtree(folder)
 
     def _possible(self) -> list[Target]:
@@ -102,45 +121,69 @@ class Plan:
             after += (self.key("calibrate", target.format),)
 
         def arguments(results: Results) -> tuple[Any, ...]:
-            activations = None
-            if target.calibrated:
-                activations = ranges.as_ranges(results[self.key("calibrate", target.format)].value)
-            conversion = Conversion(
-                source=self.file(TARGETS[target.source]) if target.source else self.original.folder,
-                destination=self.file(target, rung),
-                record=self.original.record,
-                ranges=activations,
-                rung=rung,
-            )
+            conversion = self._conversion(target, self.file(target, rung), results, rung)
             return FORMATS[target.format], target.scheme, conversion
 
         # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
         pool: PoolName = "keras" if target.scheme == "float32" else "device"
         return Step(self._rung_key("build", target, rung), pool, jobs.build, arguments, after)
 
+    def _conversion(self, target: Target, destination: Path, results: Results, rung: int) -> Conversion:
+        activations = None
+        if target.calibrated:
+            activations = ranges.as_ranges(results[self.key("calibrate", target.format)].value)
+        return Conversion(
+            source=self.file(TARGETS[target.source]) if target.source else self.original.folder,
+            destination=destination,
+            record=self.original.record,
+            ranges=activations,
+            rung=rung,
+            repairs=self.demand.repairs,
+        )
+
+    def conversion(
+        self, target: Target, destination: Path, results: Results, higher: Mapping[str, Higher]
+    ) -> Conversion:
+        """The conversion to a mixed target's file, on the rung that plain int8 came to."""
+        plain = TARGETS[f"{target.format}-int8"]
+        rung = self._best(plain, results) if self.key("build", plain.name) in results else 0
+        return replace(self._conversion(target, destination, results, rung), higher=higher)
+
+    def build(self, target: Target, conversion: Conversion) -> Step:
+        """The step that builds a target's file by a conversion that is known."""
+        arguments = given(FORMATS[target.format], target.scheme, conversion)
+        return Step(self.key("build", target.name), "device", jobs.build, arguments)
+
     def _calibrate(self, format_: FormatName) -> Step:
         source = TARGETS[f"{format_}-float32"]
-        arguments = given(self.original, format_, self.file(source), self.data_dir)
         after = (self.key("build", source.name),)
+
+        def arguments(results: Results) -> tuple[Any, ...]:
+            repairs = (self.demand.repairs, self._repaired(results))
+            return self.original, format_, self.file(source), self.data_dir, repairs
+
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
 
-    def _engines(self, target: Target) -> list[str]:
+    def engines(self, target: Target) -> list[str]:
         """The target's engines that are installed."""
         return [engine for engine in target.engines if _version(engine) is not None]
 
-    def _verifications(self, target: Target, rung: int = 0) -> list[Step]:
+    def verifications(self, target: Target, rung: int = 0) -> list[Step]:
+        """The steps that verify a target's file on each engine; that of a search, by the half it did not use."""
         data = None if self.missing else (self.data_dir,)
 
         def step(engine: str) -> Step:
             def arguments(results: Results) -> tuple[Any, ...]:
                 file = self.file(target, rung)
-                return self._blank_row(target, engine, file), file, self.original, target, data, self.demand
+                blank = self.blank_row(target, engine, file)
+                which: Half | None = "verdict" if target.mixed else None
+                return blank, file, self.original, target, data, self.demand, which
 
             after = (self._rung_key("build", target, rung),)
             key = self._rung_key("verify", target, rung, engine)
             return Step(key, pool_of(engine), jobs.verify, arguments, after)
 
-        return [step(engine) for engine in self._engines(target)]
+        return [step(engine) for engine in self.engines(target)]
 
     def _rung_key(self, what: str, target: Target, rung: int, *more: str) -> Key:
         return self.key(what, target.name, *more, *([f"rung {rung}"] if rung else []))
@@ -155,7 +198,7 @@ class Plan:
     def _measured(self, target: Target, rung: int, results: Results) -> list[MeasuredRow]:
         """The rows of the engines that run the file of a rung."""
         outcomes = [
-            results.get(self._rung_key("verify", target, rung, engine)) for engine in self._engines(target)
+            results.get(self._rung_key("verify", target, rung, engine)) for engine in self.engines(target)
         ]
         return [outcome.value.row for outcome in outcomes if outcome is not None and outcome.ok]
 
@@ -173,21 +216,29 @@ class Plan:
         return max(range(self._tried(target, results) + 1), key=merit)
 
     def rows(self, results: Results) -> list[MeasuredRow]:
-        """A row for each target and engine, all but its latency."""
-        return [row for target in self.targets for row in self._rows(target, results)]
+        """A row for each target and engine, all but its latency; none for a mixed file that is not needed."""
+        every = [row for target in self.targets for row in self.rows_of(target, results)]
+        return [row for row in every if row.reason != NOT_NEEDED]
 
-    def _rows(self, target: Target, results: Results) -> list[MeasuredRow]:
+    def rows_of(self, target: Target, results: Results) -> list[MeasuredRow]:
+        """A row for each engine of a target; none where it was not asked for."""
+        if target not in self.targets:
+            return []
         refused = self.original.record.refused.get(target.format)
         if refused:
             return [
-                self._blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines
+                self.blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines
             ]
+        mixed = self._mixed(target)
+        if mixed is not None and self.key("build", target.name) not in results:
+            return [mixed.not_built(self.blank_row(target, engine), results) for engine in target.engines]
         rung = self._best(target, results)
         some_run = bool(self._measured(target, rung, results))
-        return [self._row(target, engine, rung, some_run, results) for engine in target.engines]
+        rows = [self._row(target, engine, rung, some_run, results) for engine in target.engines]
+        return rows if mixed is None else [mixed.explained(row, results) for row in rows]
 
     def _row(self, target: Target, engine: str, rung: int, some_run: bool, results: Results) -> MeasuredRow:
-        blank = self._blank_row(target, engine, self.file(target))
+        blank = self.blank_row(target, engine, self.file(target))
         built = results[self._rung_key("build", target, rung)]
         verified = results.get(self._rung_key("verify", target, rung, engine))
         if not built.ok:
@@ -197,7 +248,7 @@ class Plan:
                 return blank.with_verdict("skipped", built.reason)
             return blank.with_verdict("failed", f"not built: {built.reason}")
         if verified is None:
-            return blank.with_verdict("skipped", no_wheel(engine) or f"{engine} is not installed here")
+            return blank.with_verdict("skipped", not_here(engine))
         if not verified.ok:
             # What another engine runs is whole: this one has no kernel for it, and says so or dies of it.
             return blank.with_verdict("skipped" if some_run else "failed", verified.reason)
@@ -210,7 +261,7 @@ class Plan:
             return row.with_verdict(row.status, f"{row.metric_name or 'metric'} not measured: {self.missing}")
         return row
 
-    def _blank_row(self, target: Target, engine: str, file: Path | None = None) -> MeasuredRow:
+    def blank_row(self, target: Target, engine: str, file: Path | None = None) -> MeasuredRow:
         """What is known of a row before anything is measured."""
         record = self.original.record
         (score,) = record.metrics.values() if len(record.metrics) == 1 else (None,)
@@ -232,7 +283,7 @@ class Plan:
         found: dict[str, dict[str, Verdict]] = {}
         for target in self._possible():
             rung = self._best(target, results)
-            for engine in self._engines(target):
+            for engine in self.engines(target):
                 outcome = results.get(self._rung_key("verify", target, rung, engine))
                 if outcome is not None and outcome.ok and outcome.value.row.passed:
                     found.setdefault(target.name, {})[engine] = outcome.value
@@ -243,7 +294,7 @@ class Plan:
         found = {}
         for target in self._possible():
             rung = self._best(target, results)
-            for engine in self._engines(target):
+            for engine in self.engines(target):
                 outcome = results.get(self._rung_key("verify", target, rung, engine))
                 if outcome is not None and outcome.ok:
                     found[target.name, engine] = outcome.value.flips
@@ -253,10 +304,17 @@ class Plan:
         """What was decided while the files were built, by variant."""
         found = {}
         for target in self._possible():
-            built = results[self._rung_key("build", target, self._best(target, results))]
-            if built.ok:
-                found[target.name] = tuple(built.value)
+            built = results.get(self._rung_key("build", target, self._best(target, results)))
+            mixed = self._mixed(target)
+            if built is not None and built.ok:
+                repaired = () if target.scheme == "float32" else self._repaired(results)
+                found[target.name] = (*(mixed.notes(results) if mixed else ()), *repaired, *built.value)
         return found
+
+    def _repaired(self, results: Results) -> tuple[str, ...]:
+        """The sentences on the repairs of weights, which all files have."""
+        built = results.get(self.key("build", "saved_model"))
+        return tuple(built.value) if built is not None and built.ok else ()
 
     def keep_ranges(self, results: Results) -> None:
         """Write what this run recorded beside the model, for the next run without the dataset."""
@@ -267,6 +325,11 @@ class Plan:
                 entries[format_] = outcome.value
         if entries:
             ranges.write(self.original.folder, entries)
+
+
+def not_here(engine: str) -> str:
+    """Why nothing runs on an engine that is not installed."""
+    return no_wheel(engine) or f"{engine} is not installed here"
 
 
 def pool_of(engine: str) -> PoolName:

@@ -15,7 +15,7 @@ from bench.layers.jobs import Answers
 from bench.layers.page import Cell
 from bench.layers.row import Values
 from bench.layers.rows import NO_LAYERS, NOT_BUILT, ROWS
-from export.targets import TARGETS
+from export.targets import PLAIN
 from runtime.errors import UsageError
 from tests.conftest import ROOT
 
@@ -166,8 +166,8 @@ def test_answers_are_kept_for_a_later_run(tmp_path, monkeypatch):
 DENSE, HASHING = row("Dense(units=5) of 6"), row("Hashing(num_bins=5) of int32 5")
 REFUSED = Cell(refused="the layer 'hashing' (Hashing) hashes")
 CELLS = {
-    **{(DENSE, name): Cell(target.scheme, answers={"litert": 1.2e-7}) for name, target in TARGETS.items()},
-    **{(HASHING, name): REFUSED for name in TARGETS},
+    **{(DENSE, name): Cell(target.scheme, answers={"litert": 1.2e-7}) for name, target in PLAIN.items()},
+    **{(HASHING, name): REFUSED for name in PLAIN},
     (DENSE, "tflite-int8"): Cell("int8", 1, answers={"litert": 0.02, "tflite-runtime": "no kernel"}),
 }
 
@@ -175,7 +175,7 @@ CELLS = {
 def test_the_page():
     text = page.text([DENSE, HASHING], CELLS)
     assert text.startswith("# Layers\n")
-    marks = " | ".join("ok¹, not tflite-runtime" if name == "tflite-int8" else "ok" for name in TARGETS)
+    marks = " | ".join("ok¹, not tflite-runtime" if name == "tflite-int8" else "ok" for name in PLAIN)
     assert f"| Dense | `units=5` | 6 | {marks} |" in text
     assert f"| Hashing | `num_bins=5` | int32 5 | {' | '.join(['refused'] * 10)} |" in text
     assert "- `Hashing(num_bins=5) of int32 5`, all targets: the layer 'hashing' (Hashing) hashes\n" in text
@@ -249,7 +249,7 @@ def test_layers_from_keras_to_the_engines(tmp_path, monkeypatch):
     masked = row("LSTM(units=5, return_sequences=True, after Embedding(mask_zero=True)) of int32 7")
     open_length = row("GRU(units=5, return_sequences=True) of ?×4")
     cells = command.measured([DENSE, HASHING, masked, open_length], tmp_path, processes=2)
-    assert len(cells) == 4 * len(TARGETS)
+    assert len(cells) == 4 * len(PLAIN)
     assert {key[0] for key, cell in cells.items() if cell.kind == "refused"} == {HASHING}
     assert {cell.kind for key, cell in cells.items() if key[0] is not HASHING} <= {"ok", "some engines"}
     assert {cell.kind for key, cell in cells.items() if key[1].endswith("float32")} == {"ok", "refused"}

@@ -59,10 +59,12 @@ other commands (each has --help):
 options:
   -h, --help            show this help message and exit
   --targets TARGETS     comma-separated; default: all of saved_model, tflite-float32, tflite-
-                        float16, tflite-dynamic, tflite-int8, tflite-int16x8, onnx-float32, onnx-
-                        float16, onnx-dynamic, onnx-int8
+                        float16, tflite-dynamic, tflite-int8, tflite-int8-mixed, tflite-int16x8,
+                        onnx-float32, onnx-float16, onnx-dynamic, onnx-int8, onnx-int8-mixed
   --max-drop N          what a quantized file may lose of its metric: percentage points of
                         accuracy or F1 (default 0.3), percent of an error (default 1)
+  --repairs NAMES       repairs of weights that may be made, with commas, or none (default:
+                        fold,balance)
   --strict              refuse what the test data are too few to prove
   --out OUT             where bundles and the report go
   --jobs JOBS           conversions at a time (default: the number of cores)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from export.targets import TARGETS
+from export.targets import PLAIN
 from tests.conftest import DOWNLOADED, ENGINES_HERE, run_export
 
 pytestmark = pytest.mark.conversion
@@ -28,7 +28,7 @@ def test_all_variants_without_data_or_network(tmp_path):
     assert found == {
         (model, name, engine)
         for model in EXPORTED
-        for name, target in TARGETS.items()
+        for name, target in PLAIN.items()
         for engine in target.engines
         if engine in ENGINES_HERE
     }

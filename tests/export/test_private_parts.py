@@ -24,6 +24,7 @@ PLACES = {
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),
+    ("export/formats/tflite_mixed.py", "ai-edge-litert"),
     ("export/formats/tflite_ranges.py", "litert-quantizer"),
     ("export/formats/tracing/__init__.py", "keras"),
     ("export/formats/unsupported.py", "keras"),

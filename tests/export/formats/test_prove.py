@@ -5,12 +5,19 @@ import itertools
 import pytest
 
 from export.formats import onnx, tflite
+from export.formats.format import MIXED
 from export.formats.table import FORMATS
 from export.targets import TARGETS
 from runtime.errors import ConversionError
 
 SCHEMES = {name: [t.scheme for t in TARGETS.values() if t.format == name] for name in ("tflite", "onnx")}
-PAIRS = [(name, *pair) for name in SCHEMES for pair in itertools.product(SCHEMES[name], repeat=2)]
+# A mixed file is made only where int8 does not pass: tests/export/formats/test_mixed.py.
+PAIRS = [
+    (name, *pair)
+    for name in SCHEMES
+    for pair in itertools.product(SCHEMES[name], repeat=2)
+    if pair[0] != MIXED
+]
 
 
 @pytest.mark.parametrize(("format_", "is_a", "claims"), PAIRS)

@@ -39,7 +39,7 @@ def plan(original, tmp_path):
 def outcome(plan, engine, status="ok"):
     return Outcome(
         value=Verdict(
-            plan._blank_row(INT8, engine).with_verdict(status, None if status == "ok" else "far off")
+            plan.blank_row(INT8, engine).with_verdict(status, None if status == "ok" else "far off")
         )
     )
 
@@ -168,7 +168,7 @@ def test_a_format_that_cannot_express_the_model_has_no_steps_and_says_why_and_th
     assert {step.key[2] for step in plan.steps()} == {"saved_model", "tflite-float32"}
     found = {step.key: Outcome(value=()) for step in plan.steps()}
     for engine in ("litert", "tflite-runtime"):
-        row: MeasuredRow = plan._blank_row(TARGETS["tflite-float32"], engine).with_verdict("ok")
+        row: MeasuredRow = plan.blank_row(TARGETS["tflite-float32"], engine).with_verdict("ok")
         found[plan.key("verify", "tflite-float32", engine)] = Outcome(value=Verdict(row))
     assert [(row.variant, row.status, row.reason) for row in plan.rows(found)] == [
         ("onnx-float32", "failed", "the layer 'lstm' keeps its state"),

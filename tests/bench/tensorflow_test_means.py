@@ -1,0 +1,54 @@
+"""Models that are hard to quantize: which means brings each within the budget."""
+
+import pytest
+
+from bench.means.cases import CASES
+from bench.means.command import made, measured, parser, run
+from runtime.errors import UsageError
+
+pytestmark = pytest.mark.conversion
+PLAIN = ("tflite-int8", "onnx-int8")
+PASSED = ("ok", "unproven")
+
+
+def test_a_channel_a_thousand_times_the_others_is_balanced():
+    rows = measured(made(CASES["large-channel"], small=True))
+    for name in PLAIN:
+        assert rows[name, False].status == "failed"
+        assert rows[name, False].metric < 0.5 < 0.95 < rows[name, True].metric
+        assert rows[name, True].status in PASSED
+
+
+def test_the_last_layer_alone_is_kept_where_it_carries_the_whole_error():
+    rows = measured(made(CASES["common-offset"], small=True), repairs=False)
+    for name in PLAIN:
+        plain, mixed = rows[name, False], rows[f"{name}-mixed", False]
+        assert plain.status == "failed" and mixed.status in PASSED
+        assert mixed.reason.startswith("1 of 4 groups of layers ")
+        assert mixed.size_bytes < plain.size_bytes + 2048
+        assert mixed.samples == plain.samples // 2
+
+
+def test_the_first_layer_alone_is_kept_where_columns_are_raw():
+    case = CASES["raw-columns"]
+    rows = measured(made(case, small=True), repairs=False)
+    for name in PLAIN:
+        plain, mixed = rows[name, False], rows[f"{name}-mixed", False]
+        assert plain.status == "failed" and mixed.status in PASSED
+        assert mixed.reason.startswith("1 of 2 groups of layers ")
+
+
+def test_a_regressor_with_a_wide_output_keeps_the_budget():
+    rows = measured(made(CASES["wide-output"], small=True), repairs=False)
+    assert {row.status for row in rows.values()} <= set(PASSED)
+
+
+def test_the_table_has_a_row_for_each_format(monkeypatch, capsys):
+    monkeypatch.setattr("bench.means.command.lines", lambda name, case, *more: [f"{name} {case.title}"])
+    assert run(parser().parse_args(["deep-selu", "--small"])) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ["deep-selu 20 layers of selu"]
+
+
+def test_an_unknown_case_is_refused_by_name():
+    with pytest.raises(UsageError, match="unknown case int4; known: large-channel, common-offset"):
+        run(parser().parse_args(["int4"]))
