@@ -97,6 +97,7 @@ class _Search:
         }
         self._place = {name: place for place, step in enumerate(file.steps) for name in step.outputs}
         self._given = set(file.inputs.values())
+        self._used = {name for step in file.steps for name in step.inputs} | {*file.outputs.values()}
         self._energy = {name: _energy(array) for name, array in self._values.items()}
 
     def equal(self, call: LayerCall, before: Sequence[str | None]) -> str | None:
@@ -120,6 +121,8 @@ class _Search:
         least = max((self._place.get(name, -1) for name in before if name is not None), default=-1)
         later = [name for name in fitting if self._place.get(name, -1) >= least]
         pool = [name for name in later if fitting[name]] or later
+        # A loop gives its last state twice, of which the next layer takes one.
+        pool = [name for name in pool if name in self._used] or pool
         if not pool:
             return None
         pool.sort(key=lambda name: self._place.get(name, -1))

@@ -55,6 +55,13 @@ def test_of_tensors_alike_the_last_that_only_arranges(values):
     assert match([pooled], limit, {"a": values, "b": values})[0].tensor == "a"
 
 
+def test_of_tensors_alike_the_one_that_is_used(values):
+    file = File("a", "b", "c")
+    file.steps[1] = Step("WHILE", ("a",), ("last", "b"))
+    held = {"last": values, "b": values}
+    assert match([call(values)], file, held)[0].tensor == "b"
+
+
 def test_no_tensor_that_is_made_before_what_the_layer_takes(values):
     calls = [call(values + 1), call(values, inputs=(0,))]
     held = {"a": values, "b": values + 1, "c": values}
