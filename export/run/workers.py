@@ -17,13 +17,13 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
-from multiprocessing.util import Finalize
+from multiprocessing import get_context, resource_tracker, util
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
+from pebble.common import process_exit
 
 from runtime.errors import EdgeProofError
 
@@ -53,9 +53,14 @@ def start_worker(log_folder: Path) -> None:
     log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    # Once a worker is ending by itself, it is not terminated any more.
-    Finalize(None, signal.signal, (signal.SIGTERM, signal.SIG_IGN), exitpriority=100)
+    signal.signal(signal.SIGTERM, _end)
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+
+
+def _end(*_: object) -> None:
+    """End this worker when it is terminated, with all that multiprocessing cleans up; once it is ending, let it."""
+    if not util.is_exiting():
+        process_exit(1)
 
 
 class Workers:

@@ -104,6 +104,18 @@ def end_slowly(ended: Path) -> None:
     Finalize(None, take_time, exitpriority=0)
 
 
+def be_terminated_at_the_end(ended: Path) -> None:
+    """As where pebble terminates a worker at the moment in which it ends by itself."""
+    Finalize(None, ended.touch, exitpriority=0)
+    Finalize(None, os.kill, (os.getpid(), signal.SIGTERM), exitpriority=1000)
+
+
+def test_a_worker_that_is_ending_cannot_be_terminated(tmp_path):
+    with Workers(1) as workers:
+        assert workers.call("device", be_terminated_at_the_end, tmp_path / "ended").ok
+    assert (tmp_path / "ended").exists()
+
+
 def test_a_worker_that_ends_slowly_is_not_killed(tmp_path):
     with Workers(1) as workers:
         assert workers.call("device", end_slowly, tmp_path / "ended").ok
