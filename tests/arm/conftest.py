@@ -79,7 +79,7 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
-# Boards that load what is no plain model too, with its self-test: each core once.
+# Boards that load what is no plain model too, with its self-test.
 SELF_TESTS = ("pi4", "pi5")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()

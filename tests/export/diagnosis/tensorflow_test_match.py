@@ -73,6 +73,7 @@ def made(tmp_path_factory):
 
     def get(name):
         if name not in kept:
+            keras.utils.clear_session()  # which counts the names of layers from the beginning
             kept[name] = Made(name, tmp_path_factory.mktemp(name))
         return kept[name]
 

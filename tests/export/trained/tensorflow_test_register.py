@@ -644,7 +644,8 @@ def test_a_model_that_does_not_answer_is_refused(tmp_path):
     class Wide(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.int32, name="x")])
         def serve(self, x):
-            return {"y": tf.gather(tf.zeros((3, 2)), x)}
+            with tf.control_dependencies([tf.debugging.assert_greater(x, 100)]):
+                return {"y": tf.cast(x, tf.float32)}
 
     tf.saved_model.save(module := Wide(), str(tmp_path / "wide"), signatures=module.serve)
     said = refused(tmp_path / "elsewhere", tmp_path / "wide", ModelError)
