@@ -8,8 +8,8 @@ import numpy as np
 from runtime.commands.table import aligned
 
 ANSWERS_ALL = "pi5"
-# Trixie with the same engines as a Pi 5 with Bookworm, of the same processor: another Python and numpy, and two models of
-# each kind, among them those whose float16 files are refused.
+# Trixie with the same engines as a Pi 5 with Bookworm, of the same processor: another Python and numpy. A model of each
+# kind, and those whose float16 files are refused.
 FEW = "pi5-trixie"
 OF_FEW = ("mnist-cnn", "california-mlp", "fashion-deep-bn", "fashion-deep-selu-dropout")
 BOARDS = ("pi4", "pi5", "pi4-32", "pi5-trixie", "pi5-trixie-debian")
