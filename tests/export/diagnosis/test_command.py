@@ -191,7 +191,7 @@ def test_a_variant_without_the_file_that_it_is_compared_with(capsys, folder):
 
 def test_another_file_than_the_one_exported(capsys, tmp_path):
     trained = ROOT / "artifacts" / "digits-cnn"
-    shutil.copytree(trained, tmp_path / "mine")
+    shutil.copytree(trained, tmp_path / "mine", ignore=shutil.ignore_patterns("bundle", "diagnosis"))
     (tmp_path / "mine.keras").write_bytes(b"another")
     code, said = failed(capsys, tmp_path / "mine.keras", "--out", tmp_path)
     assert (code, said) == (
