@@ -137,6 +137,7 @@ def _parser() -> "argparse.ArgumentParser":
         ("train", "train.flags"),
         ("export", "export.options"),
         ("remote", "export.remote.command"),
+        ("report", "export.page.command"),
         ("diagnose", "export.diagnosis.command"),
     ):
         if not _missing(name):
@@ -144,7 +145,6 @@ def _parser() -> "argparse.ArgumentParser":
     words: dict[str, tuple[str, ...]] = {}
     if not _missing("export"):
         import_module("export.sign").add_commands(commands)
-        import_module("export.page.command").add_commands(commands)
         user_model = import_module("export.trained.user_model")
         words = {"task": TASKS, "pixels": (user_model.RAW_PIXELS, *user_model.PIXELS)}
     for name, parser in parsers.items():

@@ -13,7 +13,7 @@ from rich.table import Table
 from export.targets import NOT_NEEDED, Target
 from runtime.atomic import write_file
 from runtime.choose.rule import choose, ship_line
-from runtime.measure.metric import known_metric
+from runtime.measure.metric import known_metric, shown_name
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 
 
@@ -96,10 +96,7 @@ def _heading(rows: list[MeasuredRow]) -> str:
 
 def _original(output: str | None, metric: str, score: float) -> str:
     of = f" of {output}" if output else ""
-    return f"{_SHOWN.get(metric, metric)}{of} {score:.2%}" if metric != "rmse" else f"RMSE{of} {score:.4g}"
-
-
-_SHOWN = {"f1": "F1"}
+    return f"{shown_name(metric)}{of} {f'{score:.4g}' if metric == 'rmse' else f'{score:.2%}'}"
 
 
 def notes(rows: list[MeasuredRow], said: Collection[str] = ()) -> list[str]:

@@ -14,7 +14,7 @@ from export.checks.answers import Run, in_chunks, joined, rows
 from export.checks.spread import PROBABILITIES
 from export.checks.statistics import compare
 from runtime.bundle.manifest import OutputRecord
-from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.choose.limits import budget, drop_interval
 from runtime.measure.metric import checked_targets, decided, known_metric, metric_name
 from runtime.measure.row import MeasuredRow
 from runtime.selftest import parity
@@ -74,7 +74,7 @@ def _certain(row: MeasuredRow) -> bool:
     """Whether more samples would hardly change the verdict: the interval lies within the budget or beyond it."""
     if row.metric_drop_low is None or row.metric_drop_high is None:
         return row.metric is None
-    low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+    low, high = drop_interval(row)
     return high <= budget(row) or low > budget(row)
 
 

@@ -24,7 +24,7 @@ from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
 from export.quantization.names import REPAIRS
 from export.targets import Target
-from runtime.choose.limits import budget, drop_problem, in_the_drops_unit
+from runtime.choose.limits import budget, drop_interval, drop_problem
 from runtime.errors import ParityError
 from runtime.measure.metric import (
     drop,
@@ -158,7 +158,7 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
     if row.metric is None or row.metric_original is None:
         return row.with_verdict("ok")
     lost = drop(row.metric_name, row.metric, row.metric_original)
-    low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+    low, high = drop_interval(row)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     problem = drop_problem(row, lost)
     if problem:

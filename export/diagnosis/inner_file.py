@@ -37,6 +37,14 @@ class Grid(NamedTuple):
         return self.scale * (self.high - self.zero_point)
 
 
+def dequantized(values: np.ndarray, grid: Grid | None) -> np.ndarray:
+    """The values of a tensor as float32; those without a grid as they are, where they are no floats."""
+    if grid is None:
+        return values.astype(np.float32) if values.dtype.kind == "f" else values
+    whole = values.astype(np.float32) - np.float32(grid.zero_point)
+    return (whole * np.float32(grid.scale)).astype(np.float32)
+
+
 class Part(Protocol):
     """A part of a file's graph as a function of some of its tensors."""
 

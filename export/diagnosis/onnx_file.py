@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.diagnosis.inner_file import Arrays, Grid, Part, Step, needed
+from export.diagnosis.inner_file import Arrays, Grid, Part, Step, dequantized, needed
 from export.formats import onnx_graph, onnxruntime
 
 
@@ -129,11 +129,4 @@ class OnnxFile:
         if not wanted:
             return {}
         found = onnxruntime.answers(model, feeds, list(wanted))
-        return {name: self._dequantized(name, values) for name, values in found.items()}
-
-    def _dequantized(self, name: str, values: np.ndarray) -> np.ndarray:
-        grid = self.grid(name)
-        if grid is None:
-            return values.astype(np.float32) if values.dtype.kind == "f" else values
-        whole = values.astype(np.float32) - np.float32(grid.zero_point)
-        return (whole * np.float32(grid.scale)).astype(np.float32)
+        return {name: dequantized(values, self.grid(name)) for name, values in found.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from export.diagnosis.inner_file import Arrays, Grid, Part, Step, needed
+from export.diagnosis.inner_file import Arrays, Grid, Part, Step, dequantized, needed
 from export.formats.tflite_graph import load, name_of, pack, schema_of_files, type_name
 
 _LIMITS = {"INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
@@ -127,14 +127,9 @@ class TFLiteFile:
         for name, values in feeds.items():
             interpreter.set_tensor(self._index[name], values)
         interpreter.invoke()
-        return {name: self._dequantized(name, interpreter.get_tensor(self._index[name])) for name in wanted}
-
-    def _dequantized(self, name: str, values: np.ndarray) -> np.ndarray:
-        grid = self.grid(name)
-        if grid is None:
-            return values.astype(np.float32) if values.dtype.kind == "f" else values
-        whole = values.astype(np.float32) - np.float32(grid.zero_point)
-        return (whole * np.float32(grid.scale)).astype(np.float32)
+        return {
+            name: dequantized(interpreter.get_tensor(self._index[name]), self.grid(name)) for name in wanted
+        }
 
 
 def _interpreter(content: bytes) -> Any:

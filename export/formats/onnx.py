@@ -190,10 +190,10 @@ def _keep_in_float(conversion: Conversion, every: list[Node]) -> None:
     import onnx
 
     names = [node.key for node in every if node.weights and node.key in conversion.higher]
-    claimed = onnx_mixed.weights(onnx.load(conversion.destination), names)
+    model = onnx.load(conversion.destination)
+    claimed = onnx_mixed.weights(model, names)
     wrong = onnx_mixed.not_in_float(conversion.destination, claimed)
     if wrong:
-        model = onnx.load(conversion.destination)
         onnx_mixed.put_barriers(model, wrong)
         _save(model, conversion.destination)
         onnx_mixed.check_executed(conversion.destination, claimed)

@@ -163,15 +163,7 @@ def int8(conversion: Conversion) -> tuple[str, ...]:
 
 def int8_mixed(conversion: Conversion) -> tuple[str, ...]:
     """As int8, with groups of layers in a higher scheme: `conversion.higher`; LiteRT's plan is compared with that."""
-    notes = _static(conversion, 8, "int8-mixed")
-    found = graphs(conversion.source)
-    every = nodes(found)
-    own = [node.outputs[0] for node in every if node.weights and conversion.higher.get(node.key)]
-    others = [
-        node.outputs[0] for node in every if node.weights and node.key in _kept(conversion, found, every, 8)
-    ]
-    check_executed(conversion.destination, own, others)
-    return notes
+    return _static(conversion, 8, "int8-mixed")
 
 
 def mixable(conversion: Conversion) -> list[Group]:
@@ -239,6 +231,12 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
         for name in node.outputs
     ]
     prove(conversion.destination, scheme if bits == 8 else "int16x8", left)
+    if conversion.higher:
+        weighted = [node for node in every if node.weights]
+        own = [node.outputs[0] for node in weighted if node.key in conversion.higher]
+        check_executed(
+            conversion.destination, own, [node.outputs[0] for node in weighted if node.key in kept]
+        )
     reasons = sorted({reason for key, reason in kept.items() if reason})
     kept_notes = (f"In float32: {reason}." for reason in reasons)
     return (*_share(conversion), *_weights_only_note(conversion), *kept_notes)

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.commands import COMMANDS
 from runtime.choose.constraints import HELP, parse_limits
 from runtime.choose.rule import DEFAULT_LIMITS, ship_line
 from runtime.command import as_called
@@ -26,7 +25,7 @@ exit code: 0 when there is a file to ship for every model on every device, 1 whe
 
 def main(argv: Sequence[str]) -> int:
     """Run `report`; the exit code says whether every model has a file to ship on every device."""
-    options = parser().parse_args(argv)
+    options = parser().parse_args(argv[1:])
     limits = DEFAULT_LIMITS if options.constraints is None else parse_limits(options.constraints)
     # Only now: matplotlib takes a second.
     from export.page.fresh import FILE
@@ -58,28 +57,20 @@ def _artifacts(folder: Path, models: Sequence[str]) -> Path:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `report`."""
-    made = argparse.ArgumentParser(prog=as_called("python -m export"))
-    add_commands(made.add_subparsers(dest="command", required=True))
-    return made
-
-
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the sub-parser of `report`."""
-    report = commands.add_parser(
-        "report",
+    made = argparse.ArgumentParser(
         prog=as_called("python -m export report"),
-        help=COMMANDS["report"].text,
         description="Write one page, a file of HTML that needs nothing else, of what one or several devices measured.",
         epilog=as_called(_EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    report.add_argument("files", metavar="FILE.json", type=Path, nargs="+", help="the rows of one device")
-    report.add_argument(
+    made.add_argument("files", metavar="FILE.json", type=Path, nargs="+", help="the rows of one device")
+    made.add_argument(
         "--html", metavar="OUT", type=Path, help="the page; default: report.html beside the first file"
     )
-    report.add_argument(
+    made.add_argument(
         "--artifacts", metavar="DIR", type=Path,
         help="the folder with the bundles, for digests, flipped samples and layers; default: that of the first file, "
         "or artifacts",
     )  # fmt: skip
-    report.add_argument("--constraints", metavar="LIMITS", help=HELP)
+    made.add_argument("--constraints", metavar="LIMITS", help=HELP)
+    return made

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.choose.limits import budget, drop_interval
 from runtime.choose.rule import drop_of
-from runtime.measure.metric import known_metric, metric_text
+from runtime.measure.metric import known_metric, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
-
-SHOWN_NAMES = {"f1": "F1", "rmse": "RMSE"}
 
 
 class Loss(NamedTuple):
@@ -45,7 +43,7 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
     if not drops:
         return _largest_errors(rows)
     intervals = {
-        row: (in_the_drops_unit(row, row.metric_drop_low), in_the_drops_unit(row, row.metric_drop_high))
+        row: drop_interval(row)
         for row in drops
         if row.split == "test" and row.metric_original
         if row.metric_drop_low is not None and row.metric_drop_high is not None
@@ -62,7 +60,7 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
         )
     (name,) = names
     points = known_metric(name).drop_unit == "points"
-    label = SHOWN_NAMES.get(str(name), str(name))
+    label = shown_name(name)
     scores = {row.metric_original for row in drops if row.samples == max(r.samples or 0 for r in drops)}
     zero = f"the original, {metric_text(name, scores.pop())}" if len(scores) == 1 else "the original"
     budgets = {budget(row) for row in drops if not row.variant.endswith("-float32")}

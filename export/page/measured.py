@@ -36,10 +36,8 @@ class Measured:
     @property
     def processor(self) -> str:
         """What the machine is, or computes with; empty where nobody knows."""
-        boards = (getattr(row, "board", None) for row in self.rows)  # not every version of a row has it
-        return (
-            next(filter(None, boards), None) or self.machine.get("processor") or self.machine.get("cpu") or ""
-        )
+        boards = (row.board for row in self.rows if row.board)
+        return next(boards, None) or self.machine.get("processor") or self.machine.get("cpu") or ""
 
     def models(self) -> dict[str, list[MeasuredRow]]:
         """The rows by model."""

@@ -18,7 +18,7 @@ from export.page.table import Table, lost, table
 from export.report import notes
 from runtime.choose.limits import Limits
 from runtime.choose.rule import Choice, choose, drop_of, in_words
-from runtime.measure.metric import metric_text
+from runtime.measure.metric import metric_text, shown_name
 from runtime.measure.row import PASSED, STATUSES, MeasuredRow
 
 
@@ -178,7 +178,7 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.size_bytes is not None:
         found["size"] = chart.kib(row.size_bytes / 1024)
     if row.metric is not None:
-        name = loss.SHOWN_NAMES.get(str(row.metric_name), str(row.metric_name))
+        name = shown_name(row.metric_name)
         fewer = row.samples != max(each.samples or 0 for each in rows)
         found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(
             row.metric_name, row.metric
@@ -200,7 +200,7 @@ def _about(rows: Sequence[MeasuredRow]) -> str:
     parts = []
     for (name, output), (score, count) in scores.items():
         of = f" of {output}" if output else ""
-        shown = loss.SHOWN_NAMES.get(name, name)
+        shown = shown_name(name)
         measured = any(row.metric is not None for row in rows)
         parts.append(
             f"{shown}{of} {metric_text(name, score)}" + (f" on {count:,} samples" if measured else "")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from export.page.loss import SHOWN_NAMES
-from runtime.choose.limits import in_the_drops_unit
+from runtime.choose.limits import drop_interval
 from runtime.choose.rule import Choice, drop_of
-from runtime.measure.metric import drop_text, known_metric, metric_text
+from runtime.measure.metric import drop_text, known_metric, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
 
 NOTHING = "–"
@@ -76,18 +75,13 @@ def lost(row: MeasuredRow, rows: Sequence[MeasuredRow], unit: bool = True) -> st
         and row.metric_original
         and None not in (row.metric_drop_low, row.metric_drop_high)
     ):
-        low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+        low, high = drop_interval(row)
         text += f" ({low:.2f} to {high:.2f})"
     return text.replace("-", "−")
 
 
 def _number(value: float | None, text: Callable[[float], str]) -> Cell:
     return Cell(NOTHING) if value is None else Cell(text(value), value)
-
-
-def _field(row: MeasuredRow, name: str, text: str) -> Cell:
-    """The cell of a field that not every version of a row has."""
-    return _number(getattr(row, name, None), text.format)
 
 
 def _latency(name: str, what: str) -> Column:
@@ -101,7 +95,7 @@ def _columns(
     rows: Sequence[MeasuredRow], choice: Choice, fronts: Mapping[str, Sequence[MeasuredRow]]
 ) -> list[Column]:
     names = {row.metric_name for row in rows if row.metric is not None}
-    metric = SHOWN_NAMES.get(str(*names), str(*names)) if len(names) == 1 else "metric"
+    metric = shown_name(*names) if len(names) == 1 else "metric"
     units = list({known_metric(name).drop_unit for name in names})
     looks = len({row.samples for row in rows if row.samples}) > 1
     several = len({row.threads for row in rows if row.threads}) > 1
@@ -125,9 +119,9 @@ def _columns(
         ),
         Column("max error", "distance to the original", lambda row: _number(row.max_abs_error, "{:.1e}".format)),
         *(_latency(*each) for each in (("p50", "the median"), ("p99", "99th percentile"))),
-        Column("MiB", "peak memory of its process", lambda row: _field(row, "peak_rss_mib", "{:,.0f}")),
-        Column("mJ", "energy of one call, of the whole board", lambda row: _field(row, "energy_mj", "{:.3g}")),
-        Column("disturbed", "blocks that stayed so", lambda row: _field(row, "blocks_disturbed", "{:,}")),
+        Column("MiB", "peak memory of its process", lambda row: _number(row.peak_rss_mib, "{:,.0f}".format)),
+        Column("mJ", "energy of one call, of the whole board", lambda row: _number(row.energy_mj, "{:.3g}".format)),
+        Column("disturbed", "blocks that stayed so", lambda row: _number(row.blocks_disturbed, "{:,}".format)),
         Column(
             "front", "none is better in both this and what it loses",
             lambda row: Cell(", ".join(name for name, on in fronts.items() if row in on)), numbers=False,

@@ -17,7 +17,7 @@ from export.run import mixed_jobs
 from export.run.mixed_jobs import Measured
 from export.run.steps import Key, Results, Step
 from export.targets import NOT_NEEDED, TARGETS, Target
-from runtime.choose.limits import budget, in_the_drops_unit
+from runtime.choose.limits import budget, drop_interval
 from runtime.measure.metric import drop, drop_text
 from runtime.measure.row import MeasuredRow
 
@@ -242,7 +242,7 @@ def _lost(row: MeasuredRow) -> str:
     """What a row lost, with its interval."""
     if row.metric is None or row.metric_original is None:
         return "too much"
-    low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+    low, high = drop_interval(row)
     lost = drop(row.metric_name, row.metric, row.metric_original)
     return f"{drop_text(row.metric_name, lost)} (95 % interval {low:.2f} to {high:.2f})"
 

@@ -85,11 +85,15 @@ def budget(row: MeasuredRow) -> float:
     return BUDGETS[known_metric(row.metric_name).drop_unit] if row.budget is None else row.budget
 
 
-def in_the_drops_unit(row: MeasuredRow, lost: float | None) -> float:
-    """An end of the interval of what a row loses, which is in its metric's unit, in percentage points or percent.
+def drop_interval(row: MeasuredRow) -> tuple[float, float]:
+    """The ends of the interval of what a row loses, in percentage points or percent.
 
-    The row has the original's metric, and `lost` is not None.
+    The row has the interval, in its metric's unit, and the original's metric.
     """
-    assert row.metric_original is not None and lost is not None
-    points = known_metric(row.metric_name).drop_unit == "points"
-    return drop(row.metric_name, row.metric_original + (-lost if points else lost), row.metric_original)
+    original, low, high = row.metric_original, row.metric_drop_low, row.metric_drop_high
+    assert original is not None and low is not None and high is not None
+    sign = -1 if known_metric(row.metric_name).drop_unit == "points" else 1
+    return (
+        drop(row.metric_name, original + sign * low, original),
+        drop(row.metric_name, original + sign * high, original),
+    )

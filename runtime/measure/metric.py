@@ -61,6 +61,7 @@ METRICS = {
     "f1": Metric(_hits, _f1, max, "points"),
     "rmse": Metric(_squares, lambda squares: np.sqrt(squares[..., 0]), min, "%"),
 }
+_SHOWN = {"f1": "F1", "rmse": "RMSE"}
 _BY_TASK = {
     "classification": "accuracy",
     "binary": "accuracy",
@@ -92,6 +93,11 @@ def drop(name: str | None, score: float, reference: float) -> float:
     if reference == 0:
         return math.inf if score > 0 else 0.0
     return (score / reference - 1) * 100
+
+
+def shown_name(name: str | None) -> str:
+    """A metric's name as people write it."""
+    return _SHOWN.get(str(name), str(name))
 
 
 def metric_text(name: str | None, score: float | None) -> str:

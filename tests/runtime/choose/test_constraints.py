@@ -6,7 +6,7 @@ import re
 import pytest
 
 from runtime.choose.constraints import QUANTITIES, parse_limits
-from runtime.choose.limits import Limits, in_the_drops_unit
+from runtime.choose.limits import Limits, drop_interval
 from runtime.choose.rule import choose, drop_of
 from runtime.errors import UsageError
 from tests.rows import measured
@@ -140,7 +140,7 @@ def resampled(row, limits, chance):
         middle = chance.uniform(row.latency_us_low, row.latency_us_high)
         row = row._replace(latency_us_p50=middle)
     if row.metric_drop_low is not None:
-        low, high = (in_the_drops_unit(row, end) for end in (row.metric_drop_low, row.metric_drop_high))
+        low, high = drop_interval(row)
         most = 0.3 if limits.drop is None else limits.drop
         if high <= most or low > most:
             row = row._replace(metric=row.metric_original - chance.uniform(low, high) / 100)
