@@ -103,7 +103,13 @@ class Host:
             stderr=subprocess.PIPE,
         ) as ssh:
             assert ssh.stdin and ssh.stdout and ssh.stderr
-            timer = threading.Timer(timeout_s, ssh.kill)
+            gave_up = threading.Event()
+
+            def give_up() -> None:
+                gave_up.set()  # before ssh ends: whoever reads its end must know why
+                ssh.kill()
+
+            timer = threading.Timer(timeout_s, give_up)
             timer.start()
             errors: list[bytes] = []
             threads = [threading.Thread(target=_read, args=(ssh.stderr, errors))]
@@ -117,7 +123,6 @@ class Host:
                 ssh.kill()
                 raise
             finally:
-                late = not timer.is_alive()
                 timer.cancel()
                 if send is None:
                     ssh.stdin.close()
@@ -129,7 +134,7 @@ class Host:
             return found
         if "failed" in answer:
             raise RemoteError(f"{self.name}: {answer['failed']}")
-        if late:
+        if gave_up.is_set():
             raise RemoteError(
                 f"{self.name}: {order['action']} took more than {timeout_s:.0f} s and was given up"
             )
