@@ -109,13 +109,17 @@ def test_a_missing_ensurepip_is_told_in_one_line(make_venv, monkeypatch, tmp_pat
 def test_a_broken_or_foreign_environment_is_made_anew_and_a_sound_one_kept(make_venv, tmp_path):
     folder = tmp_path / "venv"
     python = folder / "bin" / "python"
+    anew = f"{folder} is unfinished or belongs to another Python; it is made anew\n"
 
     def make():
         done = subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stderr
 
-    assert make() == "" and make_venv.usable(folder)
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/nowhere/python3")
+    (folder / "left").touch()
+    assert make() == anew and make_venv.usable(folder) and not (folder / "left").exists()
     (folder / "kept").touch()
     assert make() == "" and (folder / "kept").exists()
     real = python.resolve()
@@ -133,8 +137,6 @@ def test_a_broken_or_foreign_environment_is_made_anew_and_a_sound_one_kept(make_
     for pip in folder.glob("lib/python3*/site-packages/pip"):
         pip.rename(pip.with_name("half"))
     assert not make_venv.usable(folder)
-    assert make() == f"{folder} is unfinished or belongs to another Python; it is made anew\n"
-    assert make_venv.usable(folder) and not (folder / "kept").exists()
 
 
 def _script(path, line):

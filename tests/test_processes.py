@@ -6,8 +6,7 @@ import sys
 
 from tests.conftest import ROOT, TENSORFLOW
 
-BESIDE = "tests/export/quantization/test_saturation.py"
-APART = f"tests/export/quantization/{TENSORFLOW}equalize.py"
+SETTINGS = ("-c", str(ROOT / "pyproject.toml"))
 
 
 def pytest_run(*arguments, **environment):
@@ -26,12 +25,14 @@ def test_the_mixture_is_refused(tmp_path):
     ) in done.stderr
 
 
-def test_the_two_kinds_are_told_apart_by_their_names():
-    folder = "tests/export/quantization"
-    usual = pytest_run("--collect-only", folder).stdout
-    apart = pytest_run("--collect-only", folder, "-o", f"python_files={TENSORFLOW}*.py").stdout
-    assert BESIDE in usual and TENSORFLOW not in usual
-    assert APART in apart and BESIDE not in apart
+def test_the_two_kinds_are_told_apart_by_their_names(tmp_path):
+    beside, apart = "test_beside.py", f"{TENSORFLOW}apart.py"
+    for name in (beside, apart):
+        (tmp_path / name).write_text("def test_it():\n    pass\n")
+    found = pytest_run(*SETTINGS, "--collect-only", tmp_path).stdout
+    assert beside in found and apart not in found
+    found = pytest_run(*SETTINGS, "--collect-only", tmp_path, "-o", f"python_files={TENSORFLOW}*.py").stdout
+    assert apart in found and beside not in found
 
 
 def test_an_import_in_the_wrong_file_is_seen(tmp_path):

@@ -84,11 +84,14 @@ def made(case: Case, data_dir: str | None = None, small: bool = False) -> Made:
     )
 
 
-def measured(case: Made, repairs: bool = True) -> dict[tuple[str, bool], MeasuredRow]:
-    """By variant, and whether the weights were repaired: the row on the first engine; with `repairs`, of both."""
+def measured(case: Made, repairs: bool = True, mixed: bool = True) -> dict[tuple[str, bool], MeasuredRow]:
+    """By variant, and whether the weights were repaired: the row on the first engine; with `repairs`, of both.
+
+    With `mixed`, without repairs there are the mixed files and those in float16 too.
+    """
     found = {}
     for repaired in (False, True) if repairs else (False,):
-        targets = [*_PLAIN, *(() if repaired else (*_MIXED, *_FLOAT16))]
+        targets = [*_PLAIN, *((*_MIXED, *_FLOAT16) if mixed and not repaired else ())]
         with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
             report = export.export(
                 case.model,

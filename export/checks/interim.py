@@ -9,7 +9,7 @@ the Royal Statistical Society B 51, 1989), which hold wherever one stops.
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy.special import ndtr  # type: ignore[import-untyped]
 
 # Pocock's critical values for two-sided tests at 5 %, by the number of looks.
 CRITICAL = {2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413}
@@ -38,7 +38,7 @@ def confidence(number_of_looks: int) -> float:
     """The confidence of the interval at each of so many looks, with which all together have 95 %."""
     if number_of_looks == 1:
         return CONFIDENCE
-    return float(2 * stats.norm.cdf(CRITICAL[number_of_looks]) - 1)
+    return float(2 * ndtr(CRITICAL[number_of_looks]) - 1)
 
 
 def order(samples: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy.special import ndtri  # type: ignore[import-untyped]
 
 from runtime.measure.metric import known_metric
 
@@ -77,7 +77,7 @@ def _bonett_price(variant: np.ndarray, original: np.ndarray, confidence: float) 
     count = len(variant) + 2
     lost = (np.sum((original == 1) & (variant == 0)) + 1) / count
     won = (np.sum((original == 0) & (variant == 1)) + 1) / count
-    width = stats.norm.ppf((1 + confidence) / 2) * math.sqrt((lost + won - (lost - won) ** 2) / count)
+    width = ndtri((1 + confidence) / 2) * math.sqrt((lost + won - (lost - won) ** 2) / count)
     return float(max(-1.0, lost - won - width)), float(min(1.0, lost - won + width))
 
 
@@ -89,6 +89,8 @@ def _bootstrap(
     confidence: float,
 ) -> tuple[float, float]:
     """The interval of `drop` by resampling the samples, which lie on the last axis of both."""
+    from scipy import stats  # type: ignore[import-untyped]  # half a second, which most commands never need
+
     parts, samples = variant.shape
     generator = np.random.default_rng(_SEED)
     with warnings.catch_warnings():

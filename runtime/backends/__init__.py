@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -129,13 +130,16 @@ def probe(name: str) -> str | None:
 
     The engine is imported in a child process: a wheel for another processor kills the process that imports it.
     """
+    return engine_problem(name, engine_version(name), np.__version__) or _imported(name, tuple(sys.path))
+
+
+@cache
+def _imported(name: str, path: tuple[str, ...]) -> str | None:
+    """What is wrong with an engine's import from this path; a process asks once."""
     import subprocess
 
-    problem = engine_problem(name, engine_version(name), np.__version__)
-    if problem:
-        return problem
     program = (
-        f"import sys\nsys.path[:] = {sys.path!r}\n"
+        f"import sys\nsys.path[:] = {list(path)!r}\n"
         f"from {_engine(name).backend} import import_engine\n"
         "try:\n    import_engine()\nexcept Exception as error:\n    sys.exit(str(error))"
     )

@@ -64,6 +64,6 @@ def test_an_engine_that_ends_its_process_is_seen(monkeypatch):
 
 
 def test_each_part_that_is_left_out_lets_something_through():
-    table = refusals.part_table((MODELS / "image-float32.tflite").read_bytes(), ["litert"], 600)
+    table = refusals.part_table((MODELS / "image-float32.tflite").read_bytes(), ["litert"], 150)
     rows = [line.rsplit(maxsplit=5) for line in table.splitlines()[4:]]
     assert [row[0] for row in rows] == list(refusals.PARTS) and all(int(row[2]) for row in rows), table
