@@ -17,6 +17,7 @@ from export.targets import PLAIN
 from runtime.errors import UsageError
 from tests.conftest import ROOT
 
+
 def row(name):
     (found,) = (row for row in ROWS if row.name == name)
     return found
