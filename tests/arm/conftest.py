@@ -32,26 +32,29 @@ DEVICES = {
     "pi5-trixie-debian": ("pi5-trixie", "debian"),
 }
 GUEST = Path(__file__).with_name("guest.py")
-# Of the runtime's own tests, those that say nothing about a device or cannot be there.
+# Of the runtime's own tests, those that a board runs: what executes an engine, computes with numpy, or asks the system.
+# The others are about our own Python code, which is the same everywhere.
+ON_A_BOARD = (
+    "backends",
+    "bundle/test_golden.py",
+    "bundle/test_install.py",
+    "bundle/test_version_1.py",
+    "measure",
+    "selftest",
+    "test_inputs.py",
+    "test_model.py",
+)
+# Of these, what says nothing about a device or cannot be there.
 LEFT_OUT = {
-    "test_bare.py": "installs from the package index",
-    "requirements/test_requirements.py": "builds files with the package onnx",
     "backends/test_several_tensors.py": "builds files with the package onnx",
     "backends/test_signatures.py": "builds files with the package onnx",
     "backends/test_x64_precision.py": "builds files with the package onnx, and is about x86-64",
     "backends/test_private_parts.py": "starts processes; that the calls fit is seen in every other test",
-    "commands/test_commands.py": "starts a process for most tests; the commands are run here as a user runs them",
     "backends/test_telemetry.py": "starts processes",
-    "commands/test_doctor.py": "runs commands in the way of test_commands.py",
     "measure/test_ranking.py::test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower": "compares arithmetic",
     "measure/test_ranking.py::test_two_loads_of_one_file_are_seldom_told_apart_on_this_machine": "measures time",
     "measure/test_memory_energy.py::test_memory_is_that_of_a_process_of_its_own": "starts a process",
     "measure/test_watch.py::test_other_load_is_counted_in_processors": "measures time",
-    "commands/test_select.py": "runs commands in the way of test_commands.py, in which engines are probed in processes",
-    "commands/test_several.py": "as test_select.py",
-    "commands/test_version_1.py": "as test_select.py; that version 1 is read is seen in bundle/test_version_1.py",
-    "choose/test_constraints.py": "compares arithmetic on thousands of tables, which is the same everywhere",
-    "choose/test_rule.py": "compares arithmetic on 1,200 tables, which is the same everywhere; needs hypothesis",
     "measure/test_metric.py::test_the_metrics_are_those_of_scikit_learn": "needs scikit-learn",
     "measure/test_row.py": "reads and writes JSON, which is the same everywhere; needs hypothesis",
     "bundle/test_install.py::test_no_fault_leaves_a_mixture": "starts a process for each of hundreds of faults",
@@ -177,7 +180,8 @@ def runs(devices, committed, bundles, cuts, work) -> Runs:
         command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, asked)]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
-    command = ["-m", "pytest", "tests/runtime", "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
+    tests = [f"tests/runtime/{name}" for name in ON_A_BOARD]
+    command = ["-m", "pytest", *tests, "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
     # On one board: they are about our own code, which is the same on all; the answers compare the engines' kernels.
     jobs["pi5 tests"] = devices["pi5"], command, ROOT
     for name in ("pi4-32", *NEW):

@@ -18,6 +18,8 @@ SAME = 1e-5
 # Models that only one board is asked for, each with one that all are and whose files have all of its operators.
 ALIKE = {
     "digits-cnn": "mnist-cnn",
+    "fashion-deep-relu": "fashion-deep-bn",
+    "fashion-deep-selu": "fashion-deep-selu-dropout",
     "fashion-mlp": "fashion-mlp-128",
     "fashion-mlp-512": "fashion-mlp-128",
     "mnist-mlp": "fashion-mlp-128",

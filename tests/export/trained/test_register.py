@@ -231,9 +231,8 @@ def test_a_trained_models_name_is_not_taken_over(made, tmp_path):
 
 def test_several_models_at_once(made, tmp_path):
     (tmp_path / "other.keras").write_bytes(Path(made("table")).read_bytes())
-    done = run_export(
-        made("table"), str(tmp_path / "other.keras"), "--targets", "onnx-float32", out=tmp_path / "out"
-    )
+    models = (made("table"), str(tmp_path / "other.keras"))
+    done = run_export(*models, "--targets", "onnx-float32", "--jobs", "1", out=tmp_path / "out")
     assert done.code == 0, done.stdout
     assert {row["model"]: row["status"] for row in done.rows} == {"table": "ok", "other": "ok"}
 
