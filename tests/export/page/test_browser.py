@@ -43,7 +43,9 @@ def violations(tab, *rules):
     """What breaks axe's rules: all of them, or those that are named."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    options = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
     found = Axe().run(tab, options=options).response["violations"]
     return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
 
