@@ -19,7 +19,6 @@ SAME = 1e-5
 ALIKE = {
     "digits-cnn": "mnist-cnn",
     "fashion-deep-relu": "fashion-deep-bn",
-    "fashion-deep-selu": "fashion-deep-selu-dropout",
     "fashion-mlp": "fashion-mlp-128",
     "fashion-mlp-512": "fashion-mlp-128",
     "mnist-mlp": "fashion-mlp-128",
@@ -28,6 +27,8 @@ ALIKE = {
 
 def asked_of(board: str, bundles: Mapping[str, Path]) -> dict[str, Path]:
     """The bundles that a board answers, by the name of the model."""
+    if board == FEW:
+        return {name: bundles[name] for name in OF_FEW}
     return {
         name: path for name, path in bundles.items() if board == ANSWERS_ALL or ALIKE.get(name) not in bundles
     }

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export.checks.drift import ONNX_FLOAT16, QUANTIZED
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
-from tests.arm.differences import ALIKE, BOARDS, SAME, asked_of, differences
+from tests.arm.differences import ALIKE, BOARDS, FEW, OF_FEW, SAME, asked_of, differences
 from tests.arm.guest import ALONE, asked
 
 ENGINES = {
@@ -106,6 +106,7 @@ def test_a_model_that_is_asked_has_the_operators_of_each_that_is_not(bundles, va
         file = f"{variant}.{variant.split('-')[0]}"
         assert operators(bundles[left_out] / file) <= operators(bundles[alike] / file), left_out
         assert alike in asked_of("pi4", bundles) and left_out not in asked_of("pi4", bundles)
+    assert set(asked_of(FEW, bundles)) == set(OF_FEW)
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -157,7 +157,7 @@ def test_an_unwritable_folder_is_told_before_training(tmp_path, capsys):
     assert "epoch 1" not in error
 
 
-def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path):
+def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path, capsys):
     arguments = ("diabetes-mlp", "--epochs", "20", "--out", str(tmp_path))
     process = start(*arguments)
     state = tmp_path / "diabetes-mlp" / "checkpoint" / "last" / "state.json"
@@ -172,23 +172,20 @@ def test_ctrl_c_leaves_a_resumable_state_and_resume_ends_the_training(tmp_path):
     assert last_line(error) == "interrupted"
     assert not (tmp_path / "diabetes-mlp" / "model.keras").exists()
 
-    process = start(*arguments, "--resume")
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 0, error
-    assert "diabetes-mlp: resumed after epoch " in error
+    assert run_command(main, [*arguments, "--resume"]) == 0
+    assert "diabetes-mlp: resumed after epoch " in capsys.readouterr().err
     training = json.loads((tmp_path / "diabetes-mlp" / "training.json").read_text())
     assert len(training["history"]["loss"]) == 20
     assert not (tmp_path / "diabetes-mlp" / "checkpoint").exists()
 
 
-def test_flags_stand_in_the_record(tmp_path):
+def test_flags_stand_in_the_record(tmp_path, capsys):
     flags = "--optimizer SGD --momentum 0.9 --nesterov --learning-rate 0.1 --schedule exponential --epochs 2"
     flags += " --activation tanh --initializer he_normal --constraint max_norm --batch-size 64 --clipnorm 1"
     flags += " --metrics accuracy Precision Recall FBetaScore:beta=2.0 TopKCategoricalAccuracy:k=3"
-    process = start("digits-cnn", *flags.split(), "--csv-log", "--seed", "3", "--out", str(tmp_path))
-    output, error = process.communicate(timeout=120)
-    assert process.returncode == 0, error
-    assert output.startswith("digits-cnn: test accuracy 0.")
+    arguments = ["digits-cnn", *flags.split(), "--csv-log", "--seed", "3", "--out", str(tmp_path)]
+    assert run_command(main, arguments) == 0
+    assert capsys.readouterr().out.startswith("digits-cnn: test accuracy 0.")
     training = json.loads((tmp_path / "digits-cnn" / "training.json").read_text())
     recipe = training["recipe"]
     assert (recipe["optimizer"], recipe["momentum"], recipe["nesterov"]) == ("SGD", 0.9, True)
