@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from data.dataset import Dataset, Split, table_input, value_output
 from data.sources import DatasetNotFound, cache_folder, download, locate
@@ -37,6 +36,19 @@ _TWO_INPUTS = (
 _URL = "https://ndownloader.figshare.com/files/5976036"
 
 
+def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Where the dataset's files lie, by name, checked against their hashes; it is downloaded where it is missing.
+
+    Raises:
+        DatasetNotFound: it is in no folder and cannot be downloaded.
+        DataError: its file is damaged.
+    """
+    try:
+        return locate(FOLDER, SHA256, None, data_dir)[0]
+    except DatasetNotFound as missing:
+        return {FILE: _fetch(missing)}
+
+
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD.
 
@@ -47,12 +59,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         DatasetNotFound: it is in no folder and cannot be downloaded.
         DataError: its file is damaged.
     """
-    try:
-        paths, _ = locate(FOLDER, SHA256, None, data_dir)
-        path = paths[FILE]
-    except DatasetNotFound as missing:
-        path = _fetch(missing)
-    rows, prices = read_frame(path)
+    from sklearn.model_selection import train_test_split  # a second, which finding the file does not need
+
+    rows, prices = read_frame(files(name, data_dir)[FILE])
     rest, test, rest_prices, test_prices = train_test_split(rows, prices, random_state=7)
     train, validation, train_prices, validation_prices = train_test_split(rest, rest_prices, random_state=11)
     split = _split if name == FOLDER else partial(_two, median=float(np.median(train_prices)))

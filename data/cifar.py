@@ -20,6 +20,16 @@ FILE = "cifar-10-images.zip"
 SHA256 = {FILE: "0287a3668d9e0d204fc6ffa0e85a171724de09b8aec55d93153b270368489df4"}
 
 
+def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Where the dataset's files lie, by name, checked against their hashes.
+
+    Raises:
+        DatasetNotFound: it is in no folder; there is no download for it.
+        DataError: its file is damaged.
+    """
+    return locate(name, SHA256, NO_DOWNLOAD, data_dir)[0]
+
+
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `cifar-10-images`: raw RGB, uint8 [n, 32, 32, 3]; 45,000 / 5,000 / 10,000 samples.
 
@@ -29,8 +39,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         DatasetNotFound: it is in no folder; there is no download for it.
         DataError: its file is damaged.
     """
-    paths, _ = locate(name, SHA256, NO_DOWNLOAD, data_dir)
-    train, test = read_images(paths[FILE])
+    train, test = read_images(files(name, data_dir)[FILE])
     cut = len(train) - VALIDATION
     return Dataset(
         name=name,

@@ -53,6 +53,18 @@ _REBUILT = (
 )
 
 
+def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Where the dataset's files lie, by name, checked against their hashes; they are downloaded where they are missing.
+
+    Raises:
+        DatasetNotFound: it is in no folder and cannot be downloaded.
+        DataError: one of its files is damaged.
+    """
+    folder = name.removesuffix("-rebuilt")
+    urls = {file: _URL[folder] + file for file in SHA256[folder]}
+    return locate(folder, SHA256[folder], urls, data_dir)[0]
+
+
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
 
@@ -65,8 +77,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         DataError: one of its files is damaged.
     """
     folder = name.removesuffix("-rebuilt")
-    urls = {file: _URL[folder] + file for file in SHA256[folder]}
-    paths, _ = locate(folder, SHA256[folder], urls, data_dir)
+    paths = files(name, data_dir)
     images, labels = (read_idx(paths[file]) for file in _TRAIN)
     test_images, test_labels = (read_idx(paths[file]) for file in _TEST)
     cut = len(images) - VALIDATION

@@ -33,6 +33,16 @@ LEAST_OCCURRENCES, MOST_WORDS = 2, 8_000
 LENGTH = 40  # words of a sentence that are read; one in ninety has more
 
 
+def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Where the dataset's files lie, by name, checked against their hashes.
+
+    Raises:
+        DatasetNotFound: it is in no folder; there is no download for it.
+        DataError: its file is damaged.
+    """
+    return locate(name, SHA256, NO_DOWNLOAD, data_dir)[0]
+
+
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `sentence-polarity`: the numbers of words, int32 [n, 40]; 8,530 / 1,066 / 1,066 sentences.
 
@@ -81,8 +91,7 @@ def read_splits(data_dir: str | Path | None = None) -> dict[str, Texts]:
         DatasetNotFound: the dataset is in no folder; there is no download for it.
         DataError: its file is damaged.
     """
-    paths, _ = locate("sentence-polarity", SHA256, NO_DOWNLOAD, data_dir)
-    classes = read_sentences(paths[FILE])
+    classes = read_sentences(files("sentence-polarity", data_dir)[FILE])
     sentences = [sentence for members in classes for sentence in members]
     targets = np.repeat(np.arange(len(LABELS)), [len(members) for members in classes])
     return {

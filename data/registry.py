@@ -8,6 +8,7 @@ from pathlib import Path
 from data.dataset import Dataset
 from runtime.errors import UsageError
 
+_IN_A_PACKAGE = "data.scikit_learn"
 # Named, not imported: scikit-learn takes a second to import, and only some datasets need it.
 _MODULES = {
     "mnist": "data.mnist",
@@ -17,9 +18,9 @@ _MODULES = {
     "sentence-polarity": "data.polarity",
     "california-housing": "data.california",
     "california-housing-two": "data.california",
-    "digits": "data.scikit_learn",
-    "digits-rows": "data.scikit_learn",
-    "diabetes": "data.scikit_learn",
+    "digits": _IN_A_PACKAGE,
+    "digits-rows": _IN_A_PACKAGE,
+    "diabetes": _IN_A_PACKAGE,
 }
 NAMES = tuple(_MODULES)
 
@@ -36,7 +37,26 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         DatasetNotFound: the dataset is nowhere.
         DataError: a file of it is damaged.
     """
+    dataset: Dataset = import_module(_module(name)).load(name, data_dir)
+    return dataset
+
+
+def find(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Find the files of a dataset, by name, without reading more of them than their hashes need.
+
+    Those of scikit-learn lie in its own package: there are none to find.
+
+    Raises:
+        UsageError: the name is unknown.
+        DatasetNotFound: the dataset is nowhere.
+        DataError: a file of it is damaged.
+    """
+    module = _module(name)
+    found: dict[str, Path] = {} if module == _IN_A_PACKAGE else import_module(module).files(name, data_dir)
+    return found
+
+
+def _module(name: str) -> str:
     if name not in _MODULES:
         raise UsageError(f"unknown dataset {name!r}; known: {', '.join(NAMES)}")
-    dataset: Dataset = import_module(_MODULES[name]).load(name, data_dir)
-    return dataset
+    return _MODULES[name]

@@ -8,6 +8,8 @@ import data
 from data.dataset import Arrays
 from data.original import Original
 
+_NONE_GIVEN = "no test data were given with {} (--test DATA)"
+
 
 def load_test_data(original: Original, data_dir: str | None) -> data.Split:
     """The samples that variants are compared with the original on: raw inputs, and targets where there are some.
@@ -20,7 +22,7 @@ def load_test_data(original: Original, data_dir: str | None) -> data.Split:
     if kept is not None:
         return kept
     if original.record.dataset is None:
-        raise data.DatasetNotFound(f"no test data were given with {original.name} (--test DATA)")
+        raise data.DatasetNotFound(_NONE_GIVEN.format(original.name))
     return _loaded(original.record.dataset.name, data_dir).test
 
 
@@ -47,8 +49,12 @@ def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
     Raises:
         DataError: they are there, but damaged.
     """
+    if original.test_data() is not None:
+        return None
+    if original.record.dataset is None:
+        return _NONE_GIVEN.format(original.name)
     try:
-        load_test_data(original, data_dir)
+        data.find(original.record.dataset.name, data_dir)
     except data.DatasetNotFound as error:
         return str(error)
     return None
