@@ -157,12 +157,12 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         )
     if row.metric is None or row.metric_original is None:
         return row.with_verdict("ok")
-    lost = drop(row.metric_name, row.metric, row.metric_original)
+    lost = drop(row.scale, row.metric, row.metric_original)
     low, high = drop_interval(row)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     problem = drop_problem(row, lost)
     if problem:
-        before, after = (metric_text(row.metric_name, score) for score in (row.metric_original, row.metric))
+        before, after = (metric_text(row.scale, score) for score in (row.metric_original, row.metric))
         return row.with_verdict(
             "failed",
             f"{row.metric_name} {after}, the original has {before}: {problem} ({interval}); {_REMEDY}",
@@ -174,7 +174,7 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         "no number of samples like these would decide" if needed is None else f"about {needed:,} would decide"
     )
     reason = (
-        f"it loses {drop_text(row.metric_name, lost)} on {row.samples:,} samples ({interval}): within the budget of "
+        f"it loses {drop_text(row.scale, lost)} on {row.samples:,} samples ({interval}): within the budget of "
         f"{budget(row):g}, but not proved; {how_many}"
     )
     return row.with_verdict("failed" if demand.strict else "unproven", reason)
@@ -185,6 +185,6 @@ def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:
     status = ("ok", "unproven", "failed").index(row.status)
     used = -np.inf
     if row.metric is not None and row.metric_original is not None:
-        used = drop(row.metric_name, row.metric, row.metric_original) / max(budget(row), 1e-9)
+        used = drop(row.scale, row.metric, row.metric_original) / max(budget(row), 1e-9)
     only = next(iter(wide.values()))
     return status, used, (row.max_abs_error or 0.0) / wide.get(row.output or "", only)
