@@ -42,7 +42,9 @@ def _difference(row: MeasuredRow) -> str:
     if row.metric is None or row.metric_original is None:
         return "–"
     found = row.metric - row.metric_original
-    return f"{100 * found:+.2f} pt" if _points(row) else f"{found:+.4f}"
+    if _points(row):
+        return f"{100 * found:+.2f} pt"
+    return f"{found:+.2g}" if row.metric_better else f"{found:+.4f}"
 
 
 class Column(NamedTuple):

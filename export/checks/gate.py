@@ -15,6 +15,7 @@ import numpy as np
 
 from data.dataset import Arrays, Split
 from data.original import Original
+from data.trained_model import MetricRecord
 from export.checks import interim
 from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
 from export.checks.comparison import compared
@@ -22,10 +23,11 @@ from export.checks.flips import Flip
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
+from export.checks.user_metric import UserMetric, direction
 from export.quantization.names import REPAIRS
 from export.targets import Target
 from runtime.choose.limits import budget, drop_interval, drop_problem
-from runtime.errors import ParityError
+from runtime.errors import ParityError, UsageError
 from runtime.measure.metric import (
     drop,
     drop_text,
@@ -123,12 +125,19 @@ def judge(
             if part is not None:
                 test_data = Split(rows(test_data.inputs, part), rows(test_data.targets, part))
                 reference = rows(reference, part)
-            at_once = target.scheme == "float32"
+            # A user's metric is a function of all samples: of fewer of them it may be another.
+            at_once = target.scheme == "float32" or any(map(direction, original.record.metrics.values()))
             steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
             found, flips = compared(run, found, original, test_data, reference, steps)
-    except ParityError as error:
+    except (ParityError, UsageError) as error:  # of a metric of the user's own
         return Verdict(row.with_verdict("failed", str(error)))
-    judged = [_judged(found[record.name], target, wide[record.name], demand) for record in records]
+    judged = [
+        _noted(
+            _judged(found[record.name], target, wide[record.name], demand),
+            original.record.metrics.get(record.name),
+        )
+        for record in records
+    ]
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
         return Verdict(worst, flips=flips)
@@ -178,6 +187,13 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         f"{budget(row):g}, but not proved; {how_many}"
     )
     return row.with_verdict("failed" if demand.strict else "unproven", reason)
+
+
+def _noted(row: MeasuredRow, score: MetricRecord | None) -> MeasuredRow:
+    """The row, which says so where the interval of a metric of the user's own is of few resamples."""
+    if row.metric is None or not isinstance(score, UserMetric) or score.few_resamples is None:
+        return row
+    return row.with_verdict(row.status, "; ".join(filter(None, (row.reason, score.few_resamples))))
 
 
 def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:

@@ -117,8 +117,9 @@ def of_original(
 
 
 def _of_one(one: AskedMetric, targets: np.ndarray, answers: np.ndarray) -> UserMetric:
+    before = "tensorflow" in sys.modules  # as in a script that imports Keras, which every worker runs
     function = _function(one)
-    if "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules and not before:
         raise UsageError(
             f"--metric {one}: {one.place.partition(':')[0]} imports TensorFlow, beside which tflite-runtime loads no "
             "model; compute the metric with numpy or scikit-learn, in a module without TensorFlow"

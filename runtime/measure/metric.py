@@ -124,7 +124,9 @@ def metric_text(scale: str | None, score: float | None) -> str:
     """A score as tables show it; `scale` is a key of SCALES."""
     if score is None:
         return "-"
-    return f"{score:.2%}" if known_scale(scale).drop_unit == "points" else f"{score:.4f}"
+    if known_scale(scale).drop_unit == "points":
+        return f"{score:.2%}"
+    return f"{score:.4g}" if scale == "lower" else f"{score:.4f}"  # nobody knows its size
 
 
 def drop_text(scale: str | None, amount: float | None) -> str:

@@ -87,7 +87,7 @@ def test_the_drop_of_a_users_metric_is_in_points_where_higher_is_better_and_in_p
         10.0
     )
     assert drop("lower", 1.1, 1.0) == pytest.approx(10.0)
-    assert metric_text("higher", 0.5) == "50.00%" and metric_text("lower", 0.5) == "0.5000"
+    assert metric_text("higher", 0.5) == "50.00%" and metric_text("lower", 0.00112) == "0.00112"
     assert drop_text("higher", 0.5) == "0.50 points" and drop_text("lower", 0.5) == "0.50 %"
     with pytest.raises(BundleError, match="the metric 'pinball' is unknown"):
         drop("pinball", 1.0, 1.0)
