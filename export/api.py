@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from export import bundles, report
+from export.checks import asked_metric
 from export.checks.gate import Demand
 from export.quantization import names
 from export.run.workers import Workers
@@ -78,6 +79,7 @@ def export(
     signature: str | None = None,
     targets: Sequence[str] | None = None,
     max_drop: float | None = None,
+    metric: asked_metric.Said | Mapping[str, asked_metric.Said] | None = None,
     strict: bool = False,
     repairs: Sequence[str] | None = None,
     out: Path_ = "artifacts",
@@ -102,6 +104,9 @@ def export(
         signature: of a SavedModel; "serving_default" where it is not given.
         targets: such as "tflite-int8"; all where they are not given.
         max_drop: what a quantized file may lose of its metric, in percentage points, or percent of an error.
+        metric: a metric of your own, or by output: a function f(targets, answers) of all samples, defined at the top of
+            a file, or its place as a text, "MODULE:FUNCTION". It gives a fraction, better higher, whose drop is in
+            percentage points; in a pair with "lower" it gives an error, whose drop is in percent.
         strict: refuse what the test data are too few to prove.
         repairs: the repairs of weights that may be made, of `export.quantization.names.REPAIRS`; all where it is not
             given.
@@ -119,7 +124,7 @@ def export(
         raise UsageError(f"jobs is {jobs}; give at least 1")
     allowed = names.select(None if repairs is None else ",".join(repairs) or "none")
     chosen = select(None if targets is None else ",".join(targets))
-    folder = Path(out)
+    folder, metrics = Path(out), asked_metric.from_python(metric)
     with _as_path(model_or_path, name) as path:
         called = name or registering.name_of(path)
         registering.check(path, called, folder)
@@ -137,10 +142,12 @@ def export(
             resize=resize,
             custom_objects=tuple(custom_objects),
             signature=signature,
+            metrics=metrics,
         )
         with Workers(jobs or os.cpu_count() or 1) as workers:
             registered = registering.register_all(workers, {called: user}, folder)[called]
-            order = bundles.Order(chosen, folder, Demand(max_drop, strict, targets is not None, allowed))
+            demand = Demand(max_drop, strict, targets is not None, allowed)
+            order = bundles.Order(chosen, folder, demand, metrics=metrics)
             made = bundles.make(workers, [registered.original], order, lambda what, finished, total: None)
     rows = made.rows[called]
     report.write(rows, folder)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.original import Original
+from export.checks import user_metric
+from export.checks.asked_metric import AskedMetric
 from export.checks.gate import Demand
-from export.run import fingerprint, pipeline
+from export.run import fingerprint, pipeline, steps
 from export.run.pipeline import Tell
 from export.run.workers import Workers
 from export.targets import Target
 from export.trained.samples import why_no_test_data
+from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.row import MeasuredRow
 
 
@@ -25,6 +29,7 @@ class Order:
         demand: what is asked of quantized files.
         data_dir: where datasets are looked for first; None for where they are usually.
         force: whether what has not changed is built all the same.
+        metrics: by output, the user's own metric of it.
     """
 
     targets: list[Target]
@@ -32,6 +37,7 @@ class Order:
     demand: Demand = field(default_factory=Demand)
     data_dir: str | None = None
     force: bool = False
+    metrics: Mapping[str, AskedMetric] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,8 +53,10 @@ def make(workers: Workers, originals: list[Original], order: Order, tell: Tell) 
 
     Raises:
         DataError: a file of a dataset is damaged.
+        UsageError: a metric of the user's own cannot be computed.
         EdgeProofError: the folder cannot be written.
     """
+    originals = _with_metrics(workers, originals, order)
     missing = {found.name: why_no_test_data(found, order.data_dir) for found in originals}
     made = Made()
     for found in originals if not order.force else ():
@@ -64,3 +72,28 @@ def make(workers: Workers, originals: list[Original], order: Order, tell: Tell) 
         ):
             made.rows[done.original.name] = done.rows
     return made
+
+
+def _with_metrics(workers: Workers, originals: list[Original], order: Order) -> list[Original]:
+    """The models with what each scores by the user's own metrics: they are tried before anything is built."""
+    if not order.metrics:
+        return originals
+    wanted = [
+        steps.Step(
+            (found.name, "metric"),
+            "device",
+            user_metric.of_original,
+            steps.given(found, order.metrics, order.data_dir),
+        )
+        for found in originals
+    ]
+    outcomes = steps.run(workers, wanted, lambda step, outcome: None)
+    scored = []
+    for found in originals:
+        outcome = outcomes[found.name, "metric"]
+        if isinstance(outcome.error, EdgeProofError):
+            raise outcome.error
+        if not outcome.ok:
+            raise UsageError(f"--metric cannot be computed for {found.name}: {outcome.reason}")
+        scored.append(replace(found, record=replace(found.record, metrics=outcome.value)))
+    return scored

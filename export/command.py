@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from data.original import Original
 from export import bundles, report, targets
+from export.checks import asked_metric
 from export.checks.gate import Demand
 from export.options import OF_ONE_MODEL, parse
 from export.quantization import names
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Demand(options.max_drop, options.strict, options.targets is not None, names.select(options.repairs)),
         options.data_dir,
         options.force,
+        asked_metric.asked(options.metric),
     )
     users = _user_models(options)
     with Workers(options.jobs) as workers, _progress() as tell:
@@ -155,6 +157,7 @@ def _user_model(path: Path, options: argparse.Namespace) -> UserModel:
         target_columns=tuple(options.target_column),
         custom_objects=tuple(options.custom_objects),
         signature=options.signature,
+        metrics=asked_metric.asked(options.metric),
         **resize,
     )
 

@@ -86,8 +86,13 @@ def parser() -> argparse.ArgumentParser:
     add("--targets", help=f"comma-separated; default: all of {', '.join(targets.TARGETS)}")
     add(
         "--max-drop", type=float, metavar="N",
-        help="what a quantized file may lose of its metric: percentage points of accuracy or F1 (default 0.3), percent "
-        "of an error (default 1)",
+        help="what a quantized file may lose of its metric: percentage points of accuracy, F1 or a metric of your own "
+        "(default 0.3), percent of an error, or of a metric of your own where lower is better (default 1)",
+    )  # fmt: skip
+    add(
+        "--metric", metavar="[OUTPUT=]MODULE:FUNCTION[,lower]", action="append", default=[],
+        help="a metric of your own, a function f(targets, answers) of all samples that decides in place of the usual "
+        "one: a fraction, better higher, or with ,lower an error; may be repeated for other outputs",
     )  # fmt: skip
     add(
         "--repairs", metavar="NAMES",

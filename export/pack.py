@@ -16,6 +16,7 @@ from data.trained_model import TrainedModel
 from export.checks import drift
 from export.checks.gate import Verdict
 from export.checks.spread import spreads, tolerances
+from export.checks.user_metric import direction
 from export.targets import TARGETS
 from runtime.atomic import replace_folder, write_file
 from runtime.bundle import manifest as contract
@@ -122,7 +123,10 @@ def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> c
         original=contract.Original(
             _digest(original.record),
             record.device,
-            {name: contract.Score(found.name, found.value) for name, found in record.metrics.items()},
+            {
+                name: contract.Score(found.name, found.value, direction(found))
+                for name, found in record.metrics.items()
+            },
         ),
         golden="golden.npz",
         files={

@@ -13,7 +13,7 @@ from rich.table import Table
 from export.targets import NOT_NEEDED, Target
 from runtime.atomic import write_file
 from runtime.choose.rule import choose, ship_line
-from runtime.measure.metric import known_metric, shown_name
+from runtime.measure.metric import known_scale, shown_name
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 
 
@@ -31,7 +31,7 @@ def write(rows: list[MeasuredRow], out: Path, command: str | None = None) -> Non
 
 
 def _points(row: MeasuredRow) -> bool:
-    return row.metric_name is not None and known_metric(row.metric_name).drop_unit == "points"
+    return row.scale is not None and known_scale(row.scale).drop_unit == "points"
 
 
 def _metric(row: MeasuredRow) -> str:
@@ -42,7 +42,9 @@ def _difference(row: MeasuredRow) -> str:
     if row.metric is None or row.metric_original is None:
         return "–"
     found = row.metric - row.metric_original
-    return f"{100 * found:+.2f} pt" if _points(row) else f"{found:+.4f}"
+    if _points(row):
+        return f"{100 * found:+.2f} pt"
+    return f"{found:+.2g}" if row.metric_better else f"{found:+.4f}"
 
 
 class Column(NamedTuple):
@@ -83,7 +85,7 @@ def _heading(rows: list[MeasuredRow]) -> str:
     """What a table of one model needs to be read: the original's metric, samples, calls."""
     # A row that has seen fewer samples knows the original's metric on those alone.
     scores = {
-        (row.output, row.metric_name): _original(row.output, row.metric_name, row.metric_original)
+        (row.output, row.metric_name): _original(row, row.metric_original)
         for row in sorted(rows, key=lambda row: row.samples or 0)
         if row.metric_name and row.metric_original is not None
     }
@@ -94,9 +96,9 @@ def _heading(rows: list[MeasuredRow]) -> str:
     return f"{rows[0].model}: {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
 
 
-def _original(output: str | None, metric: str, score: float) -> str:
-    of = f" of {output}" if output else ""
-    return f"{shown_name(metric)}{of} {f'{score:.4g}' if metric == 'rmse' else f'{score:.2%}'}"
+def _original(row: MeasuredRow, score: float) -> str:
+    of = f" of {row.output}" if row.output else ""
+    return f"{shown_name(row.metric_name)}{of} {f'{score:.2%}' if _points(row) else f'{score:.4g}'}"
 
 
 def notes(rows: list[MeasuredRow], said: Collection[str] = ()) -> list[str]:

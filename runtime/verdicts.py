@@ -97,7 +97,9 @@ def judge(
 def _with_score(row: MeasuredRow, manifest: Manifest, output: str) -> MeasuredRow:
     """The row with the original's own score for an output."""
     score = manifest.original.metrics.get(output)
-    return row if score is None else row._replace(metric_name=score.name, metric_original=score.value)
+    if score is None:
+        return row
+    return row._replace(metric_name=score.name, metric_better=score.better, metric_original=score.value)
 
 
 def parity_of(answers: np.ndarray, golden: Golden, record: OutputRecord) -> parity.Parity:

@@ -9,10 +9,12 @@ import numpy as np
 
 from data.dataset import Arrays, Split
 from data.original import Original
+from data.trained_model import MetricRecord
 from export.checks import flips, interim
 from export.checks.answers import Run, in_chunks, joined, rows
 from export.checks.spread import PROBABILITIES
-from export.checks.statistics import compare
+from export.checks.statistics import compare, compare_scores
+from export.checks.user_metric import UserMetric, users_targets
 from runtime.bundle.manifest import OutputRecord
 from runtime.choose.limits import budget, drop_interval
 from runtime.measure.metric import checked_targets, decided, known_metric, metric_name
@@ -52,6 +54,7 @@ def compared(
                 reference[name][asked],
                 None if targets is None else targets[asked],
                 interim.confidence(len(looks)),
+                original.record.metrics.get(name),
             )
         if all(_certain(row) for row in measured.values()):
             break
@@ -85,12 +88,21 @@ def _measured(
     reference: np.ndarray,
     targets: np.ndarray | None,
     confidence: float,
+    score: MetricRecord | None,
 ) -> MeasuredRow:
     """The row with the parity on test samples and, where the output has targets, its metric and what that lost."""
     found = parity.measure(outputs, reference, record.task)
-    row = row.with_parity(found)._replace(samples=len(outputs), split="test")
+    row = row.with_parity(found)._replace(
+        samples=len(outputs),
+        split="test",
+        flips=None if targets is None else _flips(record, outputs, reference),
+    )
     name = metric_name(record.task)
-    if name is None or targets is None:
+    if targets is None:
+        return row
+    if isinstance(score, UserMetric):
+        return _of_the_user(row, score, users_targets(record, targets, len(outputs)), outputs, reference)
+    if name is None:
         return row
     targets = checked_targets(record, targets, len(outputs))
     metric = known_metric(name)
@@ -102,7 +114,22 @@ def _measured(
         metric_original=float(metric.score(before.mean(axis=0))),
         metric_drop_low=lost.low,
         metric_drop_high=lost.high,
-        flips=_flips(record, outputs, reference),
+    )
+
+
+def _of_the_user(
+    row: MeasuredRow, metric: UserMetric, targets: np.ndarray, outputs: np.ndarray, reference: np.ndarray
+) -> MeasuredRow:
+    after, before, lost = compare_scores(
+        metric.score, metric.better, targets, outputs, reference, metric.resamples
+    )
+    return row._replace(
+        metric_name=metric.name,
+        metric_better=metric.better,
+        metric=after,
+        metric_original=before,
+        metric_drop_low=lost.low,
+        metric_drop_high=lost.high,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from data.dataset import Arrays, Split
 from data.original import Original
+from data.trained_model import MetricRecord
 from export.checks import interim
 from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
 from export.checks.comparison import compared
@@ -22,10 +23,11 @@ from export.checks.flips import Flip
 from export.checks.floor import below_floor
 from export.checks.spread import spreads
 from export.checks.statistics import Drop, samples_needed
+from export.checks.user_metric import UserMetric, direction
 from export.quantization.names import REPAIRS
 from export.targets import Target
 from runtime.choose.limits import budget, drop_interval, drop_problem
-from runtime.errors import ParityError
+from runtime.errors import ParityError, UsageError
 from runtime.measure.metric import (
     drop,
     drop_text,
@@ -123,12 +125,19 @@ def judge(
             if part is not None:
                 test_data = Split(rows(test_data.inputs, part), rows(test_data.targets, part))
                 reference = rows(reference, part)
-            at_once = target.scheme == "float32"
+            # A user's metric is a function of all samples: of fewer of them it may be another.
+            at_once = target.scheme == "float32" or any(map(direction, original.record.metrics.values()))
             steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
             found, flips = compared(run, found, original, test_data, reference, steps)
-    except ParityError as error:
+    except (ParityError, UsageError) as error:  # of a metric of the user's own
         return Verdict(row.with_verdict("failed", str(error)))
-    judged = [_judged(found[record.name], target, wide[record.name], demand) for record in records]
+    judged = [
+        _noted(
+            _judged(found[record.name], target, wide[record.name], demand),
+            original.record.metrics.get(record.name),
+        )
+        for record in records
+    ]
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
         return Verdict(worst, flips=flips)
@@ -157,12 +166,12 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         )
     if row.metric is None or row.metric_original is None:
         return row.with_verdict("ok")
-    lost = drop(row.metric_name, row.metric, row.metric_original)
+    lost = drop(row.scale, row.metric, row.metric_original)
     low, high = drop_interval(row)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     problem = drop_problem(row, lost)
     if problem:
-        before, after = (metric_text(row.metric_name, score) for score in (row.metric_original, row.metric))
+        before, after = (metric_text(row.scale, score) for score in (row.metric_original, row.metric))
         return row.with_verdict(
             "failed",
             f"{row.metric_name} {after}, the original has {before}: {problem} ({interval}); {_REMEDY}",
@@ -174,10 +183,17 @@ def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> Me
         "no number of samples like these would decide" if needed is None else f"about {needed:,} would decide"
     )
     reason = (
-        f"it loses {drop_text(row.metric_name, lost)} on {row.samples:,} samples ({interval}): within the budget of "
+        f"it loses {drop_text(row.scale, lost)} on {row.samples:,} samples ({interval}): within the budget of "
         f"{budget(row):g}, but not proved; {how_many}"
     )
     return row.with_verdict("failed" if demand.strict else "unproven", reason)
+
+
+def _noted(row: MeasuredRow, score: MetricRecord | None) -> MeasuredRow:
+    """The row, which says so where the interval of a metric of the user's own is of few resamples."""
+    if row.metric is None or not isinstance(score, UserMetric) or score.few_resamples is None:
+        return row
+    return row.with_verdict(row.status, "; ".join(filter(None, (row.reason, score.few_resamples))))
 
 
 def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:
@@ -185,6 +201,6 @@ def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:
     status = ("ok", "unproven", "failed").index(row.status)
     used = -np.inf
     if row.metric is not None and row.metric_original is not None:
-        used = drop(row.metric_name, row.metric, row.metric_original) / max(budget(row), 1e-9)
+        used = drop(row.scale, row.metric, row.metric_original) / max(budget(row), 1e-9)
     only = next(iter(wide.values()))
     return status, used, (row.max_abs_error or 0.0) / wide.get(row.output or "", only)

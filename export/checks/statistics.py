@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri  # type: ignore[import-untyped]
 
 from runtime.measure.metric import known_metric
 
-_RESAMPLES = 999
+RESAMPLES = 999
 _SEED = 7
 _ELEMENTS = 1 << 23  # of one batch of resamples
+_FILES, _ORIGINALS = "this file's answers", "the original's answers"
 _SLACK = 1e-6  # of quotients that should be whole
 
 
@@ -58,6 +59,51 @@ def compare(name: str, variant: np.ndarray, original: np.ndarray, confidence: fl
     return Drop(value, *_bootstrap(drop, variant.T, original.T, value, confidence))
 
 
+def compare_scores(
+    score: Callable[[np.ndarray, np.ndarray, str], float],
+    better: str,
+    targets: np.ndarray,
+    variant: np.ndarray,
+    original: np.ndarray,
+    resamples: int,
+    confidence: float = 0.95,
+) -> tuple[float, float, Drop]:
+    """The scores of a variant and of the original by a metric of the user's own, and what is lost.
+
+    The interval is a paired bootstrap as in `compare`; nothing is known of the metric but its scores.  A bootstrap of
+    answers that never score otherwise has no width, however few they are.  Where scores are fractions, the interval is
+    then that of Bonett and Price for as many samples of which none differs, as for accuracy.
+
+    Args:
+        score: gives the score of targets [n, …] and answers [n, …]; the text says whose answers they are.
+        better: "higher" or "lower".
+        targets: [n, …].
+        variant: the variant's answers, [n, …].
+        original: the original's answers to the same samples, [n, …].
+        resamples: how many are drawn.
+        confidence: how often the interval holds the truth.
+
+    Raises:
+        UsageError: the user's function fails.
+    """
+    sign = 1.0 if better == "higher" else -1.0
+    after, before = score(targets, variant, _FILES), score(targets, original, _ORIGINALS)
+    value = sign * (before - after)
+    low = high = value
+    if len(targets) > 1 and not np.array_equal(variant, original):
+
+        def drop(index: np.ndarray) -> float:
+            drawn = targets[index]
+            first = score(drawn, variant[index], f"a resample of {_FILES}")
+            return sign * (score(drawn, original[index], f"a resample of {_ORIGINALS}") - first)
+
+        low, high = _percentiles(drop, len(targets), value, confidence, resamples, vectorized=False)
+    if better == "higher" and low == high == 0:
+        none = np.ones(len(targets))
+        low, high = _bonett_price(none, none, confidence)
+    return after, before, Drop(value, low, high)
+
+
 def samples_needed(drop: Drop, budget: float, samples: int) -> int | None:
     """How many samples like these would bring the interval within the budget; None where none would.
 
@@ -89,22 +135,35 @@ def _bootstrap(
     confidence: float,
 ) -> tuple[float, float]:
     """The interval of `drop` by resampling the samples, which lie on the last axis of both."""
+    parts, samples = variant.shape
+    return _percentiles(
+        lambda index, axis=-1: drop(variant[:, index], original[:, index]),
+        samples,
+        value,
+        confidence,
+        RESAMPLES,
+        batch=max(1, _ELEMENTS // (samples * parts)),
+    )
+
+
+def _percentiles(
+    drop: Callable[..., Any], samples: int, value: float, confidence: float, resamples: int, **options: Any
+) -> tuple[float, float]:
+    """The interval of a drop, `value`, by percentiles; `drop` takes the indices of the samples that were drawn."""
     from scipy import stats  # type: ignore[import-untyped]  # half a second, which most commands never need
 
-    parts, samples = variant.shape
-    generator = np.random.default_rng(_SEED)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # it warns of resamples that are all alike, whose interval is that one value
         found = stats.bootstrap(
             [np.arange(samples)],
-            lambda index, axis=-1: drop(variant[:, index], original[:, index]),
-            n_resamples=_RESAMPLES,
-            batch=max(1, _ELEMENTS // (samples * parts)),
+            drop,
+            n_resamples=resamples,
             confidence_level=confidence,
             method="percentile",
-            rng=generator,
+            rng=np.random.default_rng(_SEED),
+            **options,
         ).confidence_interval
     low, high = float(found.low), float(found.high)
     return (min(low, value), max(high, value)) if math.isfinite(low + high) else (value, value)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from runtime.choose.limits import budget, drop_interval
 from runtime.choose.rule import drop_of
-from runtime.measure.metric import known_metric, metric_text, shown_name
+from runtime.measure.metric import known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
 
 
@@ -48,7 +48,7 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
         if row.split == "test" and row.metric_original
         if row.metric_drop_low is not None and row.metric_drop_high is not None
     }
-    names = {row.metric_name for row in drops}
+    names = {(row.metric_name, row.scale) for row in drops}
     if len(names) > 1:
         used = {row: lost / max(budget(row), 1e-9) for row, lost in drops.items()}
         shares = {
@@ -58,11 +58,11 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
         return Loss(
             "Share of the budget used", "the original", used, shares, 1.0, lambda value: f"{value:.0%}", False
         )
-    (name,) = names
-    points = known_metric(name).drop_unit == "points"
+    ((name, scale),) = names
+    points = known_scale(scale).drop_unit == "points"
     label = shown_name(name)
     scores = {row.metric_original for row in drops if row.samples == max(r.samples or 0 for r in drops)}
-    zero = f"the original, {metric_text(name, scores.pop())}" if len(scores) == 1 else "the original"
+    zero = f"the original, {metric_text(scale, scores.pop())}" if len(scores) == 1 else "the original"
     budgets = {budget(row) for row in drops if not row.variant.endswith("-float32")}
     return Loss(
         f"Change of {label}, in {'points' if points else '%'},",

@@ -180,9 +180,7 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.metric is not None:
         name = shown_name(row.metric_name)
         fewer = row.samples != max(each.samples or 0 for each in rows)
-        found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(
-            row.metric_name, row.metric
-        )
+        found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(row.scale, row.metric)
         found["loses"] = lost(row, rows)
     elif row.max_abs_error is not None:
         found["largest error"] = f"{row.max_abs_error:.1e}"
@@ -191,18 +189,22 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
 
 def _about(rows: Sequence[MeasuredRow]) -> str:
     """What is measured against what."""
-    scores: dict[tuple[str, str | None], tuple[float, int]] = {}
+    scores: dict[tuple[str, str | None, str | None], tuple[float, int]] = {}
     for row in rows:
         if row.metric_name and row.metric_original is not None and row.samples is not None:
-            key = (row.metric_name, row.output)
+            key = (row.metric_name, row.scale, row.output)
             if key not in scores or scores[key][1] < row.samples:
                 scores[key] = (row.metric_original, row.samples)
     parts = []
-    for (name, output), (score, count) in scores.items():
+    for (name, scale, output), (score, count) in scores.items():
         of = f" of {output}" if output else ""
         shown = shown_name(name)
         measured = any(row.metric is not None for row in rows)
         parts.append(
-            f"{shown}{of} {metric_text(name, score)}" + (f" on {count:,} samples" if measured else "")
+            f"{shown}{of} {metric_text(scale, score)}" + (f" on {count:,} samples" if measured else "")
         )
-    return f"The original has {', '.join(parts)}." if parts else "Nothing is known of the original's metric."
+    if not parts:
+        return "Nothing is known of the original's metric."
+    users = sorted({str(row.metric_name) for row in rows if row.metric_better})
+    own = f" {' and '.join(users)}: computed by code of the user's own, at export alone." if users else ""
+    return f"The original has {', '.join(parts)}.{own}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from runtime.choose.limits import drop_interval
 from runtime.choose.rule import Choice, drop_of
-from runtime.measure.metric import drop_text, known_metric, metric_text, shown_name
+from runtime.measure.metric import drop_text, known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
 
 NOTHING = "–"
@@ -69,7 +69,7 @@ def lost(row: MeasuredRow, rows: Sequence[MeasuredRow], unit: bool = True) -> st
     amount = drop_of(row, rows)
     if amount is None:
         return NOTHING
-    text = drop_text(row.metric_name, amount) if unit else f"{amount:.2f}"
+    text = drop_text(row.scale, amount) if unit else f"{amount:.2f}"
     if (
         row.split == "test"
         and row.metric_original
@@ -96,7 +96,7 @@ def _columns(
 ) -> list[Column]:
     names = {row.metric_name for row in rows if row.metric is not None}
     metric = shown_name(*names) if len(names) == 1 else "metric"
-    units = list({known_metric(name).drop_unit for name in names})
+    units = list({known_scale(row.scale).drop_unit for row in rows if row.metric is not None})
     looks = len({row.samples for row in rows if row.samples}) > 1
     several = len({row.threads for row in rows if row.threads}) > 1
     return [
@@ -107,7 +107,7 @@ def _columns(
         Column("choice", "of the rule", lambda row: Cell(role(row, choice)), numbers=False),
         Column("KiB", "size of the file", lambda row: _number(row.size_bytes, lambda size: f"{size / 1024:,.1f}")),
         Column("output", "the one that lost most", lambda row: Cell(row.output or ""), numbers=False),
-        Column(metric, "on labelled data", lambda row: _number(row.metric, lambda v: metric_text(row.metric_name, v))),
+        Column(metric, "on labelled data", lambda row: _number(row.metric, lambda v: metric_text(row.scale, v))),
         Column(
             f"loses, {units[0]}" if len(units) == 1 else "loses",
             "against the original on the same samples, with the 95 % interval",

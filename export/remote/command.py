@@ -94,7 +94,7 @@ def _lines(host: Host, found: Found) -> list[str]:
             *([str(row.threads)] if several else []),
             row.status,
             "-" if row.size_bytes is None else kib(row.size_bytes),
-            metric_text(row.metric_name, row.metric),
+            metric_text(row.scale, row.metric),
             *(_figure(value) for value in (row.latency_us_p50, row.latency_us_p99, row.peak_rss_mib)),
         )
         for row in shown

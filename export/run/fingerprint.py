@@ -11,6 +11,7 @@ from pathlib import Path
 from data.original import Original
 from data.trained_model import RECORD
 from export.checks.gate import Demand
+from export.checks.user_metric import UserMetric
 from export.quantization import ranges
 from export.targets import Target
 from runtime.bundle import manifest_json
@@ -42,6 +43,11 @@ def digest(original: Original, targets: list[Target], data: bool, demand: Demand
         },
         "targets": [target.name for target in targets],
         "data": data,
+        "metrics": {
+            name: found.identity
+            for name, found in original.record.metrics.items()
+            if isinstance(found, UserMetric)
+        },
         "demand": asdict(demand),
         "packages": {name: _version(name) for name in PACKAGES},
         "code": {str(path.relative_to(root)): _sha256(path) for path in code},

@@ -235,7 +235,7 @@ def _share(row: MeasuredRow) -> float:
     """The share of its budget that a row used; more than there is where it is too far off to have a metric."""
     if row.metric is None or row.metric_original is None:
         return float("inf")
-    return drop(row.metric_name, row.metric, row.metric_original) / max(budget(row), 1e-9)
+    return drop(row.scale, row.metric, row.metric_original) / max(budget(row), 1e-9)
 
 
 def _lost(row: MeasuredRow) -> str:
@@ -243,8 +243,8 @@ def _lost(row: MeasuredRow) -> str:
     if row.metric is None or row.metric_original is None:
         return "too much"
     low, high = drop_interval(row)
-    lost = drop(row.metric_name, row.metric, row.metric_original)
-    return f"{drop_text(row.metric_name, lost)} (95 % interval {low:.2f} to {high:.2f})"
+    lost = drop(row.scale, row.metric, row.metric_original)
+    return f"{drop_text(row.scale, lost)} (95 % interval {low:.2f} to {high:.2f})"
 
 
 def _listed(names: Sequence[str], most: int) -> str:

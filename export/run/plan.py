@@ -13,6 +13,7 @@ from data.original import Original
 from export.checks.flips import Flip
 from export.checks.gate import Demand, Verdict
 from export.checks.halves import Half
+from export.checks.user_metric import direction
 from export.formats.format import Conversion, FormatName, Higher, NothingToQuantize
 from export.formats.table import FORMATS
 from export.pack import size_bytes
@@ -275,6 +276,7 @@ class Plan:
             file=self.file(target).name,
             size_bytes=size_bytes(file) if file is not None and file.exists() else None,
             metric_name=score.name if score else None,
+            metric_better=direction(score) if score else None,
             metric_original=score.value if score else None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from export.trained.data_files.read import read
 from export.trained.data_files.wanted import Wanted
 from export.trained.describe import Described, describe
 from export.trained.model_files.loaded import LoadedModel
+from export.trained.names import by_public_name
 from export.trained.original_model import OriginalModel
 from export.trained.rebuilt import expected
 from export.trained.user_model import Data, UserModel
@@ -46,7 +48,9 @@ def register(user: UserModel, folder: Path) -> Registered:
     """
     found = describe(user)
     model = found.model
-    wanted = Wanted(model.inputs, model.outputs, found.names, user.target_columns, found.vocabularies)
+    outputs = [output.name for output in model.outputs]
+    scored = frozenset(by_public_name("--metric", user.metrics, found.names, outputs, "output"))
+    wanted = Wanted(model.inputs, model.outputs, found.names, user.target_columns, found.vocabularies, scored)
     calibration = _read(user.calibration, wanted, "--calibration")
     test = _with_rebuilt(_read(user.test, wanted, "--test"), found)
     reference = None if test is None else model.call(test.inputs)
@@ -60,7 +64,7 @@ def register(user: UserModel, folder: Path) -> Registered:
         parameters=_parameters(model.loaded),
         source=model.source,
         refused=_refused(model.loaded),
-        metrics=_metrics(model, test, reference),
+        metrics=_metrics(model, test, reference, scored),
     )
     original = write_original(
         folder,
@@ -120,7 +124,10 @@ def _some(arrays: Arrays, most: int) -> Arrays:
     return {name: values[places] for name, values in arrays.items()}
 
 
-def _metrics(model: OriginalModel, test: Split | None, reference: Arrays | None) -> dict[str, MetricRecord]:
+def _metrics(
+    model: OriginalModel, test: Split | None, reference: Arrays | None, scored: Set[str]
+) -> dict[str, MetricRecord]:
+    """The original's own metrics, but for the outputs that have one of the user's own."""
     if test is None or reference is None:
         return {}
     return {
@@ -130,7 +137,7 @@ def _metrics(model: OriginalModel, test: Split | None, reference: Arrays | None)
             "samples",
         )
         for output in model.outputs
-        if output.name in test.targets
+        if output.name in test.targets and output.name not in scored
     }
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar, get_args
 import numpy as np
 
 from data.trained_model import PIXELS
+from export.checks.asked_metric import AskedMetric
 from export.trained.model_files.guess_task import Task
 from export.trained.names import UNNAMED
 from runtime.bundle.manifest import RESIZES
@@ -42,6 +43,7 @@ class UserModel:
         resize: how a picture of another size is brought to an image's: one of RESIZES.
         custom_objects: where the user's own layers are found: MODULE:NAME, or LAYER=MODULE:NAME.
         signature: of a SavedModel.
+        metrics: by output, the user's own metric: its targets may have any shape.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class UserModel:
     resize: str = RESIZES[0]
     custom_objects: tuple[str, ...] = ()
     signature: str | None = None
+    metrics: Mapping[str, AskedMetric] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for option, said, known in (

@@ -12,6 +12,7 @@ MAX_FILE_BYTES = 2 << 30  # a flatbuffer and a protobuf both end there
 FORMATS = ("saved_model", "tflite", "onnx")
 KINDS = ("image", "table", "sequence", "text", "tensor")
 TASKS = ("classification", "binary", "multilabel", "regression", "reconstruction", "tensor")
+DIRECTIONS = ("higher", "lower")  # of a metric: which scores are better
 RESIZES = ("stretch", "crop", "pad")
 # What a tensor at the edge of a file may be. Float16 is only ever inside.
 DTYPES = ("float32", "int32", "int64", "uint8", "bool")
@@ -99,10 +100,14 @@ class OutputRecord(FastNamedTuple):
 
 
 class Score(FastNamedTuple):
-    """The name and the value of a metric; the value is None where it was not measured."""
+    """The name and the value of a metric; the value is None where it was not measured.
+
+    `better` is "higher" or "lower" for a metric of the user's own, which is computed at export alone; else None.
+    """
 
     name: str
     value: float | None
+    better: str | None = None
 
 
 class Original(FastNamedTuple):

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from runtime.bundle.manifest import (
+    DIRECTIONS,
     FORMATS,
     MANIFEST_NAME,
     MANIFEST_VERSION,
@@ -41,6 +42,9 @@ def to_json(manifest: Manifest) -> str:
     values = plain(manifest)
     values["inputs"] = inputs_to_json(manifest.inputs.values())
     values["outputs"] = outputs_to_json(manifest.outputs.values())
+    for score in values["original"]["metrics"].values():
+        if score["better"] is None:
+            del score["better"]
     for name, variant in values["variants"].items():
         del variant["name"]  # it is the key already
         limits = {"tolerance": variant.pop("tolerances"), "recorded": variant.pop("recorded")}
@@ -127,7 +131,8 @@ def _signature(top: Fields) -> Signature:
         if name not in outputs:
             metrics.refuse(name, f"is no output; the outputs are {', '.join(outputs)}")
         score = metrics.fields(name)
-        found[name] = Score(score.text("name", 100), score.optional_number("value"))
+        better = score.one_of("better", DIRECTIONS) if score.has("better") else None
+        found[name] = Score(score.text("name", 100), score.optional_number("value"), better)
     return inputs, outputs, Original(read_sha256(original), original.text("device"), found)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runtime.measure.metric import drop, drop_text, known_metric
+from runtime.measure.metric import drop, drop_text, known_scale
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -77,12 +77,12 @@ def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> st
     allowed = budget(row) if most is None else most
     if drop <= allowed + _SLACK:
         return ""
-    return f"it loses {drop_text(row.metric_name, drop)}, more than the {allowed:g} allowed"
+    return f"it loses {drop_text(row.scale, drop)}, more than the {allowed:g} allowed"
 
 
 def budget(row: MeasuredRow) -> float:
     """What a row's metric may lose, in its drop's unit: the budget it was exported with, or the usual one."""
-    return BUDGETS[known_metric(row.metric_name).drop_unit] if row.budget is None else row.budget
+    return BUDGETS[known_scale(row.scale).drop_unit] if row.budget is None else row.budget
 
 
 def drop_interval(row: MeasuredRow) -> tuple[float, float]:
@@ -92,8 +92,8 @@ def drop_interval(row: MeasuredRow) -> tuple[float, float]:
     """
     original, low, high = row.metric_original, row.metric_drop_low, row.metric_drop_high
     assert original is not None and low is not None and high is not None
-    sign = -1 if known_metric(row.metric_name).drop_unit == "points" else 1
+    sign = -1 if known_scale(row.scale).drop_unit == "points" else 1
     return (
-        drop(row.metric_name, original + sign * low, original),
-        drop(row.metric_name, original + sign * high, original),
+        drop(row.scale, original + sign * low, original),
+        drop(row.scale, original + sign * high, original),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.choose.limits import LATENCIES, SAME_WIDTH, TIE_WIDTH, Limits, Problem, problems
-from runtime.measure.metric import drop, known_metric, metric_text
+from runtime.measure.metric import drop, known_scale, metric_text
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -78,8 +78,8 @@ def drop_of(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> float | None:
     if row.metric is None:
         return None
     stand_ins = [] if row.split == "test" else _float32_metrics(row, rows)
-    reference = known_metric(row.metric_name).best(stand_ins) if stand_ins else row.metric_original
-    return None if reference is None else drop(row.metric_name, row.metric, reference)
+    reference = known_scale(row.scale).best(stand_ins) if stand_ins else row.metric_original
+    return None if reference is None else drop(row.scale, row.metric, reference)
 
 
 def _float32_metrics(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> list[float]:
@@ -231,7 +231,7 @@ def ship_line(choice: Choice) -> str:
         takes += f" and {row.size_bytes / 1024:,.1f} KiB"
     score = f"{row.metric_name or 'budget'} not {'measured' if row.metric_name else 'checked'}"
     if row.metric is not None:
-        score = f"{row.metric_name} {metric_text(row.metric_name, row.metric)}"
+        score = f"{row.metric_name} {metric_text(row.scale, row.metric)}"
     elif row.max_abs_error is not None:
         score += f", largest error {row.max_abs_error:.2g}"
     threads = f", {row.threads} threads" if (row.threads or 1) > 1 else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.bundle.golden import read_golden
-from runtime.bundle.manifest import Manifest
+from runtime.bundle.manifest import Manifest, Score
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.choose.constraints import HELP, parse_limits
 from runtime.choose.rule import DEFAULT_LIMITS, choose, ship_line
@@ -22,7 +22,7 @@ from runtime.commands.bench import footnote
 from runtime.commands.conditions import notes as condition_notes
 from runtime.commands.conditions import under
 from runtime.commands.reported import with_reported_metric
-from runtime.commands.scores import references, scored, with_reference, worst
+from runtime.commands.scores import computable, references, scored, with_reference, worst
 from runtime.commands.table import aligned, kib
 from runtime.commands.targets import Labelled, add_labelled, read_labelled
 from runtime.measure.energy import energy_mj
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     limits = DEFAULT_LIMITS if args.constraints is None else parse_limits(args.constraints)
     bundle = open_bundle(args.bundle)
     manifest = bundle.manifest
-    labelled = read_labelled(args, manifest)
+    labelled = computable(read_labelled(args, manifest), manifest)
     candidates, calls = _measured(args, bundle, labelled)
     known = references((row for rows in candidates for row in rows), manifest) if labelled else {}
     rows = _timed([worst(rows, known) for rows in candidates], calls, args.calls)
@@ -106,8 +106,13 @@ def _measured(
                     row = row._replace(peak_rss_mib=peak_rss_mib(bundle, variant.name, engine, threads))
                 if labelled is None:
                     candidates.append([with_reported_metric(row, reported, model, golden)])
+                elif model is None:
+                    candidates.append([row])
                 else:
-                    candidates.append(scored(row, reported, model, golden, labelled) if model else [row])
+                    found = scored(row, reported, model, golden, labelled)
+                    if reported is not None and reported.metric_better is not None:
+                        found.append(with_reported_metric(row, reported, model, golden))
+                    candidates.append(found)
             if model:
                 calls[_key(row)] = single_calls(model.predict, golden.inputs)
     return candidates, calls
@@ -164,7 +169,7 @@ def _print(
                 row.status,
                 "-" if row.size_bytes is None else kib(row.size_bytes),
                 *([row.output or "-"] if several else []),
-                *(texts if len(given) > 1 else [metric_text(row.metric_name, row.metric)]),
+                *(texts if len(given) > 1 else [metric_text(row.scale, row.metric)]),
                 "-" if row.max_abs_error is None else f"{row.max_abs_error:.2g}",
                 *(_figure(value) for value in (row.latency_us_p50, row.latency_us_p90, row.latency_us_p99)),
                 *([_figure(row.peak_rss_mib)] if with_memory else []),
@@ -199,10 +204,13 @@ def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | Non
     several = len(manifest.outputs) > 1
     notes = []
     for name, record in manifest.outputs.items():
+        score = manifest.original.metrics.get(name)
+        if score is not None and score.better is not None:
+            notes.append(_of_the_user(f"{name} {score.name}" if several else score.name, score))
+            continue
         metric_of = metric_name(record.task)
         if metric_of is None:
             continue
-        score = manifest.original.metrics.get(name)
         before = metric_text(metric_of, score and score.value)
         what = f"{name} {metric_of}" if several else metric_of
         if labelled and name in labelled.targets:
@@ -220,6 +228,14 @@ def _notes(manifest: Manifest, rows: list[MeasuredRow], labelled: Labelled | Non
             "metric is furthest from the original."
         )
     return [*notes, "max error: against the original's outputs for the golden samples."]
+
+
+def _of_the_user(what: str, score: Score) -> str:
+    """The note on a metric that is code of the user's, which stays on the export machine."""
+    return (
+        f"{what}: a metric of your own, which cannot be computed here: as measured at export on the test split, where "
+        f"the original has {metric_text(score.better, score.value)}."
+    )
 
 
 def _figure(value: float | None) -> str:

@@ -49,11 +49,30 @@ def scored(
     return found
 
 
+def computable(labelled: Labelled | None, manifest: Manifest) -> Labelled | None:
+    """The labelled data without the targets of outputs whose metric is code of the user's; None where none is left.
+
+    A metric of another name would be held to a budget that was not meant for it.
+    """
+    if labelled is None:
+        return None
+    scores = manifest.original.metrics
+    targets = {
+        name: values
+        for name, values in labelled.targets.items()
+        if name not in scores or scores[name].better is None
+    }
+    return labelled._replace(targets=targets) if targets else None
+
+
 def references(rows: Iterable[MeasuredRow], manifest: Manifest) -> References:
-    """By output, what stands for the original on the data of these rows: the best float32 variant, else its own."""
+    """By output, what stands for the original on the data of these rows: the best float32 variant, else its own.
+
+    Rows that were measured at export have the original's score on the same samples themselves.
+    """
     exact: dict[str, list[float]] = {}
     for row in rows:
-        if row.output is not None and row.metric is not None:
+        if row.output is not None and row.metric is not None and row.split != "test":
             exact.setdefault(row.output, [])
             exact[row.output] += [row.metric] if row.variant.endswith("-float32") else []
     return {
@@ -66,7 +85,7 @@ def references(rows: Iterable[MeasuredRow], manifest: Manifest) -> References:
 
 def worst(rows: Sequence[MeasuredRow], references: References) -> MeasuredRow:
     """Of the rows of one variant, that of the output which lost most of its budget."""
-    return max(rows, key=lambda row: _budgets_lost(row, references.get(row.output or "")))
+    return max(rows, key=lambda row: _budgets_lost(row, _reference(row, references)))
 
 
 def with_reference(row: MeasuredRow, references: References) -> MeasuredRow:
@@ -74,8 +93,12 @@ def with_reference(row: MeasuredRow, references: References) -> MeasuredRow:
 
     The rule would otherwise compare it with the rows of float32 variants, which may be of another output.
     """
-    known = references.get(row.output or "")
-    return row if known is None else row._replace(metric_original=known)
+    known = _reference(row, references)
+    return row if known in (None, row.metric_original) else row._replace(metric_original=known)
+
+
+def _reference(row: MeasuredRow, references: References) -> float | None:
+    return row.metric_original if row.split == "test" else references.get(row.output or "")
 
 
 def _original(manifest: Manifest, output: str) -> float | None:
@@ -86,5 +109,5 @@ def _original(manifest: Manifest, output: str) -> float | None:
 def _budgets_lost(row: MeasuredRow, reference: float | None) -> float:
     if reference is None or row.metric is None:
         return -math.inf
-    lost, allowed = drop(row.metric_name, row.metric, reference), budget(row)
+    lost, allowed = drop(row.scale, row.metric, reference), budget(row)
     return lost / allowed if allowed else math.inf if lost > 0 else lost

@@ -163,7 +163,7 @@ def _print(rows: list[MeasuredRow], choice: Choice, several: bool) -> None:
                     str(row.threads),
                     "-" if row.size_bytes is None else kib(row.size_bytes),
                     *([row.output or "-"] if several else []),
-                    drop_text(row.metric_name, drop_of(row, rows)),
+                    drop_text(row.scale, drop_of(row, rows)),
                     f"{row.latency_us_p50:.1f}",
                     _span(row.latency_us_low, row.latency_us_high, 1, "-"),
                     _span(row.slower_low, row.slower_high, 2, "left behind"),

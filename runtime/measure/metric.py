@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from runtime.bundle.manifest import OutputRecord
+from runtime.bundle.manifest import DIRECTIONS, OutputRecord
 from runtime.errors import BundleError, InputError
 from runtime.namedtuples import FastNamedTuple
 
@@ -61,6 +61,18 @@ METRICS = {
     "f1": Metric(_hits, _f1, max, "points"),
     "rmse": Metric(_squares, lambda squares: np.sqrt(squares[..., 0]), min, "%"),
 }
+
+
+class Scale(FastNamedTuple):
+    """How scores of a metric compare: which of several is the best, and the unit of a drop, as in `Metric`."""
+
+    best: Callable[[Iterable[float]], float]
+    drop_unit: str
+
+
+# A user's metric is computed at export alone; of its scores only this is known, by which of them are better.
+SCALES = {name: Scale(metric.best, metric.drop_unit) for name, metric in METRICS.items()}
+SCALES |= {"higher": Scale(max, "points"), "lower": Scale(min, "%")}
 _SHOWN = {"f1": "F1", "rmse": "RMSE"}
 _BY_TASK = {
     "classification": "accuracy",
@@ -83,12 +95,20 @@ def known_metric(name: str | None) -> Metric:
     return METRICS[name]
 
 
-def drop(name: str | None, score: float, reference: float) -> float:
-    """How much worse a score is than the reference, in the metric's `drop_unit`; negative where it is better.
+def known_scale(scale: str | None) -> Scale:
+    """The row of SCALES: of a metric's name, or of a direction; BundleError for what is not there."""
+    if scale not in DIRECTIONS:
+        known_metric(scale)
+    return SCALES[str(scale)]
 
-    An error against a reference of 0 is infinitely worse unless it is 0 too. BundleError for an unknown metric.
+
+def drop(scale: str | None, score: float, reference: float) -> float:
+    """How much worse a score is than the reference, in the scale's `drop_unit`; negative where it is better.
+
+    An error against a reference of 0 is infinitely worse unless it is 0 too. `scale` is a key of SCALES; BundleError
+    for another.
     """
-    if known_metric(name).drop_unit == "points":
+    if known_scale(scale).drop_unit == "points":
         return (reference - score) * 100
     if reference == 0:
         return math.inf if score > 0 else 0.0
@@ -100,16 +120,18 @@ def shown_name(name: str | None) -> str:
     return _SHOWN.get(str(name), str(name))
 
 
-def metric_text(name: str | None, score: float | None) -> str:
-    """A score as tables show it."""
+def metric_text(scale: str | None, score: float | None) -> str:
+    """A score as tables show it; `scale` is a key of SCALES."""
     if score is None:
         return "-"
-    return f"{score:.2%}" if known_metric(name).drop_unit == "points" else f"{score:.4f}"
+    if known_scale(scale).drop_unit == "points":
+        return f"{score:.2%}"
+    return f"{score:.4g}" if scale == "lower" else f"{score:.4f}"  # nobody knows its size
 
 
-def drop_text(name: str | None, amount: float | None) -> str:
-    """A drop as tables show it."""
-    return "not measured" if amount is None else f"{amount:.2f} {known_metric(name).drop_unit}"
+def drop_text(scale: str | None, amount: float | None) -> str:
+    """A drop as tables show it; `scale` is a key of SCALES."""
+    return "not measured" if amount is None else f"{amount:.2f} {known_scale(scale).drop_unit}"
 
 
 def decided(outputs: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from runtime.bundle.manifest import DIRECTIONS
 from runtime.bundle.strict_json import Fields, parse_object
-from runtime.measure.metric import METRICS
+from runtime.measure.metric import METRICS, SCALES
 from runtime.namedtuples import FastNamedTuple
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class MeasuredRow(FastNamedTuple):
     output: str | None = None
     budget: float | None = None
     metric_name: str | None = None
+    metric_better: str | None = None
     metric: float | None = None
     metric_original: float | None = None
     metric_drop_low: float | None = None
@@ -80,6 +82,11 @@ class MeasuredRow(FastNamedTuple):
         """Whether the verdict lets the variant be shipped: it is ok or unproven."""
         return self.status in PASSED
 
+    @property
+    def scale(self) -> str | None:
+        """How its metric's scores compare, a key of `metric.SCALES`: its name, or of a user's metric its direction."""
+        return self.metric_better or self.metric_name
+
     def with_verdict(self, status: str, reason: str | None = None) -> "MeasuredRow":
         """The row with another verdict; the reason becomes one line of at most 1,000 printable characters."""
         line = " ".join((reason or "").split())
@@ -106,18 +113,19 @@ class MeasuredRow(FastNamedTuple):
 
 
 _OF_A_METRIC = (
-    "output", "budget", "metric_name", "metric", "metric_original", "metric_drop_low", "metric_drop_high", "flips",
-    "samples", "split",
+    "output", "budget", "metric_name", "metric_better", "metric", "metric_original", "metric_drop_low",
+    "metric_drop_high", "flips", "samples", "split",
 )  # fmt: skip
 # What reports of the first bundles lack: a reader takes what is missing for not measured.
 _ADDED_LATER = frozenset(
     {
-        "threads", "file", "output", "budget", "metric_drop_low", "metric_drop_high", "flips", "latency_us_low",
-        "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row", "peak_rss_mib", "energy_mj",
-        "board", "governor", "clock_mhz_low", "clock_mhz_high", "temperature_c", "throttled", "memory_available_mib",
-        "other_load", "blocks", "blocks_repeated", "blocks_disturbed", "disturbance",
+        "threads", "file", "output", "budget", "metric_better", "metric_drop_low", "metric_drop_high", "flips",
+        "latency_us_low", "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row", "peak_rss_mib",
+        "energy_mj", "board", "governor", "clock_mhz_low", "clock_mhz_high", "temperature_c", "throttled",
+        "memory_available_mib", "other_load", "blocks", "blocks_repeated", "blocks_disturbed", "disturbance",
     }
 )  # fmt: skip
+_SCORES = ("metric", "metric_original")
 _MAY_BE_NEGATIVE = frozenset({"metric_drop_low", "metric_drop_high", "sqnr_db", "temperature_c"})
 _ASCENDING = (
     ("latency_us_p50", "latency_us_p90", "latency_us_p99"),
@@ -177,12 +185,15 @@ def _row(fields: Fields) -> MeasuredRow:
     row = MeasuredRow(**values)
     if row.status not in STATUSES:
         fields.refuse("status", f"is {row.status[:40]!r}; known: {', '.join(STATUSES)}")
-    if row.metric is not None and row.metric_name not in METRICS:
+    if row.metric_better is not None:
+        _check_of_the_user(row, fields)
+    elif row.metric is not None and row.metric_name not in METRICS:
         fields.refuse("metric_name", f"is {str(row.metric_name)[:40]!r}; known: {', '.join(METRICS)}")
+    negative = _MAY_BE_NEGATIVE | (frozenset(_SCORES) if row.metric_better == "higher" else frozenset())
     for name, value in values.items():
-        if isinstance(value, float) and value < 0 and name not in _MAY_BE_NEGATIVE:
+        if isinstance(value, float) and value < 0 and name not in negative:
             fields.refuse(name, f"is {value:g}; it must be at least 0")
-    fractions = ("top1_agreement", *(("metric", "metric_original") if _is_fraction(row.metric_name) else ()))
+    fractions = ("top1_agreement", *(_SCORES if _is_fraction(row.scale) else ()))
     for name in fractions:
         if (values[name] or 0) > 1:
             fields.refuse(name, f"is {values[name]:g}; a fraction must be from 0 to 1")
@@ -195,5 +206,13 @@ def _row(fields: Fields) -> MeasuredRow:
     return row
 
 
-def _is_fraction(metric_name: str | None) -> bool:
-    return metric_name in METRICS and METRICS[metric_name].drop_unit == "points"
+def _is_fraction(scale: str | None) -> bool:
+    return scale in SCALES and SCALES[scale].drop_unit == "points"
+
+
+def _check_of_the_user(row: MeasuredRow, fields: Fields) -> None:
+    """Refuse a direction that there is not, or one of a metric that is not a user's own."""
+    if row.metric_better not in DIRECTIONS:
+        fields.refuse("metric_better", f"is {str(row.metric_better)[:40]!r}; known: {', '.join(DIRECTIONS)}")
+    if row.metric_name is None or row.metric_name in METRICS:
+        fields.refuse("metric_better", f"is for a metric of the user's own, not for {row.metric_name}")

@@ -62,7 +62,12 @@ options:
                         float16, tflite-dynamic, tflite-int8, tflite-int8-mixed, tflite-int16x8,
                         onnx-float32, onnx-float16, onnx-dynamic, onnx-int8, onnx-int8-mixed
   --max-drop N          what a quantized file may lose of its metric: percentage points of
-                        accuracy or F1 (default 0.3), percent of an error (default 1)
+                        accuracy, F1 or a metric of your own (default 0.3), percent of an error,
+                        or of a metric of your own where lower is better (default 1)
+  --metric [OUTPUT=]MODULE:FUNCTION[,lower]
+                        a metric of your own, a function f(targets, answers) of all samples that
+                        decides in place of the usual one: a fraction, better higher, or with
+                        ,lower an error; may be repeated for other outputs
   --repairs NAMES       repairs of weights that may be made, with commas, or none (default:
                         fold,balance)
   --strict              refuse what the test data are too few to prove

@@ -13,7 +13,6 @@ from data.arrays import read_npz
 from data.dataset import Split
 from export.trained.data_files.wanted import Wanted
 from runtime.errors import DataError, first_line
-from runtime.measure.metric import metric_name
 
 # What one input, and the targets of one output, may be called in any model.
 INPUTS, TARGETS = "inputs", "targets"
@@ -64,7 +63,7 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
             )
         inputs[taken.name] = arrays[name]
     targets: dict[str, NDArray[Any]] = {}
-    for output in (output for output in wanted.outputs if metric_name(output.task) is not None):
+    for output in wanted.may_have_targets:
         names = wanted.known_as(output)
         known = (*(f"{TARGETS}_{name}" for name in names), *names)
         known += (TARGETS,) if wanted.with_targets == (output,) else ()

@@ -28,6 +28,7 @@ class Wanted:
         names: the public names, and the model's own.
         target_columns: of a table, those that are no inputs but what the answers should be.
         vocabularies: by file name, the words of texts.
+        scored: the outputs with a metric of the user's own, which may have targets whatever their task.
     """
 
     inputs: tuple[InputRecord, ...]
@@ -35,6 +36,7 @@ class Wanted:
     names: Names
     target_columns: tuple[str, ...] = ()
     vocabularies: Mapping[str, bytes] = field(default_factory=dict)
+    scored: frozenset[str] = frozenset()
 
     def known_as(self, record: InputRecord | OutputRecord) -> tuple[str, ...]:
         """The names under which the user may know an input or output."""
@@ -45,8 +47,17 @@ class Wanted:
         """The outputs whose answers can be compared with what the user says they should be."""
         return tuple(
             output
+            for output in self.may_have_targets
+            if output.task != "reconstruction" or output.name in self.scored
+        )
+
+    @property
+    def may_have_targets(self) -> tuple[OutputRecord, ...]:
+        """Those, and the reconstructions, which are compared with their input where there are no targets."""
+        return tuple(
+            output
             for output in self.outputs
-            if metric_name(output.task) is not None and output.task != "reconstruction"
+            if metric_name(output.task) is not None or output.name in self.scored
         )
 
     def only_input(self, path: Path, content: str) -> InputRecord:
@@ -89,12 +100,24 @@ class Wanted:
     def _target(self, path: Path, output: OutputRecord, values: Any, count: int) -> NDArray[Any]:
         name = self.names.own[output.name]
         values = _numbered(path, name, output, np.asarray(values))
+        if output.name in self.scored and output.labels is None:
+            return _numbers(path, name, values, count)
         try:
             checked = checked_targets(output, values, count)
         except InputError as error:
             raise DataError(f"{path}: targets of {name}: {error}") from error
         whole = output.task in ("classification", "binary", "multilabel")
         return checked.astype(np.int64 if whole else np.float32, copy=False)
+
+
+def _numbers(path: Path, name: str, values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Targets for a metric of the user's own: finite numbers of any shape, a row for each sample."""
+    if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+        raise DataError(f"{path}: targets of {name}: they are {values.dtype}; they must be finite numbers")
+    if values.ndim == 0 or len(values) != count:
+        rows = len(values) if values.ndim else "no"
+        raise DataError(f"{path}: targets of {name}: {rows} rows, and the inputs have {count}")
+    return values
 
 
 def _numbered(path: Path, name: str, output: OutputRecord, values: NDArray[Any]) -> NDArray[Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from runtime.errors import UsageError, first_line
+from export.trained import user_code
+from runtime.errors import UsageError
 
 
 def imported(names: Sequence[str]) -> dict[str, Any]:
@@ -31,18 +29,4 @@ def _imported(text: str) -> tuple[str, Any]:
             f"--custom-objects {text}: expected MODULE:NAME, such as my_layers:Scale for the class Scale in "
             "my_layers.py"
         )
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's code raises
-        raise UsageError(
-            f"--custom-objects {text}: {module_name} cannot be imported ({type(error).__name__}: "
-            f"{first_line(error)}); expected a module in the working folder or an installed one"
-        ) from error
-    finally:
-        sys.path.remove(folder)
-    if not hasattr(module, name):
-        public = ", ".join(key for key in vars(module) if not key.startswith("_")) or "nothing"
-        raise UsageError(f"--custom-objects {text}: {module_name} has no {name}; it has {public}")
-    return alias or name, getattr(module, name)
+    return alias or name, user_code.imported(f"--custom-objects {text}", place)

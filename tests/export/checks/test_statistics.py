@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.checks.statistics import Drop, compare, samples_needed
+from export.checks.statistics import Drop, compare, compare_scores, samples_needed
 
 
 def pairs(random, samples, lost, won):
@@ -63,3 +63,44 @@ def test_how_many_samples_would_decide():
     assert samples_needed(Drop(0.1, -0.3, 0.5), 0.3, 1000) == 4000
     assert samples_needed(Drop(0.1, 0.0, 0.2), 0.3, 1000) == 1000
     assert samples_needed(Drop(0.3, 0.0, 0.6), 0.3, 1000) is None
+
+
+def mean_absolute(targets, answers, whose):
+    return float(np.mean(np.abs(answers - targets)))
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+def test_the_interval_of_a_users_metric_covers_the_truth(offset):
+    random = np.random.default_rng(14)
+    truth = np.mean(np.abs(random.standard_normal(10**6) * np.sqrt(1.09) + offset)) - np.sqrt(2 / np.pi)
+    covered = []
+    for _ in range(100):
+        targets, error = random.standard_normal(400), random.standard_normal(400)
+        other = error + random.standard_normal(400) * 0.3 + offset
+        _, _, found = compare_scores(mean_absolute, "lower", targets, targets + other, targets + error, 199)
+        covered.append(found.low <= truth <= found.high)
+    assert np.mean(covered) >= 0.9
+
+
+def test_what_is_better_higher_loses_where_it_falls_and_lower_where_it_rises():
+    targets, good, bad = np.zeros(50), np.full(50, 0.25), np.full(50, 0.75)
+    for better, sign in (("higher", -1), ("lower", 1)):
+        after, before, found = compare_scores(mean_absolute, better, targets, bad, good, 99)
+        assert (after, before) == (0.75, 0.25)
+        assert found == pytest.approx(Drop(*[sign * 0.5] * 3))
+
+
+def test_a_pair_is_drawn_together():
+    """Answers that are off by the same for every sample lose the same in every resample."""
+    random = np.random.default_rng(15)
+    targets = random.standard_normal(300)
+    answers = targets + np.abs(random.standard_normal(300))
+    _, _, found = compare_scores(mean_absolute, "lower", targets, answers + 0.1, answers, 99)
+    assert found.low == pytest.approx(0.1) and found.high == pytest.approx(0.1)
+
+
+def test_fractions_that_never_differ_have_the_interval_of_accuracy():
+    for samples in (30, 10_000):
+        ones = np.ones(samples)
+        _, _, found = compare_scores(lambda *_: 0.5, "higher", ones, ones * 2, ones, 99)
+        assert found == compare("accuracy", ones[:, np.newaxis], ones[:, np.newaxis])

@@ -131,6 +131,9 @@ def test_intervals_are_drawn_from_end_to_end():
     assert right > x and top < y < bottom and y - top == pytest.approx(bottom - y, abs=0.3)
 
 
+VARIANTS = ("tflite-float32", "tflite-int8")
+
+
 def test_other_tasks_have_a_scale_of_their_own():
     rmse = [
         measured(variant, latency, 10, value, metric_name="rmse", metric_original=0.5)
@@ -146,6 +149,26 @@ def test_other_tasks_have_a_scale_of_their_own():
     lose = loss.loss_of(bare)
     assert lose.logarithmic and lose.values[bare[0]] == pytest.approx(0.01) and not lose.intervals
     assert loss.loss_of([measured("tflite-a")]).values == {}
+
+
+def test_a_metric_of_the_users_own_has_the_scale_of_its_direction():
+    def rows(better, original, *metrics):
+        fields = {"metric_name": "own", "metric_better": better, "metric_original": original}
+        return [
+            measured(name, 5, 10, metric, **fields) for name, metric in zip(VARIANTS, metrics, strict=True)
+        ]
+
+    lower = rows("lower", 50.0, 50.0, 51.0)
+    lose = loss.loss_of(lower)
+    assert lose.axis == "Change of own, in %," and lose.zero == "the original, 50" and lose.most == 1.0
+    assert lose.values[lower[1]] == pytest.approx(2.0) and lost(lower[1], lower) == "2.00 %"
+    higher = rows("higher", -0.5, -0.5, -0.52)
+    lose = loss.loss_of(higher)
+    assert lose.axis == "Change of own, in points," and lose.most == 0.3
+    assert lose.values[higher[1]] == pytest.approx(2.0) and lost(higher[1], higher) == "2.00 points"
+    # A name alone does not make a scale: here two outputs have functions of one name.
+    both = loss.loss_of([lower[1]._replace(output="a"), higher[1]._replace(output="b")])
+    assert both.axis == "Share of the budget used"
 
 
 def test_what_a_row_loses_in_words():

@@ -73,6 +73,13 @@ def test_notes_are_sentences(values):
         from_json(change(values, "variants/tflite-int8/notes", [1]))
 
 
+def test_a_metric_of_the_user_has_a_direction_and_others_no_key_for_it(values):
+    assert set(values["original"]["metrics"]["probabilities"]) == {"name", "value"}
+    found = from_json(change(values, "original/metrics/probabilities/better", "lower"))
+    assert found.original.metrics["probabilities"].better == "lower"
+    assert from_json(to_json(found)) == found
+
+
 OUTPUT = "variants/tflite-int8/outputs/probabilities"
 EVERY_KEY = [
     "manifest_version", "producer", "model", "parameters", "inputs", "outputs", "original", "golden", "files",
@@ -87,7 +94,7 @@ EVERY_KEY = [
     f"{OUTPUT}/shape", f"{OUTPUT}/tolerance", f"{OUTPUT}/tolerance/max_abs_error", f"{OUTPUT}/tolerance/reason",
     f"{OUTPUT}/recorded/max_abs_error", f"{OUTPUT}/recorded/usual_abs_error", f"{OUTPUT}/recorded/reason",
 ]  # fmt: skip
-MAY_BE_MISSING = [f"{OUTPUT}/recorded", "inputs/image/resize"]
+MAY_BE_MISSING = [f"{OUTPUT}/recorded", "inputs/image/resize", "original/metrics/probabilities/better"]
 
 
 @pytest.mark.parametrize("path", EVERY_KEY)
@@ -129,6 +136,7 @@ def test_no_key_takes_a_value_of_another_type(values, path):
             "'other' is no output; the outputs are p",
         ),
         ("original/metrics/probabilities/name", "x" * 101, "1 to 100 printable"),
+        ("original/metrics/probabilities/better", "up", "'better' is 'up'; known: higher, lower"),
         ("golden", "other.npz", "not among the files"),
         ("golden", "../golden.npz", "not a safe path"),
         ("files/golden.npz/size_bytes", -1, "from 0 to"),

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.bundle.manifest import Score
+from runtime.bundle.manifest_json import to_json
+from runtime.bundle.reader import read_manifest
 from runtime.measure.row import rows_to_json
 from tests import bundles
 from tests.bundles import npz, replace_file
@@ -169,6 +172,30 @@ def test_compare_and_select_take_the_output_of_the_report_and_its_parity(cli, se
     assert code == 1 and "loses too much" in json.loads(out)["why"]
     code, out, _ = cli("select", reported, "--engine", "onnxruntime", "--threads", "1", "--max-drop", "4")
     assert code == 0 and re.search(r"onnx-float32 +onnxruntime +1 +3\.0 +kind +3\.00 points", out)
+
+
+def test_compare_shows_beside_its_own_metrics_what_a_users_metric_was_at_export(
+    cli, several_bundle, samples, tmp_path
+):
+    bundle = shutil.copytree(several_bundle, tmp_path / "users")
+    fields = {"engine": "onnxruntime", "output": "level", "metric_name": "pinball", "metric_better": "lower"}
+    rows = [measured("onnx-float32", metric=70.0, metric_original=50.0, **fields)]
+    replace_file(bundle, "report.json", rows_to_json(rows).encode())
+    manifest = read_manifest(bundle)
+    scores = {**manifest.original.metrics, "level": Score("pinball", 50.0, "lower")}
+    text = to_json(manifest._replace(original=manifest.original._replace(metrics=scores)))
+    (bundle / "manifest.json").write_text(text)
+    _, outputs = samples
+    kinds = outputs["kind"].argmax(1)
+    given = labelled(tmp_path, samples, targets_kind=kinds, targets_level=outputs["level"] + 2)
+    code, out, _ = cli("compare", bundle, *given, "--calls", "20", "--engine", "onnxruntime")
+    assert code == 1 and "it loses 40.00 %, more than the 1 allowed" in out
+    assert re.search(r"onnx-float32 +onnxruntime +ok +3\.0 +level +70 ", out)
+    assert "kind accuracy: on 32 rows; the original has 90.00% on its test split." in out
+    assert (
+        "level pinball: a metric of your own, which cannot be computed here: as measured at export on the test split, "
+        "where the original has 50." in out
+    )
 
 
 def test_compare_without_labelled_data_says_so_of_each_output(cli, several_bundle):

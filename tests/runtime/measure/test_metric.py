@@ -5,7 +5,7 @@ import pytest
 
 from runtime.bundle.manifest import OutputRecord
 from runtime.errors import BundleError, InputError
-from runtime.measure.metric import METRICS, decided, drop, metric, metric_name
+from runtime.measure.metric import METRICS, decided, drop, drop_text, metric, metric_name, metric_text
 
 OUTPUTS = np.float32([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]])
 VALUES = np.float32([[1], [2], [4]])
@@ -80,6 +80,17 @@ def test_what_a_drop_is_depends_on_the_metric():
     assert drop("rmse", 1.1, 1.0) == pytest.approx(10.0)
     assert drop("rmse", 0.1, 0.0) == np.inf and drop("rmse", 0.0, 0.0) == 0
     assert set(METRICS) == {"accuracy", "f1", "rmse"}
+
+
+def test_the_drop_of_a_users_metric_is_in_points_where_higher_is_better_and_in_percent_where_lower_is():
+    assert drop("higher", 0.9, 0.92) == pytest.approx(2.0) and drop("higher", -0.1, 0.0) == pytest.approx(
+        10.0
+    )
+    assert drop("lower", 1.1, 1.0) == pytest.approx(10.0)
+    assert metric_text("higher", 0.5) == "50.00%" and metric_text("lower", 0.00112) == "0.00112"
+    assert drop_text("higher", 0.5) == "0.50 points" and drop_text("lower", 0.5) == "0.50 %"
+    with pytest.raises(BundleError, match="the metric 'pinball' is unknown"):
+        drop("pinball", 1.0, 1.0)
 
 
 @pytest.mark.parametrize(

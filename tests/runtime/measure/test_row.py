@@ -31,6 +31,7 @@ FULL = measured(
     blocks=20, blocks_repeated=3, blocks_disturbed=1, disturbance="under-voltage",
 )  # fmt: skip
 LEAST = MeasuredRow("digits", "tflite-int8", "litert", "skipped")
+OF_THE_USER = {"metric_name": "r2", "metric_better": "higher"}
 
 
 def changed(**changes: Any) -> str:
@@ -39,8 +40,9 @@ def changed(**changes: Any) -> str:
 
 
 def test_every_field_is_written_and_read():
-    assert None not in FULL
-    assert rows_from_json(rows_to_json([FULL, LEAST])) == [FULL, LEAST]
+    full = FULL._replace(**OF_THE_USER)
+    assert None not in full
+    assert rows_from_json(rows_to_json([FULL, full, LEAST])) == [FULL, full, LEAST]
     assert json.loads(rows_to_json([FULL], model="digits")) == {"model": "digits", "rows": [FULL._asdict()]}
     assert pickle.loads(pickle.dumps(FULL)) == FULL
 
@@ -60,10 +62,13 @@ ORDERED = {name for names in module._ASCENDING for name in names}
         {name: KINDS[kind] for name, kind in MeasuredRow.__annotations__.items() if name not in ORDERED}
     ),
     st.sampled_from(module.STATUSES),
-    st.sampled_from(["accuracy", "f1", "rmse"]),
+    st.sampled_from(
+        [("accuracy", None), ("f1", None), ("rmse", None), ("r2", "higher"), ("pinball", "lower")]
+    ),
 )
-def test_whatever_can_be_measured_survives_the_way(values, status, name):
-    row = MeasuredRow(**values | {"status": status, "metric_name": name})
+def test_whatever_can_be_measured_survives_the_way(values, status, metric):
+    name, better = metric
+    row = MeasuredRow(**values | {"status": status, "metric_name": name, "metric_better": better})
     assert rows_from_json(rows_to_json([row])) == [row]
 
 
@@ -97,6 +102,13 @@ def test_a_misspelt_field_is_a_type_error_where_it_is_made():
         ({"metric_original": -0.5}, "'metric_original' is -0.5; it must be at least 0"),
         ({"metric_name": "mae"}, "'metric_name' is 'mae'; known: accuracy, f1, rmse"),
         ({"metric_name": None}, "'metric_name' is 'None'; known: accuracy, f1, rmse"),
+        ({"metric_name": "mae", "metric_better": "up"}, "'metric_better' is 'up'; known: higher, lower"),
+        ({"metric_better": "higher"}, "'metric_better' is for a metric of the user's own, not for accuracy"),
+        (OF_THE_USER | {"metric": 1.5}, "'metric' is 1.5; a fraction must be from 0 to 1"),
+        (
+            {"metric_name": "mae", "metric_better": "lower", "metric": -0.5},
+            "'metric' is -0.5; it must be at least 0",
+        ),
         ({"top1_agreement": 1.01}, "'top1_agreement' is 1.01; a fraction must be from 0 to 1"),
         ({"max_abs_error": -1}, "'max_abs_error' is -1; it must be at least 0"),
         ({"latency_us_p50": -0.5}, "'latency_us_p50' is -0.5; it must be at least 0"),
@@ -115,6 +127,12 @@ def test_a_misspelt_field_is_a_type_error_where_it_is_made():
 def test_nonsense_is_refused(changes, words):
     with pytest.raises(BundleError, match=f"a place: row 0: .*{re.escape(words)}"):
         rows_from_json(changed(**changes), "a place")
+
+
+def test_a_metric_of_the_user_may_be_negative_where_higher_is_better_and_of_any_size_where_lower_is():
+    r2 = FULL._replace(**OF_THE_USER, metric=-0.5, metric_original=-0.25)
+    pinball = FULL._replace(metric_name="pinball", metric_better="lower", metric=70.0, metric_original=64.0)
+    assert rows_from_json(rows_to_json([r2, pinball])) == [r2, pinball]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -199,6 +217,7 @@ def test_the_metric_of_another_row_comes_with_all_that_belongs_to_it():
         "output", "budget", "metric_name", "metric", "metric_original", "metric_drop_low", "metric_drop_high", "flips",
         "samples", "split",
     }  # fmt: skip
+    assert LEAST.with_metric_of(FULL._replace(**OF_THE_USER)).metric_better == "higher"
     assert LEAST.with_metric_of(None) == LEAST.with_metric_of(FULL.with_verdict("failed")) == LEAST
 
 
