@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from export.formats.unsupported import inner_layers
 from export.trained.model_files.config import Config, entries, name_of
 from runtime.errors import ModelError
 
@@ -54,7 +55,7 @@ def _unbuilt(model: Any) -> Iterator[tuple[_Names, Any]]:
     """Layers of a model whose activation is a layer that has not made its weights yet."""
     import keras
 
-    for owner in model._flatten_layers():
+    for owner in inner_layers(model):
         for activation in (getattr(owner, word, None) for word in _WORDS):
             if isinstance(activation, keras.layers.Layer) and not activation.built:
                 yield (owner.name, activation.name), owner
