@@ -15,7 +15,7 @@ from data.original import Original
 from data.trained_model import TrainedModel
 from export.checks import drift
 from export.checks.gate import Verdict
-from export.checks.spread import spreads, tolerances
+from export.checks.spread import by_rounding, spreads, tolerances
 from export.checks.user_metric import direction
 from export.targets import TARGETS
 from runtime.atomic import replace_folder, write_file
@@ -44,6 +44,7 @@ def pack(
     folder: Path,
     out: Path,
     state: str,
+    sensitivity: Mapping[str, float],
 ) -> Path | None:
     """Turn the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
 
@@ -54,6 +55,7 @@ def pack(
         folder: where their files lie.
         out: the folder of all models.
         state: what the bundle was made from (`export.run.fingerprint`): a later run can tell that nothing changed.
+        sensitivity: what rounding does to the original's answers, by output (`export.checks.sensitivity`).
     """
     passed = {(row.variant, row.engine) for row in rows if row.passed}
     packed = {
@@ -71,7 +73,7 @@ def pack(
     for taken in original.record.inputs:
         if taken.vocabulary:
             write_file(folder / taken.vocabulary, (original.folder / taken.vocabulary).read_bytes())
-    manifest = _manifest(original, packed, folder)
+    manifest = _manifest(original, packed, folder, sensitivity)
     write_file(folder / manifest.golden, _golden(original, packed, contract_digest(manifest)))
     named = dict(manifest.files) | {manifest.golden: _file_record(folder / manifest.golden)}
     text = to_json(manifest._replace(files=dict(sorted(named.items()))))
@@ -111,7 +113,9 @@ def _golden(original: Original, built: Mapping[str, Built], contract_digest: np.
     return npz(contract=contract_digest, **arrays)
 
 
-def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> contract.Manifest:
+def _manifest(
+    original: Original, built: Mapping[str, Built], folder: Path, sensitivity: Mapping[str, float]
+) -> contract.Manifest:
     record, wide = original.record, spreads(original)
     return contract.Manifest(
         manifest_version=contract.MANIFEST_VERSION,
@@ -134,11 +138,17 @@ def _manifest(original: Original, built: Mapping[str, Built], folder: Path) -> c
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         },
-        variants={name: _variant(name, each, record, wide) for name, each in built.items()},
+        variants={name: _variant(name, each, record, wide, sensitivity) for name, each in built.items()},
     )
 
 
-def _variant(name: str, built: Built, record: TrainedModel, wide: Mapping[str, float]) -> contract.Variant:
+def _variant(
+    name: str,
+    built: Built,
+    record: TrainedModel,
+    wide: Mapping[str, float],
+    sensitivity: Mapping[str, float],
+) -> contract.Variant:
     target = TARGETS[name]
     errors = {
         output: max(verdict.golden_errors[output] for verdict in built.verdicts.values()) for output in wide
@@ -151,8 +161,11 @@ def _variant(name: str, built: Built, record: TrainedModel, wide: Mapping[str, f
         engines=tuple(built.verdicts),
         inputs={taken.name: taken.tensor for taken in record.inputs},
         outputs={given.name: given.tensor for given in record.outputs},
-        tolerances=tolerances(target, wide, errors),
-        recorded={output: drift.limits(target, width) for output, width in wide.items()},
+        tolerances=tolerances(target, wide, errors, sensitivity),
+        recorded={
+            output: drift.limits(target, width, by_rounding(output, width, sensitivity))
+            for output, width in wide.items()
+        },
         converter=f"{target.converter} {version(target.converter)}",
         notes=built.notes,
     )

@@ -28,12 +28,23 @@ ONNX_FLOAT16 = DriftLimits(
 )
 
 
-def limits(target: Target, spread: float) -> DriftLimits:
-    """The limits for one target, in output units; `spread` is `export.checks.gate.spread` of the original."""
+def limits(target: Target, spread: float, rounding: float = 0.0) -> DriftLimits:
+    """The limits for one target, in output units.
+
+    Args:
+        target: the target.
+        spread: `export.checks.spread.spread` of the original.
+        rounding: `export.checks.spread.by_rounding` of the original: most rows of a right file may move as far on
+            another processor, and single ones twice as far, in the proportion of `FLOAT`.
+    """
     if target.format == "onnx" and target.scheme == "float16":
         found = ONNX_FLOAT16
     elif target.scheme == "int16x8":
         found = INT16X8
     else:
         found = FLOAT if target.scheme in ("float32", "float16") else QUANTIZED
-    return DriftLimits(found.max_abs_error * spread, found.usual_abs_error * spread, found.reason)
+    return DriftLimits(
+        max(found.max_abs_error * spread, 2 * rounding),
+        max(found.usual_abs_error * spread, rounding),
+        found.reason,
+    )

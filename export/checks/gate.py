@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,12 @@ from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
 from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
-from export.checks.spread import spreads
+from export.checks.spread import parity_tolerances, spreads
 from export.checks.statistics import Drop, samples_needed
 from export.checks.user_metric import UserMetric, direction
 from export.quantization.names import REPAIRS
 from export.targets import Target
+from runtime.bundle.manifest import Tolerance
 from runtime.choose.limits import budget, drop_interval, drop_problem
 from runtime.errors import ParityError, UsageError
 from runtime.measure.metric import (
@@ -81,6 +83,7 @@ def judge(
     test_data: Split | None,
     demand: Demand,
     part: np.ndarray | None = None,
+    sensitivity: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
     """Measure one variant on one engine, and judge it; `row` says which, and holds no figures yet.
 
@@ -92,6 +95,7 @@ def judge(
     """
     inputs, expected = original.golden()
     wide = spreads(original)
+    allowed = parity_tolerances(target, wide, sensitivity)
     row = row._replace(budget=None if target.scheme == "float32" else demand.budget, split="golden")
     row = row._replace(samples=count(inputs))
     records = original.record.outputs
@@ -113,7 +117,7 @@ def judge(
                 found[name] = row.with_parity(agreement)
                 errors[name] = max(errors.get(name, 0.0), agreement.max_abs_error)
                 if target.scheme == "float32":
-                    problem = _beyond(target, agreement.max_abs_error, wide[name])
+                    problem = _beyond(allowed[name], agreement.max_abs_error)
                 elif test_data is None or name not in test_data.targets:
                     problem = below_floor(record, answers[name], expected[name], wide[name])
                 else:
@@ -133,7 +137,7 @@ def judge(
         return Verdict(row.with_verdict("failed", str(error)))
     judged = [
         _noted(
-            _judged(found[record.name], target, wide[record.name], demand),
+            _judged(found[record.name], target, allowed[record.name], demand),
             original.record.metrics.get(record.name),
         )
         for record in records
@@ -148,19 +152,16 @@ def _inputs(original: Original) -> dict[str, Any]:
     return {record.name: record for record in original.record.inputs}
 
 
-def _beyond(target: Target, error: float, wide: float) -> str:
-    allowed = target.tolerance.max_abs_error * wide
-    if error <= allowed:  # NaN is not
+def _beyond(allowed: Tolerance, error: float) -> str:
+    if error <= allowed.max_abs_error:  # NaN is not
         return ""
-    return (
-        f"the largest error is {error:.3g}, above the tolerance of {allowed:.3g} ({target.tolerance.reason})"
-    )
+    return f"the largest error is {error:.3g}, above the tolerance of {allowed.max_abs_error:.3g} ({allowed.reason})"
 
 
-def _judged(row: MeasuredRow, target: Target, wide: float, demand: Demand) -> MeasuredRow:
+def _judged(row: MeasuredRow, target: Target, allowed: Tolerance, demand: Demand) -> MeasuredRow:
     """The row of one output with its verdict."""
     if target.scheme == "float32":
-        problem = _beyond(target, row.max_abs_error or 0.0, wide)
+        problem = _beyond(allowed, row.max_abs_error or 0.0)
         return (
             row.with_verdict("failed", f"{problem} on the test data") if problem else row.with_verdict("ok")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.formats import onnx_constants, onnx_graph, onnx_mixed, onnxruntime
+from export.formats import onnx_captured, onnx_constants, onnx_graph, onnx_mixed, onnxruntime
 from export.formats.converter_errors import from_tf2onnx, no_onnx_ops
 from export.formats.format import (
     NOTHING_TO_QUANTIZE,
@@ -261,6 +261,7 @@ def _save(model: Any, destination: Path) -> None:
     import onnx
 
     onnx_graph.sort(model.graph)
+    onnx_captured.dequantize_in_steps(model.graph)
     used = {node.domain for node in onnx_graph.nodes(model.graph)}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]

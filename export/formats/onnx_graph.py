@@ -47,7 +47,12 @@ def node_and_inner(node: Any) -> Iterator[Any]:
 
 def taken(node: Any) -> set[str]:
     """The names that a node takes from its own graph: its inputs, and what the graphs inside it take from outside."""
-    names = set(node.input)
+    return (set(node.input) | captured(node)) - {""}
+
+
+def captured(node: Any) -> set[str]:
+    """The names that the graphs inside a node take from outside, without being given them as inputs."""
+    names: set[str] = set()
     for _, body in bodies(node):
         made = {value.name for value in (*body.input, *body.initializer)}
         for inner in body.node:

@@ -108,7 +108,7 @@ def refusals(model: Any, format: str) -> list[str]:
         reason = _reason(part, format)
         if reason and id(part) not in told:
             found.append(f"the layer {part.name!r} ({type(part).__name__}) {reason}")
-            told |= {id(part), *(id(inner) for inner in _inner(part))}
+            told |= {id(part), *(id(inner) for inner in inner_layers(part))}
     return found
 
 
@@ -124,12 +124,13 @@ def _reason(part: Any, format: str) -> str | None:
 
 def _parts(model: Any) -> Iterator[Any]:
     """Every layer, outer ones first, and every operation of a functional model."""
-    layers = _inner(model)
+    layers = inner_layers(model)
     yield from layers
     for graph in (model, *layers):
         yield from getattr(graph, "operations", ())
 
 
-def _inner(part: Any) -> list[Any]:
+def inner_layers(part: Any) -> list[Any]:
+    """All layers inside a Keras model or layer, outer ones first; none where it is an operation."""
     flatten = getattr(part, "_flatten_layers", None)
     return [] if flatten is None else list(flatten(include_self=False))

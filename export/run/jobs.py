@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,16 @@ def verify(
     data: tuple[str | None] | None,
     demand: Demand,
     which: Half | None = None,
+    sensitivity: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
     """Verify one file on the engine that its row names.
 
     `data` is (data folder,), or None where there are no labelled samples; `which` half of them is asked, or None for
-    all.
+    all.  `sensitivity` is what rounding does to the original, by output.
     """
     labelled = None if data is None else load_test_data(original, data[0])
     part = None if which is None or labelled is None else half(len(labelled), which)
-    return judge(runner(row.engine, path), row, original, target, labelled, demand, part)
+    return judge(runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity)
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:

@@ -86,7 +86,8 @@ def export(
             rows = latency.measure(workers, plan.original, plan.rows(results), plan.files)
             made_from = fingerprint.digest(plan.original, targets, plan.missing is None, demand)
             built = {name: Built(plan.files[name], found, notes[name]) for name, found in verdicts.items()}
-            packed = pack(plan.original, rows, built, plan.staging, out, made_from)
+            moved = plan.sensitivity(results)
+            packed = pack(plan.original, rows, built, plan.staging, out, made_from, moved)
             flips.write(out / plan.original.name, plan.flips(results))
             exported.append(Exported(plan.original, rows, packed))
             finished += 1

@@ -13,6 +13,7 @@ from data.original import Original
 from export.checks.flips import Flip
 from export.checks.gate import Demand, Verdict
 from export.checks.halves import Half
+from export.checks.sensitivity import sensitivity
 from export.checks.user_metric import direction
 from export.formats.format import Conversion, FormatName, Higher, NothingToQuantize
 from export.formats.table import FORMATS
@@ -63,6 +64,7 @@ class Plan:
         """
         wanted = [target for target in TARGETS.values() if target.name in self._with_sources()]
         steps = [self._build(target) for target in wanted if not target.mixed]
+        steps += [self._sensitivity()] if wanted else []
         steps += [self._calibrate(format_) for format_ in sorted({t.format for t in wanted if t.calibrated})]
         steps += [
             step for target in self._possible() if not target.mixed for step in self.verifications(target)
@@ -165,6 +167,18 @@ class Plan:
 
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
 
+    def _sensitivity(self) -> Step:
+        return Step(self._sensitivity_key, "keras", sensitivity, given(self.original))
+
+    @property
+    def _sensitivity_key(self) -> Key:
+        return self.key("sensitivity", "original")
+
+    def sensitivity(self, results: Results) -> dict[str, float]:
+        """What rounding does to the original's answers, by output."""
+        outcome = results.get(self._sensitivity_key)
+        return dict(outcome.value) if outcome is not None and outcome.ok else {}
+
     def engines(self, target: Target) -> list[str]:
         """The target's engines that are installed."""
         return [engine for engine in target.engines if _version(engine) is not None]
@@ -178,9 +192,11 @@ class Plan:
                 file = self.file(target, rung)
                 blank = self.blank_row(target, engine, file)
                 which: Half | None = "verdict" if target.mixed else None
-                return blank, file, self.original, target, data, self.demand, which
+                moved = self.sensitivity(results)
+                return blank, file, self.original, target, data, self.demand, which, moved
 
-            after = (self._rung_key("build", target, rung),)
+            after: tuple[Key, ...] = (self._rung_key("build", target, rung),)
+            after += (self._sensitivity_key,) if target.scheme == "float32" else ()
             key = self._rung_key("verify", target, rung, engine)
             return Step(key, pool_of(engine), jobs.verify, arguments, after)
 

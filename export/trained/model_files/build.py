@@ -7,11 +7,12 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from export.trained.model_files import h5, keras_zip
+from export.trained.model_files import activation_layers, h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
 from runtime.errors import EdgeProofError, ModelError, UsageError
 
@@ -28,6 +29,7 @@ def from_zip(path: Path, config: Config, objects: dict[str, Any]) -> Any:
     """
     import keras
 
+    _declare_activations(path, config, objects)
     with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
         copy = Path(folder) / "model.keras"
         keras_zip.write(path, config, copy)
@@ -48,15 +50,28 @@ def from_zip(path: Path, config: Config, objects: dict[str, Any]) -> Any:
 
 def from_h5(path: Path, config: Config, objects: dict[str, Any]) -> Any:
     """The model in a `.h5` file, built from this configuration; raises as `from_zip`."""
-    import keras
-
-    known = _by_every_name(config, objects)
-    model = _quietly(
-        path, lambda: keras.saving.deserialize_keras_object(config, custom_objects=known, safe_mode=True)
-    )
+    _declare_activations(path, config, objects)
+    model = _quietly(path, lambda: _from_config(config, objects))
     if model.built:
         h5.load_weights(model, path)
     return model
+
+
+def _declare_activations(path: Path, config: Config, objects: dict[str, Any]) -> None:
+    """Declare what layers that are activations of others are built for, in place."""
+    _quietly(
+        path,
+        lambda: activation_layers.declare_shapes(config, lambda: _from_config(config, objects), path.name),
+    )
+
+
+def _from_config(config: Config, objects: dict[str, Any]) -> Any:
+    """The model that a configuration describes, without weights."""
+    import keras
+
+    known = _by_every_name(config, objects)
+    copy = deepcopy(config)  # Keras takes apart what it is given
+    return keras.saving.deserialize_keras_object(copy, custom_objects=known, safe_mode=True)
 
 
 def _quietly(path: Path, build: Any) -> Any:

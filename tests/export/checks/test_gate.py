@@ -153,6 +153,24 @@ def test_what_was_measured_before_a_failure_is_kept(digits):
     assert found.row.metric is None
 
 
+@pytest.mark.parametrize("with_data", [True, False])
+def test_an_error_that_rounding_explains_is_none_of_a_float32_file(digits, with_data):
+    original, run, labelled = digits
+    labelled = labelled if with_data else None
+
+    def status(error, rounding):
+        off = spoilt(run, lambda out: out + np.float32(error))
+        blank = MeasuredRow(original.name, "onnx-float32", "an engine", "skipped", file="a file")
+        target = TARGETS["onnx-float32"]
+        found = judge(off, blank, original, target, labelled, Demand(), sensitivity={OUTPUT: rounding})
+        return found.row.status
+
+    assert status(4e-4, 0) == status(4e-4, 1.9e-5) == "failed"
+    assert status(4e-4, 5e-4) == "ok"
+    assert status(6e-4, 5e-4) == "failed"
+    assert status(2e-3, 1.0) == "failed"  # a net that answers at random proves nothing
+
+
 def test_a_metric_beyond_the_budget_fails_even_if_every_error_is_small(digits):
     """Ties broken the wrong way: errors of a hair, and 2 % of the samples, which were right, are wrong."""
     original, _, labelled = digits

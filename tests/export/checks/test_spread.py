@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from export.checks.spread import spread, tolerances
+from export.checks import drift
+from export.checks.spread import parity_tolerances, spread, tolerances
 from export.targets import TARGETS
 from runtime.bundle.manifest import OutputRecord
 
@@ -39,3 +40,25 @@ def test_a_device_allows_a_quantized_file_twice_what_it_was_off_at_export_and_fl
     )
     found = tolerances(TARGETS["tflite-int8"], wide, {"value": 2.0})["value"]
     assert found.max_abs_error == pytest.approx(4.0) and found.reason.startswith("twice what it was off")
+
+
+def test_float32_is_allowed_what_rounding_does_to_the_original_and_no_more_than_a_thousandth_of_the_spread():
+    wide, float32 = {"value": 10.0}, TARGETS["onnx-float32"]
+    usual = parity_tolerances(float32, wide, {})
+    for sensitivity, allowed in ((0.0, 1e-4), (1.9e-4, 1e-4), (2.1e-4, 2.1e-4), (1.0, 1e-2)):
+        found = parity_tolerances(float32, wide, {"value": sensitivity})["value"]
+        assert found.max_abs_error == pytest.approx(allowed)
+        assert (found == usual["value"]) == (sensitivity < 2e-4)
+        assert tolerances(float32, wide, {"value": 0.0}, {"value": sensitivity})["value"] == found
+    assert found.reason.startswith("one unit in the last place of the inputs moves")
+    assert parity_tolerances(TARGETS["onnx-int8"], wide, {"value": 1.0}) == parity_tolerances(
+        TARGETS["onnx-int8"], wide, {}
+    )
+
+
+def test_the_drift_that_a_device_allows_is_at_least_what_rounding_does():
+    for target in TARGETS.values():
+        usual = drift.limits(target, 10.0)
+        assert drift.limits(target, 10.0, rounding=1e-4) == usual  # a well-conditioned net
+        found = drift.limits(target, 10.0, rounding=1.0)
+        assert (found.usual_abs_error, found.max_abs_error) == (1.0, 2.0)

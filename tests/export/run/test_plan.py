@@ -64,10 +64,21 @@ def test_the_steps_are_those_of_the_targets_and_of_what_they_are_made_from(plan)
         ("build", "saved_model"),
         ("build", "tflite-float32"),
         ("build", "tflite-int8"),
+        ("sensitivity", "original"),
         ("calibrate", "tflite"),
         ("verify", "tflite-int8", "litert"),
         ("verify", "tflite-int8", "tflite-runtime"),
     ]
+
+
+def test_float32_is_verified_once_it_is_known_what_rounding_does_to_the_original(original, tmp_path):
+    plan = Plan(original, [TARGETS["onnx-float32"]], tmp_path, None, "there is no data", Demand())
+    (verify,) = [step for step in plan.steps() if step.key[1] == "verify"]
+    measured = plan.key("sensitivity", "original")
+    assert measured in verify.after
+    found = results(plan) | {measured: Outcome(value={"probabilities": 0.25})}
+    assert verify.arguments(found)[-1] == plan.sensitivity(found) == {"probabilities": 0.25}
+    assert plan.sensitivity(found | {measured: Outcome(reason="it cannot be loaded")}) == {}
 
 
 def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
@@ -165,7 +176,7 @@ def test_a_format_that_cannot_express_the_model_has_no_steps_and_says_why_and_th
     record = replace(original.record, refused={"onnx": "the layer 'lstm' keeps its state"})
     targets = [TARGETS["onnx-float32"], TARGETS["onnx-int8"], TARGETS["tflite-float32"]]
     plan = Plan(replace(original, record=record), targets, tmp_path, None, None, Demand())
-    assert {step.key[2] for step in plan.steps()} == {"saved_model", "tflite-float32"}
+    assert {step.key[2] for step in plan.steps()} == {"saved_model", "tflite-float32", "original"}
     found = {step.key: Outcome(value=()) for step in plan.steps()}
     for engine in ("litert", "tflite-runtime"):
         row: MeasuredRow = plan.blank_row(TARGETS["tflite-float32"], engine).with_verdict("ok")

@@ -7,10 +7,16 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from data.original import read_original
-from export.targets import PLAIN
+from export.checks.gate import Demand
+from export.checks.spread import spreads
+from export.run import jobs
+from export.targets import PLAIN, TARGETS
+from runtime.bundle import manifest_json
+from runtime.measure.row import MeasuredRow
 from tests.conftest import ENGINES_HERE, ROOT, run_export
 
 pytestmark = pytest.mark.conversion
@@ -35,6 +41,13 @@ stacks = {
 models = {name: keras.Sequential(stack) for name, stack in stacks.items()}
 inputs = keras.Input((4,))
 models["erfinv"] = keras.Model(inputs, layers.Dense(1)(keras.ops.erfinv(layers.Dense(4, "tanh")(inputs) * 0.5)))
+# A small spectrum and its logarithm; what all inputs have in common cancels out.
+sums = layers.Dense(8, use_bias=False)
+inputs = keras.Input((32,))
+spectrum = sums(inputs)
+kernel = sums.get_weights()[0]
+sums.set_weights([kernel - kernel.mean(axis=0)])
+models["spectrum"] = keras.Model(inputs, layers.Dense(4)(keras.ops.log(spectrum * spectrum + 1e-6)))
 # Keras sorts by key, tf2onnx goes by position: the order of creation is neither.
 z, a = keras.Input((3,), name="z"), keras.Input((6, 6, 1), name="a")
 both = layers.Concatenate()([layers.Dense(5, "relu")(z), layers.Flatten()(a)])
@@ -105,6 +118,41 @@ def test_two_inputs_and_two_outputs_get_all_variants_bound_by_name(made, tmp_pat
         answers = model.predict({"z": inputs["z"], "a": inputs["a"]})
         for name, values in expected.items():
             np.testing.assert_allclose(answers[name], values, atol=1e-4)
+
+
+def test_an_ill_conditioned_net_is_allowed_its_rounding_and_one_damaged_weight_is_found(made, tmp_path):
+    rows = 30 + np.random.default_rng(2).normal(size=(300, 32))
+    np.save(tmp_path / "calibration.npy", rows.astype(np.float32))
+    done = run_export(
+        made("spectrum"),
+        *("--jobs", "1", "--task", "tensor", "--targets", "tflite-float32,onnx-float32"),
+        *("--calibration", str(tmp_path / "calibration.npy")),
+        out=tmp_path,
+    )
+    assert done.code == 0, done.stdout
+    bundle, original = tmp_path / "spectrum" / "bundle", read_original(tmp_path / "spectrum")
+    ((name, wide),) = spreads(original).items()
+    manifest = manifest_json.from_json((bundle / "manifest.json").read_bytes())
+    tolerances = [variant.tolerances[name] for variant in manifest.variants.values()]
+    assert len(tolerances) == 2 and tolerances[0] == tolerances[1]
+    assert 1e-5 * wide < tolerances[0].max_abs_error < 1e-3 * wide
+    target = TARGETS["onnx-float32"]
+    blank = MeasuredRow("spectrum", target.name, "onnxruntime", "skipped", file="a file")
+
+    def verdict(file):
+        rounding = {name: tolerances[0].max_abs_error}
+        found = jobs.verify(blank, file, original, target, None, Demand(), sensitivity=rounding)
+        return found.row.status
+
+    assert verdict(bundle / "onnx-float32.onnx") == "ok"
+    for damaged in ((32, 8), (8, 4)):
+        model = onnx.load(bundle / "onnx-float32.onnx")
+        (tensor,) = [each for each in model.graph.initializer if tuple(each.dims) == damaged]
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        values[3, 2] *= np.float32(1.01)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        onnx.save(model, tmp_path / "damaged.onnx")
+        assert verdict(tmp_path / "damaged.onnx") == "failed"
 
 
 def test_a_table_model_without_data_gets_the_float_variants_and_the_others_are_skipped(made, tmp_path):

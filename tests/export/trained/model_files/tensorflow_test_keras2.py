@@ -253,6 +253,49 @@ def test_every_call_in_the_table_is_an_operation_of_this_keras():
         assert issubclass(kind, keras.Operation), symbol
 
 
+def prelu(**more):
+    return {"class_name": "PReLU", "config": {"name": "act", "trainable": True, "shared_axes": None, **more}}
+
+
+def test_an_activation_that_is_a_layer_keeps_its_weights_and_is_refused_without_them(tmp_path):
+    kernel, bias, alpha = rows(4, 2), rows(2, seed=4), rows(2, seed=5)
+    path, model = tmp_path / "old.h5", model_of(dense("out", 2, prelu()))
+    write(path, model, {"out": [("kernel:0", kernel), ("bias:0", bias), ("act/alpha:0", alpha)]}, "2.3.1")
+    x = rows(9, 4)
+    raw = x @ kernel + bias
+    np.testing.assert_allclose(
+        load(path).call({"x": x})["out"], np.where(raw > 0, raw, alpha * raw), rtol=1e-5, atol=1e-6
+    )
+    # Keras before 2.3 did not save them.
+    write(path, model, {"out": [("kernel:0", kernel), ("bias:0", bias)]})
+    assert refusal(path) == (
+        "old.h5 cannot be loaded: the layer 'out' has the weights kernel [4, 2], bias [2], alpha [2], the file has "
+        "kernel [4, 2], bias [2]; save the model again with Keras 3 as .keras"
+    )
+
+
+@pytest.mark.parametrize("kind", ["LeakyReLU", "PReLU"])
+def test_a_recurrent_layer_whose_activation_is_a_layer_with_weights_is_refused(tmp_path, kind):
+    """Keras 3 gives it to the cell inside, under whose name the file has no weights."""
+    activation = {"class_name": kind, "config": {"name": "act", "trainable": True}}
+    settings = {"name": "memory", "units": 3, "activation": activation, "batch_input_shape": [None, 6, 2]}
+    layer = {"class_name": "SimpleRNN", "config": settings}
+    weights = [("kernel:0", rows(2, 3)), ("recurrent_kernel:0", rows(3, 3)), ("bias:0", rows(3))]
+    write(
+        path := tmp_path / "old.h5",
+        {"class_name": "Sequential", "config": [layer]},
+        {"memory": weights},
+        "2.3.1",
+    )
+    if kind == "LeakyReLU":
+        assert load(path).call({"memory_input": rows(4, 6, 2)})["memory"].shape == (4, 3)
+        return
+    assert refusal(path) == (
+        "old.h5 cannot be loaded: the weights of the layer 'act', the activation of the layer 'simple_rnn_cell', "
+        "cannot be read there; make it a layer of its own behind that one, and save the model again"
+    )
+
+
 def test_keras_1_is_refused(tmp_path):
     write(path := tmp_path / "old.h5", {"class_name": "Sequential", "config": []}, {}, version=None)
     assert refusal(path) == (

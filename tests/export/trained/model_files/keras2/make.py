@@ -83,6 +83,16 @@ def recurrent():
     return keras.Model([given, h, c], [layers.Dense(2)(y), last])
 
 
+def activations():
+    """Activations that are layers, with weights and without, also inside a wrapper and a nested model."""
+    given = layers.Input((6, 3))
+    x = layers.Conv1D(4, 2, activation=layers.PReLU(shared_axes=[1], name="act"), name="first")(given)
+    x = layers.TimeDistributed(layers.Dense(3, activation=layers.PReLU(), name="inner"))(x)
+    x = layers.Dense(4, activation=layers.LeakyReLU(alpha=0.3))(layers.Flatten()(x))
+    last = layers.Dense(4, activation=layers.PReLU(name="act"), name="last", input_shape=(4,))
+    return keras.Model(given, keras.Sequential([last, layers.Dense(2)])(x))
+
+
 def mixed():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
@@ -112,7 +122,7 @@ def main():
         tempfile.TemporaryDirectory() as folder,
         zipfile.ZipFile(Path(__file__).parent / "models.zip", "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for build in (convolutions, branches, nested, calls, attention, recurrent, mixed):
+        for build in (convolutions, branches, nested, calls, attention, recurrent, activations, mixed):
             keras.backend.clear_session()
             keras.utils.set_random_seed(3)
             model = build()
