@@ -34,6 +34,7 @@ def test_the_public_names_are_there_and_no_others():
             {"test": ("x.npz", [1])},
             "test is a pair of a path and targets; give arrays, or a path alone",
         ),
+        ("README.md", {"metric": 0.5}, "metric is a float; give a function f(targets, answers)"),
         ("README.md", {"task": "guess"}, "--task guess: it is unknown; known: classification"),
     ],
 )
