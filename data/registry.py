@@ -16,6 +16,8 @@ _MODULES = {
     "mnist-rebuilt": "data.mnist",
     "cifar-10-images": "data.cifar",
     "sentence-polarity": "data.polarity",
+    "imdb": "data.word_numbers",
+    "reuters": "data.word_numbers",
     "california-housing": "data.california",
     "california-housing-two": "data.california",
     "digits": _IN_A_PACKAGE,

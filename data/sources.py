@@ -24,6 +24,7 @@ DATA_VARIABLE = "EDGEPROOF_DATA"
 UNREACHABLE_VARIABLE = "EDGEPROOF_UNREACHABLE"
 # Two hosts are known in all (see the dataset files): twice this stays well below ten seconds.
 GIVE_UP_SECONDS = 4.0
+_SHOWN = {"sha256": "SHA-256", "md5": "MD5"}
 NO_DOWNLOAD: dict[str, str] = {}  # the addresses of a dataset that has to be put into a folder by hand
 
 
@@ -37,12 +38,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
+    return _hash_of(path, "sha256")
 
 
 def locate(
@@ -52,7 +48,7 @@ def locate(
 
     Args:
         dataset: its name, which is that of its folder.
-        known: the SHA-256 of each file by name.
+        known: the SHA-256 of each file by name; `md5:` and an MD5 where its authors give no other.
         urls: where each file may be downloaded from; `NO_DOWNLOAD` if there is no such place, and the message
             says so; None searches folders only.
         data_dir: the folder to look in first.
@@ -93,7 +89,7 @@ def cache_folder(dataset: str) -> Path:
 
 
 def download(folder: Path, name: str, digest: str, url: str) -> str | None:
-    """Download one file into `folder` and check it.
+    """Download one file into `folder` and check it against `digest`, written as for `locate`.
 
     Returns:
         None when the file is there, otherwise the reason in words.
@@ -109,16 +105,32 @@ def download(folder: Path, name: str, digest: str, url: str) -> str | None:
         try:
             pooch.get_logger().setLevel(logging.WARNING)
             downloader = pooch.HTTPDownloader(timeout=GIVE_UP_SECONDS)
-            pooch.retrieve(url, f"sha256:{digest}", fname=name, path=folder, downloader=downloader)
+            algorithm, expected = _algorithm(digest)
+            pooch.retrieve(url, f"{algorithm}:{expected}", fname=name, path=folder, downloader=downloader)
             return None
         except ValueError as error:  # pooch's word for a wrong hash; it has removed the file again
             raise DataError(
-                f"{url}: what was downloaded is not the original file (SHA-256 differs)"
+                f"{url}: what was downloaded is not the original file ({_SHOWN[algorithm]} differs)"
             ) from error
         except (OSError, requests.RequestException) as error:
             reason = type(error).__name__
     os.environ[UNREACHABLE_VARIABLE] = f"{os.environ.get(UNREACHABLE_VARIABLE, '')} {host}".strip()
     return f"download from {host} ({reason})"
+
+
+def _algorithm(digest: str) -> tuple[str, str]:
+    """Of a hash as `locate` takes it, the algorithm and the hex digits."""
+    algorithm, colon, digits = digest.partition(":")
+    return (algorithm, digits) if colon else ("sha256", digest)
+
+
+def _hash_of(path: Path, algorithm: str) -> str:
+    try:
+        return hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
+        ) from error
 
 
 def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
@@ -136,19 +148,20 @@ def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 @lru_cache
-def _sha256_of(path: Path, size: int, mtime_ns: int) -> str:
+def _known_hash_of(path: Path, algorithm: str, size: int, mtime_ns: int) -> str:
     """The hash of a file that has this size and time: many models have the same dataset."""
-    return sha256_of(path)
+    return _hash_of(path, algorithm)
 
 
 def _checked(path: Path, digest: str) -> Path:
     """Return `path` if its bytes are the original's; DataError that names the file otherwise."""
+    algorithm, expected = _algorithm(digest)
     facts = path.stat()
-    found = _sha256_of(path, facts.st_size, facts.st_mtime_ns)
-    if found != digest:
+    found = _known_hash_of(path, algorithm, facts.st_size, facts.st_mtime_ns)
+    if found != expected:
         raise DataError(
-            f"{path}: damaged, truncated or not the original file ({path.stat().st_size} bytes, SHA-256 "
-            f"{found[:16]}…, expected {digest[:16]}…); delete it or put the original in its place"
+            f"{path}: damaged, truncated or not the original file ({path.stat().st_size} bytes, {_SHOWN[algorithm]} "
+            f"{found[:16]}…, expected {expected[:16]}…); delete it or put the original in its place"
         )
     return path
 

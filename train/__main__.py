@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runtime.command import run_command
 from train import device, flags
 from train.recipe import Recipe
-from train.recipes import APPLICATIONS, RECIPES, find
+from train.recipes import APPLICATIONS, DOWNLOADED, RECIPES, find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _list() -> None:
-    width = max(map(len, (*RECIPES, *APPLICATIONS)))
-    for recipe in RECIPES.values():
-        print(f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}")
+    width = max(map(len, (*RECIPES, *DOWNLOADED, *APPLICATIONS)))
+    for recipe in (*RECIPES.values(), *DOWNLOADED.values()):
+        row = f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}"
+        print(row if recipe.model in RECIPES else f"{row}; not in 'all'")
     for name in APPLICATIONS:
         print(
             f"{name:{width}}  {'ImageNet':18}  keras.applications, its weights or seeded random ones; not in 'all'"

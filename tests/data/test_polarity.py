@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import data
-from data import polarity
+from data import polarity, texts
 from runtime import text
 from runtime.errors import DataError
 
@@ -74,9 +74,9 @@ def test_lines_end_at_newlines_alone(tmp_path):
 
 def test_the_vocabulary_has_words_that_occur_twice_by_their_frequency(monkeypatch):
     sentences = ["B a, c!", "b B d", "c a e"]
-    assert polarity.vocabulary(sentences) == ["b", "a", "c"]
-    monkeypatch.setattr(polarity, "MOST_WORDS", 2)
-    assert polarity.vocabulary(sentences) == ["b", "a"]
+    assert texts.vocabulary(sentences) == ["b", "a", "c"]
+    monkeypatch.setattr(texts, "MOST_WORDS", 2)
+    assert texts.vocabulary(sentences) == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,6 @@ def test_the_originals(real_data):
         "validation": 1066,
         "test": 1066,
     }
-    words = polarity.vocabulary(splits["train"].texts)
+    words = texts.vocabulary(splits["train"].texts)
     assert words[:8] == ["the", "a", "and", "of", "to", "is", "in", "that"]
     assert len(text.read_vocabulary(text.vocabulary_bytes(words))) == 8000

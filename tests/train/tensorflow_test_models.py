@@ -10,11 +10,13 @@ import data.california
 import data.dataset
 import data.mnist
 import data.polarity
+import data.texts
+import data.word_numbers
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import UsageError
 from train.models import build
 from train.recipe import Recipe
-from train.recipes import RECIPES, find
+from train.recipes import DOWNLOADED, RECIPES, find
 from train.save import answers
 
 
@@ -39,9 +41,16 @@ def stand_in(name: str) -> data.Dataset:
         outputs = (data.california._VALUE, data.california._ABOVE)[: 1 + two]
         return data.Dataset(name, inputs, outputs, {}, *[split] * 3)
     if name == "sentence-polarity":
-        texts = data.polarity.Texts(("a fine film", "not a fine film") * 20, np.arange(40) % 2)
-        return data.polarity._dataset(name, dict.fromkeys(("train", "validation", "test"), texts))
+        return small_texts(name, data.polarity.LABELS, data.polarity.LENGTH)
+    if name in data.word_numbers.LABELS:
+        return small_texts(name, data.word_numbers.LABELS[name], data.word_numbers.LENGTH)
     return data.load(name)
+
+
+def small_texts(name: str, labels: tuple[str, ...], length: int) -> data.Dataset:
+    texts = data.texts.Texts(("a fine film", "not a fine film") * 20, np.arange(40) % 2)
+    splits = dict.fromkeys(("train", "validation", "test"), texts)
+    return data.texts.dataset(name, splits, labels, length, {})
 
 
 def predicted(model, dataset, rows=None) -> dict:
@@ -49,7 +58,7 @@ def predicted(model, dataset, rows=None) -> dict:
     return answers(model, dataset, {name: values[:rows] for name, values in dataset.test.inputs.items()})
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", (*RECIPES, *DOWNLOADED))
 def test_every_model_is_built_and_loads_in_safe_mode(name, tmp_path):
     dataset = stand_in(find(name).dataset)
     model = build(find(name), dataset)
