@@ -48,7 +48,7 @@ LABELS = {
 
 _FEW = 200
 _REBUILT = (
-    OutputRecord("rebuilt", (28, 28, 1), "reconstruction", input="image"),
+    OutputRecord("rebuilt", (28, 28, 1), "reconstruction", input="image", scale=(1 / 255,), offset=(0.0,)),
     OutputRecord("anomaly", (1,), "regression", columns=("mean squared error",)),
 )
 

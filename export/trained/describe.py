@@ -24,6 +24,7 @@ from export.trained.model_files.loaded import LoadedModel
 from export.trained.names import Names, public_names
 from export.trained.original_model import OriginalModel
 from export.trained.outputs import find_outputs
+from export.trained.rebuilt import with_scale
 from export.trained.user_model import UserModel
 from runtime.errors import ModelError, UsageError
 
@@ -83,6 +84,13 @@ def describe(user: UserModel) -> Described:
     outputs, notes = find_outputs(
         model.loaded, names, model.inputs, user, said.classes, user.target_columns or None
     )
+    taken = {record.name: record for record in model.inputs}
+    outputs = [
+        with_scale(output, taken[output.input], inputs.pixels.get(output.input), first[output.input])
+        if output.input
+        else output
+        for output in outputs
+    ]
     return Described(
         replace(model, outputs=tuple(outputs)),
         names,

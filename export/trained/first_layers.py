@@ -19,6 +19,11 @@ _PASSES = (
 )  # fmt: skip
 # Operations that `Embedding(mask_zero=True)` adds beside itself: they find the padding.
 _MASKS = ("NotEqual",)
+# Layers, and operations of Keras and TensorFlow, that change each number of an input by itself.
+_CALCULATES = (
+    "Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "UnitNormalization", "Lambda",
+    "Add", "Subtract", "Multiply", "Divide", "TrueDivide", "AddV2", "Sub", "Mul", "RealDiv", "Div",
+)  # fmt: skip
 # Factors of pixels: 1/255 and 1/127.5, and what is near to them.
 _PIXEL_FACTORS = (1 / 300, 1 / 100)
 _MOST_STEPS = 50  # through layers that pass numbers on
@@ -37,6 +42,14 @@ class FirstLayers:
             return None
         factor, offset = np.asarray(self.layers[0].scale), np.asarray(self.layers[0].offset)
         return (float(factor), float(offset)) if factor.ndim == offset.ndim == 0 else None
+
+    @property
+    def calculates(self) -> bool:
+        """Whether one of them brings the input to another scale, known or not."""
+        return any(
+            _kind(layer) in _CALCULATES or getattr(layer, "type", None) in _CALCULATES
+            for layer in self.layers
+        )
 
     @property
     def takes_pixels(self) -> bool:

@@ -19,7 +19,8 @@ from export.trained.data_files.read import read
 from export.trained.data_files.wanted import Wanted
 from export.trained.describe import Described, describe
 from export.trained.model_files.loaded import LoadedModel
-from export.trained.original_model import OriginalModel, scaled
+from export.trained.original_model import OriginalModel
+from export.trained.rebuilt import expected
 from export.trained.user_model import Data, UserModel
 from runtime.errors import ConversionError, ModelError
 from runtime.measure.machine import cpu_name
@@ -83,16 +84,8 @@ def _with_rebuilt(test: Split | None, found: Described) -> Split | None:
         return None
     targets = dict(test.targets)
     for output in found.model.outputs:
-        if output.input is None or output.name in targets:
-            continue
-        values = test.inputs[output.input].astype(np.float32)
-        scaling = found.model.source.pixels.get(output.input)
-        own = found.first[output.input].scaling
-        if scaling is not None:
-            values = np.asarray(scaled(values, scaling), np.float32)
-        elif own is not None:
-            values = values * np.float32(own[0]) + np.float32(own[1])
-        targets[output.name] = values
+        if output.input is not None and output.name not in targets:
+            targets[output.name] = expected(output, test.inputs)
     return Split(test.inputs, targets)
 
 

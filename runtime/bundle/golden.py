@@ -21,6 +21,7 @@ INPUTS, OUTPUTS = "inputs/", "outputs/"  # with the name of an input or output b
 RECORDED = "recorded/"
 PROBED = "probes/"  # the same for the probes made of the golden inputs
 CONTRACT = "contract"
+_LATER_KEYS = ("scale", "offset")  # the text of bundles from before them has none
 MOST_ROWS, MOST_KEPT = 32, 2048  # rows, and elements of an output's row
 _MAX_BYTES = 64 << 20
 _MAX_ARRAYS = 20_000
@@ -165,7 +166,7 @@ def _without_name(record: InputRecord | OutputRecord) -> dict[str, Any]:
     return {
         key: float(value) if key in ("low", "high") and value is not None else value
         for key, value in record._asdict().items()
-        if key != "name"
+        if key != "name" and not (key in _LATER_KEYS and value is None)
     }
 
 

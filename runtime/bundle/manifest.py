@@ -76,6 +76,9 @@ class OutputRecord(FastNamedTuple):
         columns: the names of the values of a regression, one for each element of a row; None where they have none.
         units: their units, None for one that has none; None where no value has one.
         input: the name of the input that a reconstruction is compared with; None for others.
+        scale: what that input is multiplied by to be in the scale of a reconstruction: one factor, or one for each
+            element of the last axis; None where nothing is known.
+        offset: what is then added, likewise.
     """
 
     name: str
@@ -86,6 +89,8 @@ class OutputRecord(FastNamedTuple):
     columns: tuple[str, ...] | None = None
     units: tuple[str | None, ...] | None = None
     input: str | None = None
+    scale: tuple[float, ...] | None = None
+    offset: tuple[float, ...] | None = None
 
     @property
     def tensor(self) -> TensorSpec:

@@ -26,10 +26,11 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "binary": ("labels",),
     "multilabel": ("labels",),
     "regression": ("columns", "units"),
-    "reconstruction": ("input",),
+    "reconstruction": ("input", "scale", "offset"),
     "tensor": (),
 }
-_KEYS_OF_OUTPUTS = ("labels", "columns", "units", "input")
+_KEYS_OF_OUTPUTS = ("labels", "columns", "units", "input", "scale", "offset")
+_LARGEST_SCALE = 1e30  # the square of a difference is then no infinity
 # The whole numbers that each dtype holds. A manifest's bounds are floats, which are exact up to 2^53.
 _BOUNDS = {
     "int32": (-(1 << 31), (1 << 31) - 1),
@@ -127,7 +128,7 @@ def _output(name: str, fields: Fields, inputs: Mapping[str, InputRecord]) -> Out
     _refuse_others(fields, _KEYS_OF_OUTPUTS, _TASKS[task], f"an output of the task {task}")
     shape = _row_shape(fields, 1 if "labels" in _TASKS[task] else 0, _MOST_DIMENSIONS)
     dtype = fields.one_of("dtype", DTYPES if task == "tensor" else DTYPES[:1])
-    labels = columns = units = source = None
+    labels = columns = units = source = scale = offset = None
     if task == "binary":
         labels = _names(fields, "labels", 2, shape)
         if shape[-1] != 1:
@@ -143,7 +144,21 @@ def _output(name: str, fields: Fields, inputs: Mapping[str, InputRecord]) -> Out
         source = fields.text("input")
         if source not in inputs or inputs[source].shape != shape:
             fields.refuse("input", f"is {source[:80]!r}; it must name an input of the shape {list(shape)}")
-    return OutputRecord(name, shape, task, dtype, labels, columns, units, source)
+        if fields.has("scale") or fields.has("offset"):
+            scale, offset = (_for_last_axis(fields, key, shape) for key in ("scale", "offset"))
+            if 0 in scale:
+                fields.refuse("scale", "holds 0; nothing of the input would be left")
+    return OutputRecord(name, shape, task, dtype, labels, columns, units, source, scale, offset)
+
+
+def _for_last_axis(fields: Fields, key: str, shape: tuple[int, ...]) -> tuple[float, ...]:
+    last = shape[-1] if shape else 1
+    numbers = fields.numbers(key, last)
+    if len(numbers) not in (1, last):
+        fields.refuse(key, f"are {len(numbers)} numbers, but the shape {list(shape)} needs 1 or {last}")
+    if not all(abs(number) <= _LARGEST_SCALE for number in numbers):
+        fields.refuse(key, f"must hold numbers up to {_LARGEST_SCALE:g}")
+    return numbers
 
 
 def _names(fields: Fields, key: str, count: int, shape: tuple[int, ...]) -> tuple[str, ...]:

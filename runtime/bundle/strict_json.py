@@ -128,7 +128,9 @@ class Fields:
 
     def number(self, key: str) -> float:
         """Returns a finite number."""
-        value = self.value(key)
+        return self._number(key, self.value(key))
+
+    def _number(self, key: str, value: Any) -> float:
         if type(value) not in (int, float):
             self.refuse(key, f"must be a number, not {_type_name(value)}")
         try:
@@ -138,6 +140,10 @@ class Fields:
         if not math.isfinite(number):
             self.refuse(key, "must be a finite number")
         return number
+
+    def numbers(self, key: str, most: int) -> tuple[float, ...]:
+        """Returns a list of at most `most` finite numbers."""
+        return tuple([self._number(key, item) for item in self.items(key, most)])
 
     def optional_number(self, key: str) -> float | None:
         """Returns a finite number, or None for null."""

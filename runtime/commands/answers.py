@@ -21,14 +21,24 @@ class Answer(NamedTuple):
     rms: float | None = None
 
 
-def rms_of(row: np.ndarray, given: Any, taken: InputRecord) -> float | None:
-    """The root mean square difference of a reconstruction from the row of the input that it is compared with.
+def rms_of(row: np.ndarray, given: Any, taken: InputRecord, record: OutputRecord) -> float | None:
+    """The root mean square difference of a reconstruction from the input that it is compared with, in its own scale.
 
-    None for an image: its reconstruction is in the scale that the model works in, which a manifest does not record.
+    Args:
+        row: one row of the reconstruction, [*shape].
+        given: the row of the input, raw.
+        taken: the record of the input.
+        record: that of the reconstruction.
+
+    Returns:
+        None for a text, and for an image where the manifest does not say which scale the model works in.
     """
-    if taken.kind == "image" or isinstance(given, str):
+    if isinstance(given, str) or (taken.kind == "image" and record.scale is None):
         return None
-    difference = row.astype(np.float64) - np.asarray(given, np.float64).reshape(row.shape)
+    wanted = np.asarray(given, np.float64).reshape(row.shape)
+    if record.scale is not None and record.offset is not None:
+        wanted = wanted * record.scale + record.offset
+    difference = row.astype(np.float64) - wanted
     return float(np.sqrt(np.mean(difference * difference)))
 
 

@@ -83,7 +83,7 @@ def _rows(model: Model, given: Given) -> Iterator[tuple[str, list[Answer]]]:
         for name, record in records.items():
             compared = record.input and inputs[record.input]
             rms = (
-                rms_of(outputs[name][index], given.values[compared.name][index], compared)
+                rms_of(outputs[name][index], given.values[compared.name][index], compared, record)
                 if compared
                 else None
             )

@@ -2,12 +2,15 @@
 
 import gzip
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import data
 from data.mnist import read_idx
+from data.original import read_original
+from runtime.commands.answers import rms_of
 from runtime.errors import DataError
 
 VALID = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9])
@@ -60,6 +63,15 @@ def test_images_to_be_rebuilt_are_their_own_targets(small_mnist):
         ("rebuilt", "reconstruction"),
         ("anomaly", "regression"),
     ]
+
+
+def test_a_device_finds_the_error_that_the_autoencoder_gives_itself():
+    original = read_original(Path(__file__).parents[2] / "artifacts" / "mnist-autoencoder")
+    (taken,), (rebuilt, _) = original.record.inputs, original.record.outputs
+    inputs, outputs = original.golden()
+    for image, row, error in zip(inputs["image"], outputs["rebuilt"], outputs["anomaly"], strict=True):
+        assert rms_of(row, image, taken, rebuilt) ** 2 == pytest.approx(error[0], rel=1e-5)
+        assert rms_of(row, image, taken, rebuilt._replace(scale=(1 / 127.5,))) ** 2 > 1.1 * error[0]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])

@@ -15,6 +15,7 @@ from data.original import read_original
 from export.trained.original_model import open_original
 from export.trained.register import register
 from export.trained.user_model import UserModel
+from runtime.commands.answers import rms_of
 from runtime.errors import DataError, EdgeProofError, ModelError, UsageError
 
 KERAS_2 = Path(__file__).with_name("model_files") / "keras2" / "models.zip"
@@ -499,6 +500,56 @@ def test_a_reconstruction_is_compared_with_its_input_as_the_model_sees_it(regist
     (name,) = found.record.metrics
     np.testing.assert_allclose(found.test_data().targets[name], expected, atol=1e-6)
     assert found.record.metrics[name].value == pytest.approx(np.sqrt((expected / 2) ** 2).mean(), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("first", "pixels", "channels", "scale", "offset"),
+    [
+        (None, "0-1", 1, [1 / 255], [0]),
+        (None, "-1-1", 1, [1 / 127.5], [-1]),
+        (
+            None, "imagenet", 3,
+            [1 / 255 / 0.229, 1 / 255 / 0.224, 1 / 255 / 0.225],
+            [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+        ),
+        (layers.Rescaling(1 / 127.5, offset=-1), None, 1, [1 / 127.5], [-1]),
+        (None, "0-255", 1, [1], [0]),
+    ],
+)  # fmt: skip
+def test_the_scale_of_an_image_rebuilt_is_recorded(registered, first, pixels, channels, scale, offset):
+    """A model that gives back just what it is given is 0 away from its input in the recorded scale, and in no other."""
+    x = keras.Input((6, 5, channels), name="x")
+    same = layers.DepthwiseConv2D(1, depthwise_initializer="ones", use_bias=False)
+    found = registered(
+        keras.Model(x, same(first(x) if first else x)), pixels={"": pixels} if pixels else {}
+    ).original
+    (output,), (taken,) = found.record.outputs, found.record.inputs
+    assert (output.task, output.input, taken.kind) == ("reconstruction", "x", "image")
+    np.testing.assert_allclose(output.scale, scale, rtol=1e-6)
+    np.testing.assert_allclose(output.offset, offset, rtol=1e-6)
+    inputs, outputs = found.golden()
+    for given, row in zip(inputs["x"], outputs[output.name], strict=True):
+        assert rms_of(row, given, taken, output) < 1e-4
+        assert rms_of(row, given, taken, output._replace(scale=(2.0,))) > 0.1
+
+
+def test_a_scale_that_nobody_knows_is_not_recorded(registered):
+    x = keras.Input((6, 5, 1), name="x")
+    for first in (layers.Normalization(mean=3.0, variance=4.0), lambda x: x / 7, lambda x: x - 5):
+        same = layers.DepthwiseConv2D(1, depthwise_initializer="ones")(first(x))
+        (output,) = registered(keras.Model(x, same), pixels={"": "0-255"}).original.record.outputs
+        assert (output.task, output.scale, output.offset) == ("reconstruction", None, None)
+
+
+def test_a_table_rebuilt_in_its_own_scale_has_none_recorded(registered):
+    x = keras.Input((6,), name="x")
+    (plain,) = registered(
+        keras.Model(x, layers.Dense(6)(x)), tasks={"": "reconstruction"}
+    ).original.record.outputs
+    assert (plain.scale, plain.offset) == (None, None)
+    scaled = keras.Model(x, layers.Dense(6)(layers.Rescaling(0.5, offset=2)(x)))
+    (found,) = registered(scaled, tasks={"": "reconstruction"}).original.record.outputs
+    assert (found.scale, found.offset) == ((0.5,), (2.0,))
 
 
 def test_inputs_that_it_cannot_answer_are_asked_for(tmp_path, registered):

@@ -251,6 +251,7 @@ def test_every_promise_of_predict_is_in_the_contract(several_bundle):
         "outputs": {
             "kind": {"labels": ("star", "circle", "square"), "task": "multilabel"},
             "level": {"units": ("cm", "cm"), "columns": ("width", "height"), "input": "picture"},
+            "unmasked": {"scale": (0.5,), "offset": (0.0,)},
             "copied": {"dtype": "int32", "shape": (1,)},
         },
     }

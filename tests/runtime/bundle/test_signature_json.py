@@ -59,6 +59,8 @@ def test_all_tasks_are_read():
         "y", (2, 1), "regression", columns=("a", "b"), units=(None, "m")
     )
     assert read_output(REBUILT) == OutputRecord("y", (8, 8, 1), "reconstruction", input="image")
+    scaled = read_output(REBUILT | {"scale": [0.5], "offset": [-1]})
+    assert (scaled.scale, scaled.offset) == ((0.5,), (-1.0,))
     assert read_output(NUMBERS) == OutputRecord("y", (), "tensor", "int64")
     plain = {"task": "regression", "shape": [3], "dtype": "float32"}
     assert read_output(plain) == OutputRecord("y", (3,), "regression")
@@ -68,6 +70,9 @@ def test_records_survive_the_way_through_json():
     inputs = read_inputs(fields(inputs_to_json(SEVERAL_INPUTS)))
     assert tuple(inputs.values()) == SEVERAL_INPUTS
     assert tuple(read_outputs(fields(outputs_to_json(SEVERAL_OUTPUTS)), inputs).values()) == SEVERAL_OUTPUTS
+    rebuilt = OutputRecord("y", (8, 8, 1), "reconstruction", input="image", scale=(1 / 255,), offset=(-0.5,))
+    given = read_inputs(fields({"image": IMAGE}))
+    assert read_outputs(fields(outputs_to_json([rebuilt])), given) == {"y": rebuilt}
     written = inputs_to_json(SEVERAL_INPUTS)
     assert written["mask"] == {"kind": "tensor", "shape": [4], "dtype": "bool"}  # nothing that is not there
 
@@ -172,6 +177,15 @@ def test_inputs_outside_the_limits_are_refused(values, words):
         (VALUES | {"dtype": "int64"}, "known: float32"),
         (REBUILT | {"input": "other"}, r"'input' is 'other'; it must name an input of the shape \[8, 8, 1\]"),
         (REBUILT | {"shape": [8, 8]}, r"it must name an input of the shape \[8, 8\]"),
+        (REBUILT | {"scale": [1]}, "'offset' is missing"),
+        (REBUILT | {"offset": [1]}, "'scale' is missing"),
+        (REBUILT | {"scale": 1, "offset": [0]}, "'scale' must be a list, not a number"),
+        (REBUILT | {"scale": [], "offset": [0]}, r"'scale' are 0 numbers, but the shape \[8, 8, 1\] needs 1"),
+        (REBUILT | {"scale": [1, 1], "offset": [0]}, "'scale' has 2 items; at most 1"),
+        (REBUILT | {"scale": [True], "offset": [0]}, "'scale' must be a number, not true or false"),
+        (REBUILT | {"scale": [0], "offset": [0]}, "'scale' holds 0"),
+        (REBUILT | {"scale": [1], "offset": [1e31]}, "'offset' must hold numbers up to 1e"),
+        (VALUES | {"scale": [1]}, "'scale' is there, but an output of the task regression has none"),
         (NUMBERS | {"dtype": "float"}, "known: float32, int32, int64, uint8, bool"),
         (NUMBERS | {"shape": [1] * 9}, "'shape' has 9 items; at most 8"),
         (NUMBERS | {"labels": ["a"]}, "'labels' is there, but an output of the task tensor has none"),

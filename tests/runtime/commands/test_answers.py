@@ -120,7 +120,24 @@ def test_json_says_everything(record, row, found):
 
 def test_the_distance_of_a_reconstruction_is_in_the_scale_of_its_input():
     row, given = np.zeros((4, 2), np.float32), np.full((4, 2), 3)
-    assert rms_of(row, given, SEQUENCE) == 3
-    assert rms_of(np.ones(3, np.float32), [1, 1, 4], TABLE) == pytest.approx(np.sqrt(3))
-    assert rms_of(row, given, IMAGE) is None
-    assert rms_of(row, "a text", TEXT) is None
+    assert rms_of(row, given, SEQUENCE, REBUILT) == 3
+    assert rms_of(np.ones(3, np.float32), [1, 1, 4], TABLE, REBUILT) == pytest.approx(np.sqrt(3))
+    assert rms_of(row, given, IMAGE, REBUILT) is None
+    assert rms_of(row, "a text", TEXT, REBUILT) is None
+
+
+def test_the_distance_of_an_image_rebuilt_is_in_the_scale_of_the_model():
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3) * 20
+    image, record = IMAGE._replace(shape=(2, 2, 3)), REBUILT._replace(shape=(2, 2, 3), input="image")
+    means, spreads = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    for scale, offset, seen in (
+        ((1 / 255,), (0.0,), pixels / 255),
+        ((1 / 127.5,), (-1.0,), pixels / 127.5 - 1),
+        (tuple(1 / 255 / spreads), tuple(-means / spreads), (pixels / 255 - means) / spreads),
+    ):
+        known = record._replace(scale=scale, offset=offset)
+        row = (seen + 0.25).astype(np.float32)
+        assert rms_of(row, pixels, image, known) == pytest.approx(0.25, abs=1e-6)
+        # The scale counts: with another one it is another distance.
+        assert rms_of(row, pixels, image, known._replace(scale=(1.0,))) > 50
+        assert rms_of(row, pixels, image, known._replace(offset=(1.0,))) != pytest.approx(0.25, abs=0.1)
