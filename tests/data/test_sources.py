@@ -131,7 +131,9 @@ def test_where_only_an_md5_is_known_it_is_what_counts(server, tmp_path):
     digest = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
     assert sources.download(tmp_path, "file", digest, f"{server}/good") is None
     assert (tmp_path / "file").read_bytes() == CONTENT
-    with pytest.raises(DataError, match=r"/bad: what was downloaded is not the original file \(MD5 differs\)"):
+    with pytest.raises(
+        DataError, match=r"/bad: what was downloaded is not the original file \(MD5 differs\)"
+    ):
         sources.download(tmp_path, "other", digest, f"{server}/bad")
     assert not (tmp_path / "other").exists()
 
