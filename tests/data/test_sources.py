@@ -127,6 +127,17 @@ def test_download_refuses_a_file_whose_hash_is_wrong(server, tmp_path):
     assert list(tmp_path.glob("*file*")) == []
 
 
+def test_where_only_an_md5_is_known_it_is_what_counts(server, tmp_path):
+    digest = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
+    assert sources.download(tmp_path, "file", digest, f"{server}/good") is None
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    with pytest.raises(
+        DataError, match=r"/bad: what was downloaded is not the original file \(MD5 differs\)"
+    ):
+        sources.download(tmp_path, "other", digest, f"{server}/bad")
+    assert not (tmp_path / "other").exists()
+
+
 def test_download_reports_a_refusal(server, tmp_path):
     assert "HTTP status 404" in sources.download(tmp_path, "file", DIGEST, f"{server}/nothing")
 

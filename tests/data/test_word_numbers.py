@@ -112,6 +112,14 @@ def test_reuters_is_divided_as_keras_does(keep):
     assert dataset.outputs[0].labels[3:5] == ("earn", "acq")
 
 
+def test_its_files_are_found_without_being_read(imdb, monkeypatch):
+    monkeypatch.setattr(word_numbers, "read_arrays", None)
+    assert set(data.find("imdb", imdb)) == {"imdb.npz", "imdb_word_index.json"}
+    (imdb / "imdb" / "imdb_word_index.json").write_text("{}")
+    with pytest.raises(DataError, match=r"imdb_word_index\.json: damaged, .* MD5 "):
+        data.find("imdb", imdb)
+
+
 def test_the_record_has_the_sha256_of_both_files(imdb):
     dataset = data.load("imdb", imdb)
     assert dataset.sha256 == {
