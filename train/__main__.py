@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runtime.command import run_command
 from train import device, flags
 from train.recipe import Recipe
-from train.recipes import APPLICATIONS, RECIPES, find
+from train.recipes import APPLICATIONS, NOT_IN_ALL, RECIPES, find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print(table.markdown(arguments.out))
         return
-    names = list(RECIPES) if arguments.models == ["all"] else arguments.models
+    everything = [name for name in RECIPES if name not in NOT_IN_ALL]
+    names = everything if arguments.models == ["all"] else arguments.models
     # Every name and number is checked before the first of the trainings begins.
     recipes = {name: flags.apply(find(name), arguments) for name in names if name not in APPLICATIONS}
     for name in names:
@@ -35,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _list() -> None:
     width = max(map(len, (*RECIPES, *APPLICATIONS)))
     for recipe in RECIPES.values():
-        print(f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}")
+        apart = "; not in 'all'" if recipe.model in NOT_IN_ALL else ""
+        print(
+            f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}{apart}"
+        )
     for name in APPLICATIONS:
         print(
             f"{name:{width}}  {'ImageNet':18}  keras.applications, its weights or seeded random ones; not in 'all'"

@@ -52,7 +52,7 @@ USAGE = """python -m train [options] MODEL [MODEL …]
        python -m train [--out OUT] table"""
 MODELS = {
     "MODEL": "a model of the zoo by its name; several may be given",
-    "all": "every model of the zoo but those of keras.applications",
+    "all": "every model of the zoo but those that list says are not",
     "list": "print the models there are; trains nothing",
     "table": "print the table of what was trained, as in docs/results.md; trains nothing",
 }

@@ -429,6 +429,10 @@ _ROWS = (
 
 RECIPES: dict[str, Recipe] = {recipe.model: recipe for recipe in _ROWS}
 
+# Trained on request alone, and not in the repository: they are there to see what eight bits do to networks of their
+# kind, and each would add as much to an export of all models as `cifar-cnn` does.
+NOT_IN_ALL = ("cifar-mobilenet-v2", "cifar-mobilenet-v3", "cifar-efficientnet")
+
 APPLICATIONS: dict[str, Application] = {
     row.model: row
     for row in (

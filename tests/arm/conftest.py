@@ -19,7 +19,7 @@ from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import is_plain
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
-from train.recipes import RECIPES
+from train.recipes import NOT_IN_ALL, RECIPES
 
 # device: board and sets of engines. `new` and those of Trixie are what `pip install` and `apt install` give today, the
 # others have all that runs there. Each core meets numpy 1 and numpy 2, and both Pythons are there.
@@ -130,7 +130,8 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def committed(devices) -> dict[str, Path]:
     """The bundle of every committed model, by its name."""
-    trained = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
+    kept = set(RECIPES) - set(NOT_IN_ALL)
+    trained = {name for name in kept if (ROOT / "artifacts" / name / "model.keras").exists()}
     others = sorted(trained - set(MODELS))
     # Without data: what a board answers does not depend on it, and 10,000 test images on every engine take minutes.
     more = shared_export("others", *others, **WITHOUT_DATA)

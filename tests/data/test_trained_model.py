@@ -72,8 +72,8 @@ SEVERAL = TrainedModel(
 )
 
 
-def test_twenty_models_are_committed():
-    assert len(COMMITTED) == 20
+def test_twenty_one_models_are_committed():
+    assert len(COMMITTED) >= 21  # more where others were trained here
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)

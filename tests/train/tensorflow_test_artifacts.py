@@ -16,11 +16,13 @@ from data import golden
 from data.original import read_original
 from runtime.measure.metric import metric
 from train.recipe import Recipe
-from train.recipes import RECIPES
+from train.recipes import NOT_IN_ALL, RECIPES
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 COMMITTED = sorted(
-    path.parent.name for path in ARTIFACTS.glob("*/training.json") if path.parent.name in RECIPES
+    path.parent.name
+    for path in ARTIFACTS.glob("*/training.json")
+    if path.parent.name in RECIPES and path.parent.name not in NOT_IN_ALL
 )
 FROM_SCIKIT_LEARN = ("digits", "digits-rows", "diabetes")
 
@@ -40,7 +42,7 @@ def dataset_of(training: dict) -> data.Dataset:
 
 
 def test_every_row_of_the_table_is_there():
-    assert set(COMMITTED) == set(RECIPES)
+    assert set(COMMITTED) == set(RECIPES) - set(NOT_IN_ALL)
 
 
 def test_the_record_names_these_files(committed):

@@ -54,7 +54,7 @@ Train models of the zoo, a row of a table each.
 
 what to train:
   MODEL  a model of the zoo by its name; several may be given
-  all    every model of the zoo but those of keras.applications
+  all    every model of the zoo but those that list says are not
   list   print the models there are; trains nothing
   table  print the table of what was trained, as in docs/results.md; trains nothing
 

@@ -14,7 +14,7 @@ from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import UsageError
 from train.models import build
 from train.recipe import Recipe
-from train.recipes import RECIPES, find
+from train.recipes import NOT_IN_ALL, RECIPES, find
 from train.save import answers
 
 
@@ -85,6 +85,9 @@ def test_sizes_stay_below_what_was_promised():
     assert size("fashion-mlp") == 266_610
     assert size("fashion-cnn") < 300_000
     assert size("cifar-cnn") < 300_000
+    assert size("cifar-resnet") == 78_714
+    for name in NOT_IN_ALL:
+        assert 30_000 < size(name) < 120_000, name
     assert size("california-mlp-deep") < 100_000
 
 
