@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from runtime.command import run_command
 from train import device, flags
 from train.recipe import Recipe
-from train.recipes import APPLICATIONS, DOWNLOADED, RECIPES, find
+from train.recipes import APPLICATIONS, ON_REQUEST, RECIPES, find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _list() -> None:
-    width = max(map(len, (*RECIPES, *DOWNLOADED, *APPLICATIONS)))
-    for recipe in (*RECIPES.values(), *DOWNLOADED.values()):
+    width = max(map(len, (*RECIPES, *ON_REQUEST, *APPLICATIONS)))
+    for recipe in (*RECIPES.values(), *ON_REQUEST.values()):
         row = f"{recipe.model:{width}}  {recipe.dataset:18}  {recipe.architecture:12}  goal {recipe.goal:g}"
         print(row if recipe.model in RECIPES else f"{row}; not in 'all'")
     for name in APPLICATIONS:

@@ -10,42 +10,29 @@ from typing import Any
 import keras
 from keras import layers
 
-from train import keras_objects
+from train import keras_objects, mobile_networks
+from train.building_blocks import convolution, dense, normalized, options
 from train.recipe import Recipe
-
-
-def _options(recipe: Recipe) -> dict[str, Any]:
-    """What every layer with weights takes from the recipe."""
-    constraint = recipe.constraint
-    return {
-        "kernel_initializer": keras_objects.make("initializer", recipe.initializer),
-        "kernel_regularizer": keras_objects.regularizer(recipe.regularizer),
-        "kernel_constraint": None if constraint is None else keras_objects.make("constraint", constraint),
-    }
-
-
-def _dense(units: int, recipe: Recipe) -> layers.Dense:
-    return layers.Dense(units, activation=keras_objects.activation(recipe.activation), **_options(recipe))
 
 
 def _lenet5(x: Any, recipe: Recipe) -> Any:
     for filters in (6, 16):
         activation = keras_objects.activation(recipe.activation)
-        x = layers.Conv2D(filters, 5, activation=activation, **_options(recipe))(x)
+        x = layers.Conv2D(filters, 5, activation=activation, **options(recipe))(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
     for units in (120, 84):
-        x = _dense(units, recipe)(x)
+        x = dense(units, recipe)(x)
     return x
 
 
 def _small_cnn(x: Any, recipe: Recipe) -> Any:
     for filters in (32, 64):
         activation = keras_objects.activation(recipe.activation)
-        x = layers.Conv2D(filters, 3, padding="same", activation=activation, **_options(recipe))(x)
+        x = layers.Conv2D(filters, 3, padding="same", activation=activation, **options(recipe))(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
-    return _dense(64, recipe)(x)
+    return dense(64, recipe)(x)
 
 
 def _mlp(x: Any, recipe: Recipe) -> Any:
@@ -53,7 +40,7 @@ def _mlp(x: Any, recipe: Recipe) -> Any:
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for units in recipe.hidden:
-        x = _dense(units, recipe)(x)
+        x = dense(units, recipe)(x)
         if recipe.batch_normalization:
             x = layers.BatchNormalization()(x)
         if recipe.dropout:
@@ -91,18 +78,11 @@ def _tutorial_mlp(x: Any, recipe: Recipe) -> Any:
     return TutorialMLP(recipe).call(x)
 
 
-def _convolution(x: Any, filters: int, recipe: Recipe) -> Any:
-    """A 3×3 convolution with batch normalisation, which converters fold into its weights."""
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, **_options(recipe))(x)
-    x = layers.BatchNormalization(momentum=0.9)(x)
-    return layers.Activation(keras_objects.activation(recipe.activation))(x)
-
-
 def _vgg_cnn(x: Any, recipe: Recipe) -> Any:
     """Three blocks of two 3×3 convolutions with batch normalisation, then the mean over the picture."""
     for filters in recipe.hidden:
         for _ in range(2):
-            x = _convolution(x, filters, recipe)
+            x = convolution(x, filters, recipe)
         if filters != recipe.hidden[-1]:
             x = layers.MaxPooling2D(2)(x)
         if recipe.dropout:
@@ -116,18 +96,34 @@ def _residual_cnn(x: Any, recipe: Recipe) -> Any:
     `recipe.hidden` has the filters of each. The picture is halved before the shortcuts, which keeps them cheap.
     """
     first, *blocks, last = recipe.hidden
-    x = _convolution(x, first, recipe)
+    x = convolution(x, first, recipe)
     for filters in blocks:
-        x = layers.MaxPooling2D(2)(_convolution(x, filters, recipe))
-        inner = _convolution(_convolution(x, filters, recipe), filters, recipe)
+        x = layers.MaxPooling2D(2)(convolution(x, filters, recipe))
+        inner = convolution(convolution(x, filters, recipe), filters, recipe)
         x = layers.Add()([x, inner])
-    return layers.GlobalAveragePooling2D()(_convolution(x, last, recipe))
+    return layers.GlobalAveragePooling2D()(convolution(x, last, recipe))
+
+
+def _resnet(x: Any, recipe: Recipe) -> Any:
+    """The residual network for CIFAR of He, Zhang, Ren and Sun (2015, section 4.2), then the mean over the picture.
+
+    `recipe.hidden` has the filters of each residual block, and its first is that of the first convolution. Where the
+    filters change, the block halves the picture, and a 1×1 convolution brings the shortcut to the new shape.
+    """
+    x = convolution(x, recipe.hidden[0], recipe)
+    for filters in recipe.hidden:
+        halved = filters != x.shape[-1]
+        inner = convolution(x, filters, recipe, strides=1 + halved)
+        inner = normalized(inner, filters, 3, recipe)
+        shortcut = normalized(x, filters, 1, recipe, strides=2) if halved else x
+        x = layers.Activation(keras_objects.activation(recipe.activation))(layers.Add()([shortcut, inner]))
+    return layers.GlobalAveragePooling2D()(x)
 
 
 def _joined(x: dict[str, Any], recipe: Recipe) -> Any:
     """Each input through a layer of its own, then all together through the others."""
     first, *others = recipe.hidden
-    branches = [_dense(first, recipe)(values) for values in x.values()]
+    branches = [dense(first, recipe)(values) for values in x.values()]
     return _mlp(layers.Concatenate()(branches), replace(recipe, hidden=tuple(others)))
 
 
@@ -135,7 +131,7 @@ def _autoencoder(x: Any, recipe: Recipe) -> dict[str, Any]:
     """The image is encoded in ever fewer units and decoded again; the second output is the error of the result."""
     features = layers.Flatten()(x)
     for units in (*recipe.hidden, *recipe.hidden[-2::-1]):
-        features = _dense(units, recipe)(features)
+        features = dense(units, recipe)(features)
     pixels = layers.Dense(math.prod(x.shape[1:]), activation="sigmoid")(features)
     rebuilt = layers.Reshape(x.shape[1:], name="rebuilt")(pixels)
     error = keras.ops.square(rebuilt - x)
@@ -145,7 +141,7 @@ def _autoencoder(x: Any, recipe: Recipe) -> dict[str, Any]:
 
 def _gru(x: Any, recipe: Recipe) -> Any:
     (units,) = recipe.hidden
-    return layers.GRU(units, **_options(recipe))(x)
+    return layers.GRU(units, **options(recipe))(x)
 
 
 def _text_cnn(x: Any, recipe: Recipe) -> Any:
@@ -172,6 +168,10 @@ ARCHITECTURES: dict[str, Callable[[Any, Recipe], Any]] = {
     "tutorial-mlp": _tutorial_mlp,
     "vgg-cnn": _vgg_cnn,
     "residual-cnn": _residual_cnn,
+    "resnet": _resnet,
+    "mobilenet-v2": mobile_networks.mobilenet_v2,
+    "mobilenet-v3": mobile_networks.mobilenet_v3,
+    "efficientnet": mobile_networks.efficientnet,
     "joined-mlp": _joined,
     "autoencoder": _autoencoder,
     "gru": _gru,

@@ -7,7 +7,7 @@ from pathlib import Path
 from data.original import read_record
 from data.trained_model import RECORD
 from runtime.measure.row import REPORT, MeasuredRow, rows_from_json
-from train.recipes import RECIPES
+from train.recipes import ON_REQUEST, RECIPES
 
 _INT8 = "tflite-int8"
 _HEAD = (
@@ -23,7 +23,7 @@ _HEAD = (
 
 
 def markdown(folder: Path) -> str:
-    """The table in Markdown; what was not measured is a dash.
+    """The table in Markdown; what was not measured is a dash, and what is trained on request stands there if it was.
 
     Args:
         folder: holds `<model>/training.json` and, for int8, the `report.json` of an export.
@@ -33,8 +33,10 @@ def markdown(folder: Path) -> str:
     """
     int8 = _int8_figures(folder / REPORT)
     rows: list[tuple[str, ...]] = [_HEAD, tuple("---" for _ in _HEAD)]
-    for name, recipe in RECIPES.items():
+    for name, recipe in (RECIPES | ON_REQUEST).items():
         if not (folder / name / RECORD).is_file():
+            if name in ON_REQUEST:
+                continue
             goal = _figure("rmse" if "mean_squared_error" in recipe.loss else "accuracy", recipe.goal)
             rows.append((name, recipe.dataset, "–", recipe.tutorial, goal, "not trained", "–", "–"))
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.formats import onnx_captured, onnx_constants, onnx_graph, onnx_mixed, onnxruntime
+from export.formats import onnx_captured, onnx_constants, onnx_graph, onnx_mixed, onnx_names, onnxruntime
 from export.formats.converter_errors import from_tf2onnx, no_onnx_ops
 from export.formats.format import (
     NOTHING_TO_QUANTIZE,
@@ -172,6 +172,7 @@ def _static(conversion: Conversion, scheme: Scheme) -> tuple[str, ...]:
     if conversion.higher:
         large = {node.key for node in every if node.weights >= onnx_mixed.SMALL_WEIGHTS}
         onnx_mixed.store_in_float16(made, large.intersection(onnx_mixed.halved(conversion.higher)))
+    onnx_names.shorten(made.graph)
     _save(made, conversion.destination)
     if conversion.higher:
         _keep_in_float(conversion, every)

@@ -8,8 +8,6 @@ import data
 from data.dataset import Arrays
 from data.original import Original
 
-_NONE_GIVEN = "no test data were given with {} (--test DATA)"
-
 
 def load_test_data(original: Original, data_dir: str | None) -> data.Split:
     """The samples that variants are compared with the original on: raw inputs, and targets where there are some.
@@ -22,7 +20,7 @@ def load_test_data(original: Original, data_dir: str | None) -> data.Split:
     if kept is not None:
         return kept
     if original.record.dataset is None:
-        raise data.DatasetNotFound(_NONE_GIVEN.format(original.name))
+        raise data.DatasetNotFound(_none_given(original))
     return _loaded(original.record.dataset.name, data_dir).test
 
 
@@ -43,6 +41,10 @@ def load_calibration(original: Original, data_dir: str | None) -> Arrays:
     return _loaded(original.record.dataset.name, data_dir).train.inputs
 
 
+def _none_given(original: Original) -> str:
+    return f"no test data were given with {original.name} (--test DATA)"
+
+
 def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
     """Why a model's test data are not there; None when they are.
 
@@ -52,7 +54,7 @@ def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
     if original.test_data() is not None:
         return None
     if original.record.dataset is None:
-        return _NONE_GIVEN.format(original.name)
+        return _none_given(original)
     try:
         data.find(original.record.dataset.name, data_dir)
     except data.DatasetNotFound as error:

@@ -23,7 +23,7 @@ from runtime.selftest.probes import probe_inputs
 
 ALONE = slice(None, None, 8)  # these inputs are answered one by one too
 # Networks of which an emulated inference takes tenths of a second: every 32nd input, and no self-test.
-SLOW = ("cifar-cnn", "fashion-cnn")
+SLOW = ("cifar-cnn", "cifar-resnet", "fashion-cnn")
 
 
 def is_plain(manifest: Manifest) -> bool:

@@ -14,7 +14,7 @@ import data
 from data import word_numbers
 from runtime import text
 from runtime.errors import DataError
-from train.recipes import DOWNLOADED
+from train.recipes import ON_REQUEST
 
 WORDS = {"the": 1, "film": 2, "bad": 3, "good": 4, "don't": 5, "cliché": 6, "seldom": 7}
 
@@ -198,4 +198,4 @@ def test_arrays_of_other_names_are_refused(keep):
 
 
 def test_recipes_of_these_datasets_are_not_in_all():
-    assert {recipe.dataset for recipe in DOWNLOADED.values()} == set(word_numbers.LABELS)
+    assert {recipe.dataset for recipe in ON_REQUEST.values()} >= set(word_numbers.LABELS)

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.command import run_command
 from train.__main__ import main
-from train.recipes import APPLICATIONS, DOWNLOADED, RECIPES
+from train.recipes import APPLICATIONS, ON_REQUEST, RECIPES
 
 pytestmark = pytest.mark.conversion
 
@@ -41,9 +41,9 @@ def last_line(text: str) -> str:
 def test_list_names_every_model(capsys):
     assert run_command(main, ["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*RECIPES, *DOWNLOADED, *APPLICATIONS]
+    assert [line.split()[0] for line in lines] == [*RECIPES, *ON_REQUEST, *APPLICATIONS]
     others = [line.split()[0] for line in lines if line.endswith("; not in 'all'")]
-    assert others == [*DOWNLOADED, *APPLICATIONS]
+    assert others == [*ON_REQUEST, *APPLICATIONS]
 
 
 HELP = """\

@@ -16,7 +16,7 @@ from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import UsageError
 from train.models import build
 from train.recipe import Recipe
-from train.recipes import DOWNLOADED, RECIPES, find
+from train.recipes import ON_REQUEST, RECIPES, find
 from train.save import answers
 
 
@@ -58,7 +58,7 @@ def predicted(model, dataset, rows=None) -> dict:
     return answers(model, dataset, {name: values[:rows] for name, values in dataset.test.inputs.items()})
 
 
-@pytest.mark.parametrize("name", (*RECIPES, *DOWNLOADED))
+@pytest.mark.parametrize("name", (*RECIPES, *ON_REQUEST))
 def test_every_model_is_built_and_loads_in_safe_mode(name, tmp_path):
     dataset = stand_in(find(name).dataset)
     model = build(find(name), dataset)
@@ -94,6 +94,9 @@ def test_sizes_stay_below_what_was_promised():
     assert size("fashion-mlp") == 266_610
     assert size("fashion-cnn") < 300_000
     assert size("cifar-cnn") < 300_000
+    assert size("cifar-resnet") == 78_714
+    for name in ("cifar-mobilenet-v2", "cifar-mobilenet-v3", "cifar-efficientnet"):
+        assert 30_000 < size(name) < 120_000, name
     assert size("california-mlp-deep") < 100_000
 
 

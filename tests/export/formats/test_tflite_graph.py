@@ -11,6 +11,7 @@ from export.formats.tflite_proof import prove, quantized
 from runtime.backends import open_backend
 from runtime.bundle.manifest import TensorSpec
 from runtime.errors import ConversionError
+from runtime.requirements.tflite import read_tflite
 from tests.bundles import MODELS
 
 FLOAT32, INT8 = MODELS / "image-float32.tflite", MODELS / "image-int8.tflite"
@@ -86,3 +87,22 @@ def _swapped(model):
 def _code(model, op):
     code = model.operatorCodes[op.opcodeIndex]
     return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+
+def test_equal_vectors_are_written_once_and_the_file_says_the_same():
+    model = tflite_graph.load(INT8.read_bytes())
+    for tensor in model.subgraphs[0].tensors:  # as of narrow layers with many channels
+        tensor.quantization = tensor.quantization or schema_of_files().QuantizationParametersT()
+        tensor.quantization.zeroPoint = np.zeros(1000, np.int64)
+    content = pack(model)
+    shared = tflite_graph.with_shared_vectors(content)
+    assert len(shared) < len(content) - 8000 * (len(model.subgraphs[0].tensors) - 2)
+    # Written again without sharing, it is the file it was made of, to the byte.
+    assert pack(tflite_graph.load(shared)) == content
+    assert read_tflite(shared) == read_tflite(content)
+
+
+def test_a_large_file_is_left_alone(monkeypatch):
+    monkeypatch.setattr(tflite_graph, "_MOST_BYTES_SHARED", len(INT8.read_bytes()) - 1)
+    content = INT8.read_bytes()
+    assert tflite_graph.with_shared_vectors(content) is content
