@@ -172,7 +172,16 @@ keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)]).save(sys.
     (tmp_path / "users_pinball.py").write_text(PINBALL)
     rows = np.random.default_rng(1).normal(size=(40, 3))
     np.savetxt("rows.csv", rows, delimiter=",", header="a,b,price", comments="")
-    data = ("--jobs", "1", "--test", "rows.csv", "--target-column", "price", "--targets", "onnx-float32")
+    data = (
+        "--jobs",
+        "1",
+        "--test",
+        str(tmp_path / "rows.csv"),
+        "--target-column",
+        "price",
+        "--targets",
+        "onnx-float32",
+    )
     done = run_export(
         "three.keras", *data, "--metric", "users_pinball:mean_pinball,lower", out=tmp_path / "out"
     )
