@@ -140,7 +140,13 @@ def shared_workers() -> Workers:
             super().stop()
             shared_workers.cache_clear()
 
-    return _UNTIL_THE_END.enter_context(Shared(1))
+    workers = _UNTIL_THE_END.enter_context(Shared(1))
+    here = Path.cwd()
+    os.chdir(ROOT)  # they stay where they start, whichever folder the test that asked first is in
+    for pool in ("keras", "device"):
+        assert workers.call(pool, os.getcwd).value == str(ROOT)
+    os.chdir(here)
+    return workers
 
 
 def run_export(*arguments: str, out: Path, **environment: str) -> Export:

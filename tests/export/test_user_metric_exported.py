@@ -159,7 +159,7 @@ def test_functions_of_a_script_score_several_outputs_whose_targets_have_shapes_o
         assert row["metric_original"] == pytest.approx(score.value)
 
 
-def test_targets_in_columns_of_a_table_may_be_fewer_than_the_answers(tmp_path, monkeypatch):
+def test_targets_in_columns_of_a_table_may_be_fewer_than_the_answers(tmp_path):
     make = """
 import sys, keras
 keras.utils.set_random_seed(1)
@@ -168,27 +168,17 @@ keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)]).save(sys.
     subprocess.run(
         [sys.executable, "-c", make, str(tmp_path / "three.keras")], check=True, capture_output=True
     )
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "users_pinball.py").write_text(PINBALL)
+    model, table = str(tmp_path / "three.keras"), str(tmp_path / "rows.csv")
     rows = np.random.default_rng(1).normal(size=(40, 3))
-    np.savetxt("rows.csv", rows, delimiter=",", header="a,b,price", comments="")
-    data = (
-        "--jobs",
-        "1",
-        "--test",
-        str(tmp_path / "rows.csv"),
-        "--target-column",
-        "price",
-        "--targets",
-        "onnx-float32",
-    )
-    done = run_export(
-        "three.keras", *data, "--metric", "users_pinball:mean_pinball,lower", out=tmp_path / "out"
-    )
+    np.savetxt(table, rows, delimiter=",", header="a,b,price", comments="")
+    asked = (model, "--jobs", "1", "--test", table, "--target-column", "price", "--targets", "onnx-float32")
+    metric = ("--metric", "users_pinball:mean_pinball,lower")
+    done = run_export(*asked, *metric, out=tmp_path / "out", PYTHONPATH=str(tmp_path))
     assert done.code == 0, done.stdout
     (row,) = done.rows
     assert row["metric_name"] == "mean_pinball" and row["metric"] > 0
-    without = run_export("three.keras", *data, out=tmp_path / "out")
+    without = run_export(*asked, out=tmp_path / "out")
     assert (
         without.code == 1 and "40 outputs of the shape [3], but targets of the shape [40]" in without.stdout
     )
