@@ -7,7 +7,6 @@ import numpy as np
 
 from runtime.commands.table import aligned
 
-ANSWERS_ALL = "pi5"
 # Trixie with the same engines as a Pi 5 with Bookworm, of the same processor: another Python and numpy. A model of each
 # kind, and those whose float16 files are refused.
 FEW = "pi5-trixie"
@@ -15,7 +14,7 @@ OF_FEW = ("mnist-cnn", "california-mlp", "fashion-deep-bn", "fashion-deep-selu-d
 BOARDS = ("pi4", "pi5", "pi4-32", "pi5-trixie", "pi5-trixie-debian")
 Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by key (see guest.py)
 SAME = 1e-5
-# Models that only one board is asked for, each with one that all are and whose files have all of its operators.
+# Models that no board is asked for, each with one that all are and whose files have all of its operators.
 ALIKE = {
     "digits-cnn": "mnist-cnn",
     "fashion-deep-relu": "fashion-deep-bn",
@@ -29,9 +28,7 @@ def asked_of(board: str, bundles: Mapping[str, Path]) -> dict[str, Path]:
     """The bundles that a board answers, by the name of the model."""
     if board == FEW:
         return {name: bundles[name] for name in OF_FEW}
-    return {
-        name: path for name, path in bundles.items() if board == ANSWERS_ALL or ALIKE.get(name) not in bundles
-    }
+    return {name: path for name, path in bundles.items() if ALIKE.get(name) not in bundles}
 
 
 def differences(answers: Answers, board: str, variant: str) -> Iterator[tuple[str, np.ndarray]]:

@@ -101,7 +101,6 @@ def operators(file: Path) -> set[str | int]:
 
 @pytest.mark.parametrize("variant", BOUNDS)
 def test_a_model_that_is_asked_has_the_operators_of_each_that_is_not(bundles, variant):
-    assert [name for name in BOARDS if asked_of(name, bundles) == bundles] == ["pi5"]
     for left_out, alike in ALIKE.items():
         file = f"{variant}.{variant.split('-')[0]}"
         assert operators(bundles[left_out] / file) <= operators(bundles[alike] / file), left_out
