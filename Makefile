@@ -11,6 +11,10 @@ PINS := constraints/py$(VERSION).txt
 INSTALLED := $(VENV)/.installed-py$(VERSION)
 PIP := $(RUN) -m pip install --disable-pip-version-check -q
 
+# Two processes, a file of tests to each; in the order of the files: those with the fewest tests, which come last
+# otherwise, are not the shortest.
+BY_FILE := -n 2 --dist loadfile --no-loadscope-reorder
+
 # Tests start hundreds of processes, each of which would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -19,9 +23,9 @@ unexport PYTHONDONTWRITEBYTECODE
 export: $(INSTALLED)
 	$(RUN) -m export all
 
-# What needs neither a conversion nor a board: for the hundredth run of the day.
+# What needs neither a conversion nor a board nor an installation: for the hundredth run of the day.
 check: lint
-	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not conversion and not boards"
+	$(RUN) -m pytest -q $(BY_FILE) -m "not conversion and not boards and not installation"
 
 # The boards are emulated beside everything else, on what the others leave of the processors.  The output of each part
 # is printed when the part ends.
@@ -33,8 +37,8 @@ test-boards: $(INSTALLED)
 
 # Two processes: where TensorFlow is imported, tflite-runtime cannot load a model.
 test-here: $(INSTALLED)
-	$(RUN) -m pytest -n 2 --dist loadfile --ignore=tests/arm
-	$(RUN) -m pytest -n 2 --dist loadfile -o python_files='tensorflow_test_*.py'
+	$(RUN) -m pytest $(BY_FILE) --ignore=tests/arm
+	$(RUN) -m pytest $(BY_FILE) -o python_files='tensorflow_test_*.py'
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

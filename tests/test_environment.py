@@ -106,6 +106,7 @@ def test_a_missing_ensurepip_is_told_in_one_line(make_venv, monkeypatch, tmp_pat
     assert not (tmp_path / "venv").exists()
 
 
+@pytest.mark.installation
 def test_a_broken_or_foreign_environment_is_made_anew_and_a_sound_one_kept(make_venv, tmp_path):
     folder = tmp_path / "venv"
     python = folder / "bin" / "python"

@@ -37,6 +37,7 @@ def bare(request, tmp_path_factory):
     return request.param, folder
 
 
+@pytest.mark.installation
 def test_numpy_and_one_engine_are_enough(bare, image_bundle):
     engine, folder = bare
     paths = [str(folder / "alone"), str(folder / "packages")]

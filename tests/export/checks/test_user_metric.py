@@ -70,7 +70,7 @@ def sorts_in_place(targets, answers):
     return np.array([right])
 
 def slow(targets, answers):
-    time.sleep(0.06)
+    time.sleep(0.01)
     return share_right(targets, answers)
 """
 
@@ -191,10 +191,10 @@ def test_a_module_that_brings_tensorflow_along_is_refused(digits, users, monkeyp
 
 def test_a_slow_function_gets_fewer_resamples_and_the_row_says_so(digits, users, monkeypatch):
     original, run, test = digits
-    monkeypatch.setattr(user_metric, "COMPARE_S", 6.0)
+    monkeypatch.setattr(user_metric, "COMPARE_S", 1.0)
     slow = scored(original, users, "users_metrics:slow")
     (found,) = slow.record.metrics.values()
-    assert found.resamples == 99 and 0.06 <= found.seconds < 1
+    assert found.resamples == 99 and 0.01 <= found.seconds < 1
     slow.record.metrics[OUTPUT] = replace(found, resamples=100, seconds=0.06)
     row = verdict(
         spoilt(run, lambda out: out * np.float32(0.999)), slow, "tflite-int8", test, Demand(budget=2.0)
@@ -205,9 +205,9 @@ def test_a_slow_function_gets_fewer_resamples_and_the_row_says_so(digits, users,
     assert unproven.status == "unproven" and unproven.reason.endswith(
         "would decide; its interval is of 100 resamples, since a call of slow takes 0.06 s"
     )
-    monkeypatch.setattr(user_metric, "SLOWEST_S", 0.05)
+    monkeypatch.setattr(user_metric, "SLOWEST_S", 0.009)
     with pytest.raises(
-        UsageError, match=r"a call takes 0\.\d s for 360 samples, and every file needs 198 of them"
+        UsageError, match=r"a call takes 0\.\d+ s for 360 samples, and every file needs 198 of them"
     ):
         scored(original, users, "users_metrics:slow")
 
