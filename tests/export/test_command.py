@@ -63,8 +63,8 @@ options:
                         onnx-float32, onnx-float16, onnx-dynamic, onnx-int8, onnx-int8-mixed
   --max-drop N          what a quantized file may lose of its metric: percentage points of
                         accuracy or F1 (default 0.3), percent of an error (default 1)
-  --repairs NAMES       repairs of weights that may be made, with commas, or none (default:
-                        fold,balance)
+  --repairs NAMES       repairs that may be made, with commas, or none (default:
+                        fold,balance,ranges,bias)
   --strict              refuse what the test data are too few to prove
   --out OUT             where bundles and the report go
   --jobs JOBS           conversions at a time (default: the number of cores)
