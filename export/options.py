@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--repairs", metavar="NAMES",
-        help=f"repairs of weights that may be made, with commas, or none (default: {','.join(REPAIRS)})",
+        help=f"repairs that may be made, with commas, or none (default: {','.join(REPAIRS)})",
     )  # fmt: skip
     add("--strict", action="store_true", help="refuse what the test data are too few to prove")
     add("--out", type=Path, default=Path("artifacts"), help="where bundles and the report go")

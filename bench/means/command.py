@@ -1,9 +1,10 @@
-"""What each means to meet the budget gains: repairs of weights, and groups of layers in a higher scheme."""
+"""What each means to meet the budget gains: repairs, and groups of layers in a higher scheme."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import data
 import export
 from bench.means.cases import CASES, Case, widened
 from data.original import read_original
+from export.quantization.names import BIAS, OF_WEIGHTS, RANGES
 from runtime.errors import UsageError
 from runtime.measure.metric import drop
 from runtime.measure.row import MeasuredRow
@@ -21,9 +23,18 @@ _SAMPLES = 512  # for ranges
 _PLAIN = ("tflite-int8", "onnx-int8")
 _MIXED = ("tflite-int8-mixed", "onnx-int8-mixed")
 _FLOAT16 = ("tflite-float16", "onnx-float16")
+# By column, the repairs that may be made; with none, there are the mixed files too.
+MEANS = {
+    "int8": (),
+    "weights": OF_WEIGHTS,
+    "ranges": (RANGES,),
+    "bias": (BIAS,),
+    "ranges and bias": (RANGES, BIAS),
+}
+_COLUMNS = ("mixed", "groups kept", "int8 KiB", "mixed KiB", "float16 KiB")
 _HEAD = (
-    "| case | format | int8 | repaired | mixed | groups kept | int8 KiB | mixed KiB | float16 KiB |",
-    "|---|---|---:|---:|---:|---|---:|---:|---:|",
+    f"| case | format | {' | '.join((*MEANS, *_COLUMNS))} |",
+    f"|---|---|{'---:|' * len(MEANS)}---:|---|---:|---:|---:|",
 )
 
 
@@ -84,14 +95,16 @@ def made(case: Case, data_dir: str | None = None, small: bool = False) -> Made:
     )
 
 
-def measured(case: Made, repairs: bool = True, mixed: bool = True) -> dict[tuple[str, bool], MeasuredRow]:
-    """By variant, and whether the weights were repaired: the row on the first engine; with `repairs`, of both.
+def measured(
+    case: Made, means: Sequence[str] = tuple(MEANS), mixed: bool = True
+) -> dict[tuple[str, str], MeasuredRow]:
+    """By variant and means: the row on the first engine.
 
-    With `mixed`, without repairs there are the mixed files and those in float16 too.
+    With `mixed`, of "int8" there are the mixed files and those in float16 too.
     """
     found = {}
-    for repaired in (False, True) if repairs else (False,):
-        targets = [*_PLAIN, *((*_MIXED, *_FLOAT16) if mixed and not repaired else ())]
+    for name in means:
+        targets = [*_PLAIN, *((*_MIXED, *_FLOAT16) if mixed and name == "int8" else ())]
         with tempfile.TemporaryDirectory(prefix="edgeproof-") as folder:
             report = export.export(
                 case.model,
@@ -100,22 +113,23 @@ def measured(case: Made, repairs: bool = True, mixed: bool = True) -> dict[tuple
                 task="regression" if case.test[1].dtype.kind == "f" else None,
                 pixels="0-255" if next(iter(case.calibration.values())).dtype == np.uint8 else None,
                 targets=targets,
-                repairs=None if repaired else [],
+                repairs=MEANS[name],
                 name="case",
                 out=folder,
             )
         for row in report.rows:
             if row.engine in ("litert", "onnxruntime"):
-                found[row.variant, repaired] = row
+                found[row.variant, name] = row
     return found
 
 
-def _line(title: str, plain: str, mixed: str, float16: str, rows: dict[tuple[str, bool], MeasuredRow]) -> str:
-    kept = (rows[mixed, False].reason or "").split(" groups")[0]
+def _line(title: str, plain: str, mixed: str, float16: str, rows: dict[tuple[str, str], MeasuredRow]) -> str:
+    kept = (rows[mixed, "int8"].reason or "").split(" groups")[0]
     cells = (
-        *(_lost(row) for row in (rows[plain, False], rows[plain, True], rows[mixed, False])),
+        *(_lost(rows[plain, name]) for name in MEANS),
+        _lost(rows[mixed, "int8"]),
         kept if " of " in kept and len(kept) < 12 else "none meets the budget",
-        *(_kib(rows[name, False]) for name in (plain, mixed, float16)),
+        *(_kib(rows[name, "int8"]) for name in (plain, mixed, float16)),
     )
     return f"| {title} | {plain.split('-')[0]} | {' | '.join(cells)} |"
 

@@ -1,14 +1,18 @@
-"""The names of the repairs of weights, and what each does."""
+"""The names of the repairs that may be made for the sake of few bits, and what each does."""
 
 from __future__ import annotations
 
 from runtime.errors import UsageError
 
-FOLD, BALANCE = "fold", "balance"
+FOLD, BALANCE, RANGES, BIAS = "fold", "balance", "ranges", "bias"
 REPAIRS = {
     FOLD: "batch normalisations between dense layers are multiplied in, and their units equalized",
     BALANCE: "channels between two layers of which one takes the bits of the others are given more equal ranges",
+    RANGES: "where int8 misses the budget, ranges of activations are searched: by percentile, square error, entropy",
+    BIAS: "where int8 misses the budget, the mean errors of channels go into the biases of the int8 file",
 }
+# Those that are made in Keras, before any file is built; the others are made of an int8 file.
+OF_WEIGHTS = (FOLD, BALANCE)
 
 
 def select(names: str | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from data.original import Original
 from data.trained_model import GOLDEN, SAMPLES, TrainedModel
 from export.formats.format import FormatName, Ranges
 from export.formats.table import FORMATS
-from export.quantization.names import REPAIRS
+from export.quantization.names import OF_WEIGHTS
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
 from runtime.bundle.manifest import InputRecord
@@ -34,7 +34,7 @@ def ranges(
     format_: FormatName,
     float32: Path,
     data_dir: str | None,
-    repairs: tuple[tuple[str, ...], tuple[str, ...]] = (tuple(REPAIRS), ()),
+    repairs: tuple[tuple[str, ...], tuple[str, ...]] = (OF_WEIGHTS, ()),
 ) -> dict[str, Any]:
     """The activation ranges of one float32 file, as an entry of calibration.json.
 
@@ -87,7 +87,8 @@ def _made_from(record: TrainedModel) -> dict[str, str]:
 def _repaired(allowed: tuple[str, ...], made: tuple[str, ...]) -> dict[str, str]:
     """What ranges depend on beside the model's files: repairs of its weights that are not those of every model."""
     said = " ".join(made)
-    if allowed != tuple(REPAIRS):
+    allowed = tuple(name for name in OF_WEIGHTS if name in allowed)
+    if allowed != OF_WEIGHTS:
         said = f"{','.join(allowed) or 'none'} {said}"
     return {"repairs": said} if said else {}
 

@@ -19,9 +19,11 @@ from export.formats.format import Conversion, FormatName, Higher, NothingToQuant
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
+from export.quantization.names import OF_WEIGHTS
 from export.run import jobs
 from export.run.mixed import MixedPlan
 from export.run.steps import Key, Results, Step, given
+from export.run.tuning import tune
 from export.run.workers import PoolName
 from export.targets import NOT_NEEDED, TARGETS, Target
 from runtime.backends import engine_version, no_wheel
@@ -92,9 +94,43 @@ class Plan:
             rung = self._tried(target, results)
             calibrated = target.calibrated and results[self.key("calibrate", target.format)].ok
             more = rung + 1 < len(FORMATS[target.format].rungs)
-            if calibrated and more and self._passes(target, rung, results) < len(self.engines(target)):
+            if not calibrated or self._passes(target, rung, results) >= len(self.engines(target)):
+                continue
+            if more:
                 steps += [self._build(target, rung + 1), *self.verifications(target, rung + 1)]
+            elif self._tunable(target, rung, results):
+                steps += [self._tune(target, results), *self.verifications(target, rung + 1)]
         return steps
+
+    def _tunable(self, target: Target, rung: int, results: Results) -> bool:
+        """Whether ranges and biases are tried on the last rung: of int8, where its answers alone are what is wrong."""
+        best = self._best(target, results)
+        rows = self._measured(target, best, results)
+        return (
+            target.scheme == "int8"
+            and rung < _tuned_rung(target)
+            and bool(self._tuning_names())
+            and any(row.status == "failed" and row.max_abs_error is not None for row in rows)
+        )
+
+    def _tuning_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.demand.repairs if name not in OF_WEIGHTS)
+
+    def _tune(self, target: Target, results: Results) -> Step:
+        """The step that builds the file with better ranges and biases; it fails where these do not help."""
+        last = _tuned_rung(target)
+        conversion = self._conversion(
+            target, self.file(target, last), results, self._best(target, results, last - 1)
+        )
+        arguments = given(
+            FORMATS[target.format],
+            conversion,
+            self.engines(target)[0],
+            self.original,
+            self.data_dir,
+            self._tuning_names(),
+        )
+        return Step(self._rung_key("build", target, last), "device", tune, arguments)
 
     def settle(self, results: Results) -> None:
         """Put the file of the best rung of each target in its place."""
@@ -149,7 +185,8 @@ class Plan:
     ) -> Conversion:
         """The conversion to a mixed target's file, on the rung that plain int8 came to."""
         plain = TARGETS[f"{target.format}-int8"]
-        rung = self._best(plain, results) if self.key("build", plain.name) in results else 0
+        last = _tuned_rung(plain) - 1  # tuned ranges are those of a file that is in int8 throughout
+        rung = self._best(plain, results, last) if self.key("build", plain.name) in results else 0
         return replace(self._conversion(target, destination, results, rung), higher=higher)
 
     def build(self, target: Target, conversion: Conversion) -> Step:
@@ -223,14 +260,19 @@ class Plan:
         """How many engines run the file of a rung, and agree with the original."""
         return sum(row.passed for row in self._measured(target, rung, results))
 
-    def _best(self, target: Target, results: Results) -> int:
-        """The first of the rungs that pass on most engines; of those, that run on most."""
+    def _best(self, target: Target, results: Results, last: int | None = None) -> int:
+        """Of the rungs up to `last`, the first that passes on most engines; of those, that runs on most.
 
-        def merit(rung: int) -> tuple[int, int, int]:
+        A tuned file is nearer to the original than those before it: where none passes, it is the one to look at.
+        """
+        tuned = _tuned_rung(target)
+
+        def merit(rung: int) -> tuple[int, int, bool, int]:
             rows = self._measured(target, rung, results)
-            return sum(row.passed for row in rows), len(rows), -rung
+            return sum(row.passed for row in rows), len(rows), rung == tuned, -rung
 
-        return max(range(self._tried(target, results) + 1), key=merit)
+        tried = self._tried(target, results)
+        return max(range(min(tried, tried if last is None else last) + 1), key=merit)
 
     def rows(self, results: Results) -> list[MeasuredRow]:
         """A row for each target and engine, all but its latency; none for a mixed file that is not needed."""
@@ -343,6 +385,11 @@ class Plan:
                 entries[format_] = outcome.value
         if entries:
             ranges.write(self.original.folder, entries)
+
+
+def _tuned_rung(target: Target) -> int:
+    """The rung behind those of the format: all ops that the best of those quantizes, with other ranges and biases."""
+    return len(FORMATS[target.format].rungs)
 
 
 def not_here(engine: str) -> str:

@@ -20,17 +20,17 @@ def _with_shared_workers(monkeypatch):
 
 
 def test_a_channel_a_thousand_times_the_others_is_balanced():
-    rows = measured(made(CASES["large-channel"], small=True), mixed=False)
+    rows = measured(made(CASES["large-channel"], small=True), ("int8", "weights"), mixed=False)
     for name in PLAIN:
-        assert rows[name, False].status == "failed"
-        assert rows[name, False].metric < 0.5 < 0.95 < rows[name, True].metric
-        assert rows[name, True].status in PASSED
+        assert rows[name, "int8"].status == "failed"
+        assert rows[name, "int8"].metric < 0.5 < 0.95 < rows[name, "weights"].metric
+        assert rows[name, "weights"].status in PASSED
 
 
 def test_the_last_layer_alone_is_kept_where_it_carries_the_whole_error():
-    rows = measured(made(CASES["common-offset"], small=True), repairs=False)
+    rows = measured(made(CASES["common-offset"], small=True), ("int8",))
     for name in PLAIN:
-        plain, mixed = rows[name, False], rows[f"{name}-mixed", False]
+        plain, mixed = rows[name, "int8"], rows[f"{name}-mixed", "int8"]
         assert plain.status == "failed" and mixed.status in PASSED
         assert mixed.reason.startswith("1 of 4 groups of layers ")
         assert mixed.size_bytes < plain.size_bytes + 2048
@@ -39,15 +39,15 @@ def test_the_last_layer_alone_is_kept_where_it_carries_the_whole_error():
 
 def test_the_first_layer_alone_is_kept_where_columns_are_raw():
     case = CASES["raw-columns"]
-    rows = measured(made(case, small=True), repairs=False)
+    rows = measured(made(case, small=True), ("int8",))
     for name in PLAIN:
-        plain, mixed = rows[name, False], rows[f"{name}-mixed", False]
+        plain, mixed = rows[name, "int8"], rows[f"{name}-mixed", "int8"]
         assert plain.status == "failed" and mixed.status in PASSED
         assert mixed.reason.startswith("1 of 2 groups of layers ")
 
 
 def test_a_regressor_with_a_wide_output_keeps_the_budget():
-    rows = measured(made(CASES["wide-output"], small=True), repairs=False)
+    rows = measured(made(CASES["wide-output"], small=True), ("int8",))
     assert {row.status for row in rows.values()} <= set(PASSED)
 
 

@@ -68,8 +68,8 @@ options:
                         a metric of your own, a function f(targets, answers) of all samples that
                         decides in place of the usual one: a fraction, better higher, or with
                         ,lower an error; may be repeated for other outputs
-  --repairs NAMES       repairs of weights that may be made, with commas, or none (default:
-                        fold,balance)
+  --repairs NAMES       repairs that may be made, with commas, or none (default:
+                        fold,balance,ranges,bias)
   --strict              refuse what the test data are too few to prove
   --out OUT             where bundles and the report go
   --jobs JOBS           conversions at a time (default: the number of cores)

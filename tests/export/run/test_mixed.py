@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 INT8, MIXED = TARGETS["onnx-int8"], TARGETS["onnx-int8-mixed"]
 GROUPS = [Group(name, (name, f"{name}.relu")) for name in ("first", "second", "third", "last")]
 
+NOTHING_HELPS = Outcome(reason="no ranges or biases help", error=ConversionError("no ranges or biases help"))
+
 
 @pytest.fixture(autouse=True)
 def engines(monkeypatch):
@@ -48,6 +50,8 @@ def after_int8(plan, lost, status):
         found[plan.key("verify", INT8.name, "onnxruntime", *more)] = Outcome(
             value=Verdict(row(plan, INT8, lost, status))
         )
+    if status == "failed":
+        found[plan.key("build", INT8.name, "rung 2")] = NOTHING_HELPS
     return found
 
 
@@ -97,6 +101,21 @@ def test_nothing_is_searched_before_int8_has_been_tried_on_all_rungs(plan):
         found[plan.key("verify", INT8.name, "onnxruntime", "rung 1")],
     )
     assert {step.key[1] for step in plan.next_steps(found)} == {"build", "verify"}
+
+
+def test_nothing_is_searched_before_ranges_and_biases_have_been_tried(plan):
+    found = after_int8(plan, 0.05, "failed")
+    del found[plan.key("build", INT8.name, "rung 2")]
+    assert {step.key[1:] for step in plan.next_steps(found)} == {
+        ("build", "onnx-int8", "rung 2"),
+        ("verify", "onnx-int8", "onnxruntime", "rung 2"),
+    }
+    found[plan.key("build", INT8.name, "rung 2")] = Outcome(value=("biases",))
+    found[plan.key("verify", INT8.name, "onnxruntime", "rung 2")] = Outcome(
+        value=Verdict(row(plan, INT8, 0.001, "ok"))
+    )
+    assert plan.next_steps(found) == []
+    assert rows(plan, found) == [("onnx-int8", "ok", None)] and plan.notes(found)["onnx-int8"] == ("biases",)
 
 
 def test_the_group_that_loses_is_found_and_kept(plan):

@@ -106,6 +106,43 @@ def test_where_an_engine_fails_the_next_rung_is_tried_until_there_is_none(plan, 
     assert plan.next_rung(results(plan, *tried)) == []
 
 
+def off(plan, engine):
+    """A file that runs and answers too far from the original."""
+    row = plan.blank_row(INT8, engine)._replace(max_abs_error=0.9)
+    return Outcome(value=Verdict(row.with_verdict("failed", "far off")))
+
+
+def test_where_no_rung_keeps_the_budget_ranges_and_biases_are_tried_once(plan):
+    lossy = [off(plan, engine) for engine in INT8.engines]
+    last = len(FORMATS["tflite"].rungs)
+    found = results(plan, *[lossy] * last)
+    found[plan.key("calibrate", "tflite")] = Outcome(value={"ranges": {"image": [0.0, 1.0]}})
+    steps = plan.next_rung(found)
+    assert [step.key[1:] for step in steps] == [
+        ("build", "tflite-int8", f"rung {last}"),
+        ("verify", "tflite-int8", "litert", f"rung {last}"),
+        ("verify", "tflite-int8", "tflite-runtime", f"rung {last}"),
+    ]
+    format_, conversion, engine, _, _, wanted = steps[0].arguments(found)
+    assert (format_.name, conversion.rung, engine) == ("tflite", 0, "litert")
+    assert wanted == ("ranges", "bias") and conversion.ranges == {"image": (0.0, 1.0)}
+    tuned = results(plan, *[lossy] * (last + 1))
+    assert plan.next_rung(tuned) == []
+    assert plan.notes(tuned)["tflite-int8"] == (f"built on rung {last}",)
+    none = replace(plan, demand=Demand(repairs=("fold", "balance")))
+    assert none.next_rung(found) == []
+
+
+def test_where_ranges_and_biases_do_not_help_the_file_is_the_one_before(plan):
+    lossy = [off(plan, engine) for engine in INT8.engines]
+    rungs = [lossy] * len(FORMATS["tflite"].rungs)
+    found = results(plan, *rungs, [FAILED, FAILED])
+    found[plan.key("build", "tflite-int8", f"rung {len(rungs)}")] = FAILED
+    assert plan.next_rung(found) == []
+    assert plan.notes(found)["tflite-int8"] == ("built on rung 0",)
+    assert {status for _, status, _ in statuses(plan, found)} == {"failed"}
+
+
 def test_the_first_rung_that_most_engines_run_is_taken(plan):
     one = [outcome(plan, "litert"), FAILED]
     both = [outcome(plan, "litert"), outcome(plan, "tflite-runtime")]

@@ -1,0 +1,85 @@
+"""The rung of other ranges and biases: an int8 file with a fault of each kind is mended, a good one stays."""
+
+import numpy as np
+import pytest
+
+from data.original import read_original
+from export.formats.format import Conversion
+from export.formats.table import FORMATS
+from export.quantization import range_search, ranges
+from export.quantization.names import BIAS, RANGES
+from export.run import tuning
+from export.run.tuning import tune
+from runtime.backends import open_backend
+from runtime.errors import ConversionError
+from tests.conftest import ROOT
+
+ENGINES = {"tflite": "litert", "onnx": "onnxruntime"}
+
+
+@pytest.fixture(params=list(ENGINES))
+def job(request, exported, tmp_path, monkeypatch):
+    """Tunes digits-cnn's int8 file, of which the ranges are `wide` times too wide."""
+    monkeypatch.setattr(range_search, "MOST_FILES", 6)
+    monkeypatch.setitem(ranges.MOST_SAMPLES, "image", 128)
+    name = request.param
+    original = read_original(ROOT / "artifacts" / "digits-cnn")
+    suffix = FORMATS[name].suffix
+    source = exported.out / "digits-cnn" / "bundle" / f"{name}-float32{suffix}"
+    recorded = ranges.as_ranges(ranges.read(original.folder)[name])
+
+    def run(wanted, wide=1.0):
+        wider = {each: (low * wide, high * wide) for each, (low, high) in recorded.items()}
+        conversion = Conversion(source, tmp_path / f"file{suffix}", original.record, wider)
+        return tune(FORMATS[name], conversion, ENGINES[name], original, None, wanted), conversion.destination
+
+    def error(path):
+        images = original.golden()[0]["image"].astype(np.float32)
+        (wanted,) = original.golden()[1].values()
+        (found,) = open_backend(ENGINES[name], path.read_bytes()).run({"image": images}).values()
+        return float(np.mean((found - wanted) ** 2))
+
+    def plain(wide=1.0):
+        wider = {each: (low * wide, high * wide) for each, (low, high) in recorded.items()}
+        path = tmp_path / f"plain{suffix}"
+        FORMATS[name].converters["int8"](Conversion(source, path, original.record, wider))
+        return path
+
+    return run, plain, error
+
+
+def test_ranges_that_are_too_wide_are_searched(job):
+    run, plain, error = job
+    notes, path = run((RANGES,), wide=30.0)
+    assert " tensors are found by " in notes[0] and "the error of the outputs falls by" in notes[0]
+    assert error(path) < error(plain(30.0)) / 4
+    assert not list(path.parent.glob("*tried*"))
+
+
+def test_the_mean_errors_of_coarse_steps_go_into_the_biases(job):
+    run, plain, error = job
+    notes, path = run((BIAS,), wide=8.0)
+    assert notes[0].startswith(
+        "The mean errors of the channels of 4 ops go into their biases: on other samples"
+    )
+    assert error(path) < error(plain(8.0))
+
+
+def test_what_does_not_help_on_other_samples_is_taken_back(job, monkeypatch):
+    run, _, _ = job
+    errors = iter(
+        [1.0, 1.0, 2.0, 1.0, 1.0]
+    )  # as it is, before and after the ranges, before and after the biases
+    monkeypatch.setattr(tuning._Tuning, "judge", lambda self: next(errors))
+    with pytest.raises(
+        ConversionError, match=r"neither other ranges nor other biases help: the error .* is 1 as"
+    ):
+        run((RANGES, BIAS))
+
+
+def test_too_few_samples_tune_nothing(job, monkeypatch):
+    run, _, _ = job
+    monkeypatch.setitem(ranges.MOST_SAMPLES, "image", 31)
+    monkeypatch.setattr(ranges, "LEAST_SAMPLES", 1)
+    with pytest.raises(ConversionError, match="31 calibration samples are too few to tune a file by"):
+        run((BIAS,))
