@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from data.original import read_original
+from export.diagnosis.diagnose import reader_of
 from export.formats import onnx_biases, tflite_biases
 from export.formats.table import FORMATS
 from runtime.backends import open_backend
 from tests.conftest import ROOT
 
 BIASES = {"tflite": (tflite_biases, "litert"), "onnx": (onnx_biases, "onnxruntime")}
+
+ROWS = {"rows": read_original(ROOT / "artifacts" / "diabetes-mlp").golden()[0]["rows"].astype(np.float32)}
 
 
 @pytest.fixture(params=list(BIASES))
@@ -22,8 +25,7 @@ def files(request, exported):
 
 
 def answers(engine, content):
-    rows = read_original(ROOT / "artifacts" / "diabetes-mlp").golden()[0]["rows"].astype(np.float32)
-    (found,) = open_backend(engine, content).run({"rows": rows}).values()
+    (found,) = open_backend(engine, content).run(ROWS).values()
     return found
 
 
@@ -38,10 +40,12 @@ def test_each_op_with_weights_has_one_and_writing_it_again_changes_no_answer(fil
 def test_a_step_of_the_last_bias_is_worth_what_it_says(files):
     module, engine, reference, quantized = files
     last = module.biases(reference, quantized)[-1]
-    many = int(0.1 / last.steps[0])
+    made = reader_of(module.__name__.rsplit(".")[-1].split("_")[0], quantized).values(ROWS, [last.made])
+    many = int(np.std(made[last.made]) / 2 / last.steps[0])
     moved = module.with_biases(quantized, {last.name: last.values + np.int32(many)})
     change = answers(engine, moved) - answers(engine, quantized)
-    # Behind the last layer values are scaled to the labels' units; what differs is by one step of the output.
-    assert np.std(change) < 0.2 * abs(np.mean(change))
+    # Half the spread of what the layer makes is half the spread of the answers, in whatever units these are.
+    wanted = np.std(answers(engine, quantized)) / 2
+    assert abs(np.mean(change) - wanted) < 0.1 * wanted
     (again,) = (bias for bias in module.biases(reference, moved) if bias.name == last.name)
     np.testing.assert_array_equal(again.values, last.values + many)
