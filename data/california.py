@@ -44,7 +44,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
         DataError: its file is damaged.
     """
     try:
-        return locate(FOLDER, SHA256, None, data_dir)[0]
+        return locate(FOLDER, SHA256, None, data_dir)
     except DatasetNotFound as missing:
         return {FILE: _fetch(missing)}
 
@@ -139,4 +139,4 @@ def _fetch(missing: DatasetNotFound) -> Path:
         file.write(content)
         os.fsync(file.fileno())
     Path(file.name).replace(folder / FILE)
-    return locate(FOLDER, SHA256, None)[0][FILE]
+    return locate(FOLDER, SHA256, None)[FILE]

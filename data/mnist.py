@@ -62,7 +62,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
     """
     folder = name.removesuffix("-rebuilt")
     urls = {file: _URL[folder] + file for file in SHA256[folder]}
-    return locate(folder, SHA256[folder], urls, data_dir)[0]
+    return locate(folder, SHA256[folder], urls, data_dir)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:

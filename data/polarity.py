@@ -31,7 +31,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
         DatasetNotFound: it is in no folder; there is no download for it.
         DataError: its file is damaged.
     """
-    return locate(name, SHA256, NO_DOWNLOAD, data_dir)[0]
+    return locate(name, SHA256, NO_DOWNLOAD, data_dir)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:

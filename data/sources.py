@@ -43,7 +43,7 @@ def sha256_of(path: Path) -> str:
 
 def locate(
     dataset: str, known: dict[str, str], urls: dict[str, str] | None, data_dir: str | Path | None = None
-) -> tuple[dict[str, Path], str]:
+) -> dict[str, Path]:
     """Find all files of `dataset` in one place and check them.
 
     Args:
@@ -54,7 +54,7 @@ def locate(
         data_dir: the folder to look in first.
 
     Returns:
-        The paths by file name, and the place in words.
+        The paths by file name.
 
     Raises:
         DatasetNotFound: no place has all files; the message names everything that was tried.
@@ -65,12 +65,12 @@ def locate(
         folder = root / dataset
         missing = [name for name in known if not (folder / name).is_file()]
         if not missing:
-            return {name: _checked(folder / name, digest) for name, digest in known.items()}, place
+            return {name: _checked(folder / name, digest) for name, digest in known.items()}
         tried.append(f"{place} (no {dataset}/{missing[0]})")
     if urls is not None:
         reason = _fetch(cache_folder(dataset), known, urls)
         if reason is None:
-            return {name: cache_folder(dataset) / name for name in known}, "download"
+            return {name: cache_folder(dataset) / name for name in known}
         tried.append(reason)
     raise DatasetNotFound(not_found(dataset, tried))
 

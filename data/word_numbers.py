@@ -62,7 +62,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
         DatasetNotFound: it is in no folder and cannot be downloaded.
         DataError: one of its files is damaged.
     """
-    return locate(name, HASHES[name], {file: _URL + file for file in HASHES[name]}, data_dir)[0]
+    return locate(name, HASHES[name], {file: _URL + file for file in HASHES[name]}, data_dir)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:

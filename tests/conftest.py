@@ -149,6 +149,11 @@ def shared_workers() -> Workers:
     return workers
 
 
+def with_shared_workers(patch: pytest.MonkeyPatch, module: str) -> None:
+    """Let a module of export use the shared workers in the place of its own."""
+    patch.setattr(f"{module}.Workers", lambda jobs: nullcontext(shared_workers()))
+
+
 def run_export(*arguments: str, out: Path, **environment: str) -> Export:
     """Run the command: in a process of its own, or with `--jobs 1` in this one, with the shared workers."""
     command = [*arguments, "--out", str(out)]
@@ -182,7 +187,7 @@ def _run_here(command: list[str]) -> subprocess.CompletedProcess[str]:
         redirect_stdout(io.StringIO()) as stdout,
         redirect_stderr(io.StringIO()) as stderr,
     ):
-        patch.setattr("export.command.Workers", lambda jobs: nullcontext(shared_workers()))
+        with_shared_workers(patch, "export.command")
         code = run_command(main, command)
     return subprocess.CompletedProcess(command, code, stdout.getvalue(), stderr.getvalue())
 

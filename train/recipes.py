@@ -360,6 +360,24 @@ _ROWS = (
 
 RECIPES: dict[str, Recipe] = {recipe.model: recipe for recipe in _ROWS}
 
+# The networks for phones are trained alike.
+_MOBILENET_V2 = Recipe(
+    model="cifar-mobilenet-v2",
+    dataset="cifar-10-images",
+    architecture="mobilenet-v2",
+    goal=0.75,
+    tutorial="–",
+    activation="relu6",
+    scaling="standard",
+    augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
+    initializer="he_normal",
+    optimizer="AdamW",
+    learning_rate=5e-3,
+    weight_decay=0.05,
+    warmup_epochs=2,
+    monitor="val_accuracy",
+    epochs=14,
+)
 # Trained on request alone, and not in the repository: the data of the first three come from a download alone, and the
 # others are there to see what eight bits do to networks of their kind.
 ON_REQUEST: dict[str, Recipe] = {
@@ -395,58 +413,15 @@ ON_REQUEST: dict[str, Recipe] = {
             monitor="val_accuracy",
             epochs=64,
         ),
-        Recipe(
-            model="cifar-mobilenet-v2",
-            dataset="cifar-10-images",
-            architecture="mobilenet-v2",
-            goal=0.75,
-            tutorial="–",
-            activation="relu6",
-            scaling="standard",
-            augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
-            initializer="he_normal",
-            optimizer="AdamW",
-            learning_rate=5e-3,
-            weight_decay=0.05,
-            warmup_epochs=2,
-            monitor="val_accuracy",
-            epochs=14,
-        ),
-        Recipe(
+        _MOBILENET_V2,
+        replace(
+            _MOBILENET_V2,
             model="cifar-mobilenet-v3",
-            dataset="cifar-10-images",
             architecture="mobilenet-v3",
-            goal=0.75,
-            tutorial="–",
             hidden=(64,),
             activation="hard_silu",
-            scaling="standard",
-            augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
-            initializer="he_normal",
-            optimizer="AdamW",
-            learning_rate=5e-3,
-            weight_decay=0.05,
-            warmup_epochs=2,
-            monitor="val_accuracy",
-            epochs=14,
         ),
-        Recipe(
-            model="cifar-efficientnet",
-            dataset="cifar-10-images",
-            architecture="efficientnet",
-            goal=0.75,
-            tutorial="–",
-            activation="silu",
-            scaling="standard",
-            augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
-            initializer="he_normal",
-            optimizer="AdamW",
-            learning_rate=5e-3,
-            weight_decay=0.05,
-            warmup_epochs=2,
-            monitor="val_accuracy",
-            epochs=14,
-        ),
+        replace(_MOBILENET_V2, model="cifar-efficientnet", architecture="efficientnet", activation="silu"),
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from data.dataset import Arrays, Split
 from data.original import Original
 from data.trained_model import MetricRecord
-from export.checks import flips, interim
+from export.checks import flips, interim, user_metric
 from export.checks.answers import Run, in_chunks, joined, rows
 from export.checks.spread import PROBABILITIES
 from export.checks.statistics import compare, compare_scores
@@ -121,7 +122,7 @@ def _of_the_user(
     row: MeasuredRow, metric: UserMetric, targets: np.ndarray, outputs: np.ndarray, reference: np.ndarray
 ) -> MeasuredRow:
     after, before, lost = compare_scores(
-        metric.score, metric.better, targets, outputs, reference, metric.resamples
+        partial(user_metric.score, metric.asked), metric.better, targets, outputs, reference, metric.resamples
     )
     return row._replace(
         metric_name=metric.name,

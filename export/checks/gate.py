@@ -28,10 +28,9 @@ from export.checks.user_metric import UserMetric, direction
 from export.quantization.names import REPAIRS
 from export.targets import Target
 from runtime.bundle.manifest import Tolerance
-from runtime.choose.limits import budget, drop_interval, drop_problem
+from runtime.choose.limits import budget, drop_interval, drop_problem, dropped, share_of_budget
 from runtime.errors import ParityError, UsageError
 from runtime.measure.metric import (
-    drop,
     drop_text,
     metric_text,
 )
@@ -165,9 +164,9 @@ def _judged(row: MeasuredRow, target: Target, allowed: Tolerance, demand: Demand
         return (
             row.with_verdict("failed", f"{problem} on the test data") if problem else row.with_verdict("ok")
         )
-    if row.metric is None or row.metric_original is None:
+    lost = dropped(row)
+    if lost is None:
         return row.with_verdict("ok")
-    lost = drop(row.scale, row.metric, row.metric_original)
     low, high = drop_interval(row)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     problem = drop_problem(row, lost)
@@ -200,8 +199,7 @@ def _noted(row: MeasuredRow, score: MetricRecord | None) -> MeasuredRow:
 def _badness(row: MeasuredRow, wide: Mapping[str, float]) -> tuple[float, ...]:
     """The order in which outputs are shown: failed ones, then unproven ones, then by what they lost."""
     status = ("ok", "unproven", "failed").index(row.status)
-    used = -np.inf
-    if row.metric is not None and row.metric_original is not None:
-        used = drop(row.scale, row.metric, row.metric_original) / max(budget(row), 1e-9)
+    lost = dropped(row)
+    used = -np.inf if lost is None else share_of_budget(row, lost)
     only = next(iter(wide.values()))
     return status, used, (row.max_abs_error or 0.0) / wide.get(row.output or "", only)

@@ -55,8 +55,7 @@ def parity_tolerances(
     for name, wide in spreads.items():
         rounding = by_rounding(name, wide, sensitivity) if target.scheme == "float32" else 0.0
         usual = Tolerance(allowed.max_abs_error * wide, allowed.reason)
-        widened = rounding > max(0.0, usual.max_abs_error)
-        found[name] = Tolerance(rounding, _ROUNDING) if widened else usual
+        found[name] = Tolerance(rounding, _ROUNDING) if rounding > usual.max_abs_error else usual
     return found
 
 

@@ -65,14 +65,6 @@ class UserMetric(MetricRecord):
         """What a bundle depends on: where nothing of it changes, nothing has to be measured anew."""
         return str(self.asked), str(self.source), f"{self.value!r}"
 
-    def score(self, targets: np.ndarray, answers: np.ndarray, whose: str) -> float:
-        """The function's score; `whose` says whose answers they are, for errors.
-
-        Raises:
-            UsageError: the function raises, or gives anything but a number that a metric of this direction may have.
-        """
-        return score(self.asked, targets, answers, whose)
-
     @property
     def few_resamples(self) -> str | None:
         """A sentence on the interval, where it is of fewer resamples than usual."""

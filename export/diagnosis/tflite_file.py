@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from export.diagnosis.inner_file import Arrays, Grid, Part, Step, dequantized, needed
-from export.formats.tflite_graph import load, name_of, pack, schema_of_files, type_name
+from export.formats.tflite_graph import builtin_name, load, name_of, pack, type_name
 
 _LIMITS = {"INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
 
@@ -24,8 +24,7 @@ class TFLiteFile:
         self._graph = main
         self.graph = (main.name or b"main").decode()
         self._index = {name_of(tensor): place for place, tensor in enumerate(main.tensors)}
-        names = {code: name for name, code in vars(schema_of_files().BuiltinOperator).items()}
-        self.steps: Sequence[Step] = [self._step(operator, names) for operator in main.operators]
+        self.steps: Sequence[Step] = [self._step(operator) for operator in main.operators]
         signature = self._model.signatureDefs[0]
         self.inputs: Mapping[str, str]
         self.outputs: Mapping[str, str]
@@ -45,11 +44,11 @@ class TFLiteFile:
     def _name(self, index: int) -> str:
         return name_of(self._graph.tensors[index])
 
-    def _step(self, operator: Any, names: Mapping[int, str]) -> Step:
-        code = self._model.operatorCodes[operator.opcodeIndex]
+    def _step(self, operator: Any) -> Step:
+        name = builtin_name(self._model.operatorCodes[operator.opcodeIndex])
         taken = [self._name(index) for index in operator.inputs if index >= 0 and not self._constant(index)]
         made = [self._name(index) for index in operator.outputs]
-        return Step(names[max(code.builtinCode, code.deprecatedBuiltinCode)], tuple(taken), tuple(made))
+        return Step(name, tuple(taken), tuple(made))
 
     def _constant(self, index: int) -> bool:
         data = self._model.buffers[self._graph.tensors[index].buffer].data

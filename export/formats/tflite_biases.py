@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from export.diagnosis.tflite_file import TFLiteFile
-from export.formats.tflite_graph import load, name_of, pack, schema_of_files
+from export.formats.tflite_graph import (
+    builtin_name,
+    load,
+    name_of,
+    pack,
+    schema_of_files,
+    stored_bytes,
+    with_shared_vectors,
+)
 from export.quantization.bias_correction import Bias
 
 # By op that has a bias, the place of that among its inputs.
@@ -29,13 +37,11 @@ def biases(reference: bytes, quantized: bytes) -> list[Bias]:
     made = {file.stored(name): name for name in TFLiteFile(reference).floats()}
     schema, model = schema_of_files(), load(quantized)
     graph = model.subgraphs[0]
-    kinds = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
     buffers = Counter(tensor.buffer for inner in model.subgraphs for tensor in inner.tensors)
     takers = Counter(int(index) for op in graph.operators for index in op.inputs)
     found = []
     for op in graph.operators:
-        code = model.operatorCodes[op.opcodeIndex]
-        place = _PLACES.get(kinds[max(code.builtinCode, code.deprecatedBuiltinCode)])
+        place = _PLACES.get(builtin_name(model.operatorCodes[op.opcodeIndex]))
         result = name_of(graph.tensors[op.outputs[0]])
         limits = _LIMITS.get(getattr(op.builtinOptions, "fusedActivationFunction", 0))
         if place is None or result not in made or limits is None or len(op.inputs) <= place:
@@ -64,8 +70,8 @@ def with_biases(quantized: bytes, values: Mapping[str, np.ndarray]) -> bytes:
         if name_of(tensor) in values:
             raw = values[name_of(tensor)].astype("<i4").tobytes()
             model.buffers[tensor.buffer].data = np.frombuffer(raw, np.uint8)
-    return pack(model)
+    return with_shared_vectors(pack(model))
 
 
 def _values(model: Any, tensor: Any) -> np.ndarray:
-    return np.frombuffer(np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes(), "<i4")
+    return np.frombuffer(stored_bytes(model, tensor), "<i4")

@@ -29,7 +29,7 @@ def with_stored_weights(path: Path, outputs: Collection[str], stored: Stored) ->
         added = []
         for op in graph.operators:
             if graph.tensors[op.outputs[0]].name.decode() in outputs:
-                place = WEIGHTED[_name(model.operatorCodes[op.opcodeIndex], schema)]
+                place = WEIGHTED[tflite_graph.builtin_name(model.operatorCodes[op.opcodeIndex])]
                 source = int(op.inputs[place])
                 if source not in done:
                     done[source] = _float_copy(model, graph, source, stored, schema)
@@ -46,7 +46,7 @@ def _code(model: Any, schema: Any) -> int:
     """The number of the operation DEQUANTIZE in the file, where it is put if it is not there."""
     wanted = schema.BuiltinOperator.DEQUANTIZE
     for number, code in enumerate(model.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == wanted:
+        if tflite_graph.builtin_number(code) == wanted:
             code.version = max(code.version, 3)
             return number
     code = schema.OperatorCodeT()
@@ -56,17 +56,10 @@ def _code(model: Any, schema: Any) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _name(code: Any, schema: Any) -> str:
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    names: dict[int, str] = {value: name for name, value in vars(schema.BuiltinOperator).items()}
-    return names[number]
-
-
 def _float_copy(model: Any, graph: Any, source: int, stored: Stored, schema: Any) -> int:
     """Store a constant otherwise and add a tensor for its float32 values; the number of that tensor."""
     tensor = graph.tensors[source]
-    values = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-    floats = np.frombuffer(values, np.float32)
+    floats = np.frombuffer(tflite_graph.stored_bytes(model, tensor), np.float32)
     result = schema.TensorT()
     result.name = tensor.name + b"_float"
     result.shape, result.type, result.buffer = tensor.shape, schema.TensorType.FLOAT32, 0

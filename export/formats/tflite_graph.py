@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,13 +74,11 @@ def operators(path: Path) -> Iterator[Operator]:
 
 def graphs(path: Path) -> list[Graph]:
     """The graphs of a `.tflite` file: first the main one, then the conditions and bodies of loops."""
-    schema, model = schema_of_files(), load(path.read_bytes())
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    model = load(path.read_bytes())
 
     def operator(op: Any, tensors: list[Any]) -> Operator:
         code = model.operatorCodes[op.opcodeIndex]
-        builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-        name = names.get(builtin, f"BUILTIN:{builtin}")
+        name = builtin_name(code)
         if name == "CUSTOM":
             name = f"CUSTOM:{(code.customCode or b'?').decode()}"
         options = vars(op.builtinOptions) if op.builtinOptions is not None else {}
@@ -110,9 +109,30 @@ def constants(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if name_of(tensor) in names:
-                raw = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-                found[name_of(tensor)] = np.frombuffer(raw, np.float32)
+                found[name_of(tensor)] = np.frombuffer(stored_bytes(model, tensor), np.float32)
     return found
+
+
+def stored_bytes(model: Any, tensor: Any) -> bytes:
+    """The bytes of one constant."""
+    return np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
+
+
+def builtin_number(code: Any) -> int:
+    """The number of an operation; in files of before it had 32 bits, it stands in another place."""
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
+def builtin_name(code: Any) -> str:
+    """The name of an operation, such as "CONV_2D"; one that the schema does not know has its number."""
+    number = builtin_number(code)
+    return _builtin_names().get(number, f"BUILTIN:{number}")
+
+
+@cache
+def _builtin_names() -> dict[int, str]:
+    known = vars(schema_of_files().BuiltinOperator)
+    return {number: name for name, number in known.items() if isinstance(number, int)}
 
 
 def name_of(tensor: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from runtime.choose.limits import budget, drop_interval
+from runtime.choose.limits import budget, drop_interval, share_of_budget
 from runtime.choose.rule import drop_of
 from runtime.measure.metric import known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
@@ -50,9 +50,9 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
     }
     names = {(row.metric_name, row.scale) for row in drops}
     if len(names) > 1:
-        used = {row: lost / max(budget(row), 1e-9) for row, lost in drops.items()}
+        used = {row: share_of_budget(row, lost) for row, lost in drops.items()}
         shares = {
-            row: (low / max(budget(row), 1e-9), high / max(budget(row), 1e-9))
+            row: (share_of_budget(row, low), share_of_budget(row, high))
             for row, (low, high) in intervals.items()
         }
         return Loss(

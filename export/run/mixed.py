@@ -17,8 +17,8 @@ from export.run import mixed_jobs
 from export.run.mixed_jobs import Measured
 from export.run.steps import Key, Results, Step
 from export.targets import NOT_NEEDED, TARGETS, Target
-from runtime.choose.limits import budget, drop_interval
-from runtime.measure.metric import drop, drop_text
+from runtime.choose.limits import drop_interval, dropped, share_of_budget
+from runtime.measure.metric import drop_text
 from runtime.measure.row import MeasuredRow
 
 if TYPE_CHECKING:
@@ -233,17 +233,16 @@ def _mixture(key: Key) -> Mixture:
 
 def _share(row: MeasuredRow) -> float:
     """The share of its budget that a row used; more than there is where it is too far off to have a metric."""
-    if row.metric is None or row.metric_original is None:
-        return float("inf")
-    return drop(row.scale, row.metric, row.metric_original) / max(budget(row), 1e-9)
+    lost = dropped(row)
+    return float("inf") if lost is None else share_of_budget(row, lost)
 
 
 def _lost(row: MeasuredRow) -> str:
     """What a row lost, with its interval."""
-    if row.metric is None or row.metric_original is None:
+    lost = dropped(row)
+    if lost is None:
         return "too much"
     low, high = drop_interval(row)
-    lost = drop(row.scale, row.metric, row.metric_original)
     return f"{drop_text(row.scale, lost)} (95 % interval {low:.2f} to {high:.2f})"
 
 

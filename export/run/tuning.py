@@ -72,22 +72,21 @@ def tune(
         ConversionError: they are too few, or nothing helps.
     """
     job = _Tuning(format_, conversion, engine, original, data_dir)
-    notes = job.notes
-    plain = job.judge()
+    plain = least = job.judge()
     said: list[str] = []
     for name, change in ((RANGES, job.search_ranges), (BIAS, job.correct_biases)):
         if name not in wanted:
             continue
-        before, content, notes_before = job.judge(), job.content, job.notes
+        before = job.content, job.notes
         sentence = change()
-        after = job.judge()
-        if sentence and after < before:
+        error = job.judge() if sentence else least
+        if error < least:
             said.append(
-                f"{sentence}: on other samples the error of the outputs falls {_decibels(before, after)}."
+                f"{sentence}: on other samples the error of the outputs falls {_decibels(least, error)}."
             )
+            least = error
         else:
-            job.content, job.notes = content, notes_before
-    notes = job.notes
+            job.content, job.notes = before
     if not said:
         raise ConversionError(
             f"neither other ranges nor other biases help: the error of the outputs is {plain:.2g} as it is"
@@ -95,7 +94,7 @@ def tune(
     write_file(conversion.destination, job.content)
     assert format_.prove is not None
     format_.prove(conversion.destination, "int8")
-    return (*said, *notes)
+    return (*said, *job.notes)
 
 
 class _Tuning:
@@ -157,9 +156,9 @@ class _Tuning:
         best = range_search.search(
             recorded, found, gains, lambda ranges: self._error(self._built(ranges)[0], self._search)
         )
-        self.content, self.notes = self._built(best.ranges)
         if not best.methods:
             return None
+        self.content, self.notes = self._built(best.ranges)
         ways = [method for method in range_search.METHODS if method in best.methods.values()]
         return f"The ranges of {len(best.methods)} of {len(recorded)} tensors are found by {', '.join(ways)}"
 

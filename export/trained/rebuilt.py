@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.dataset import Arrays
 from export.trained.first_layers import FirstLayers
 from export.trained.original_model import SCALINGS
 from runtime.bundle.manifest import InputRecord, OutputRecord
@@ -35,11 +34,3 @@ def with_scale(
         return output
     # Adding 0 makes 0 of -0, which JSON would show.
     return output._replace(scale=tuple(scale.tolist()), offset=tuple((offset + 0.0).tolist()))
-
-
-def expected(output: OutputRecord, inputs: Arrays) -> np.ndarray:
-    """What a reconstruction is compared with: the raw rows of its input in its scale, float32 [n, …shape]."""
-    values = inputs[output.input or ""].astype(np.float64)
-    if output.scale is not None and output.offset is not None:
-        values = values * output.scale + output.offset
-    return values.astype(np.float32)

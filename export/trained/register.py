@@ -22,11 +22,10 @@ from export.trained.describe import Described, describe
 from export.trained.model_files.loaded import LoadedModel
 from export.trained.names import by_public_name
 from export.trained.original_model import OriginalModel
-from export.trained.rebuilt import expected
 from export.trained.user_model import Data, UserModel
 from runtime.errors import ConversionError, ModelError
 from runtime.measure.machine import cpu_name
-from runtime.measure.metric import metric, metric_name
+from runtime.measure.metric import in_scale_of, metric, metric_name
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _with_rebuilt(test: Split | None, found: Described) -> Split | None:
     targets = dict(test.targets)
     for output in found.model.outputs:
         if output.input is not None and output.name not in targets:
-            targets[output.name] = expected(output, test.inputs)
+            targets[output.name] = in_scale_of(output, test.inputs[output.input]).astype(np.float32)
     return Split(test.inputs, targets)
 
 

@@ -16,6 +16,7 @@ TIE_WIDTH = 0.05
 SAME_WIDTH = 0.02
 # A drop is the difference of two quotients: exactly 0.3 points may come out as 0.30000000000000027.
 _SLACK = 1e-9
+_LEAST_BUDGET = 1e-9
 
 
 class Limits(FastNamedTuple):
@@ -83,6 +84,18 @@ def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> st
 def budget(row: MeasuredRow) -> float:
     """What a row's metric may lose, in its drop's unit: the budget it was exported with, or the usual one."""
     return BUDGETS[known_scale(row.scale).drop_unit] if row.budget is None else row.budget
+
+
+def dropped(row: MeasuredRow) -> float | None:
+    """What a row's metric lost against the original's on the same samples, in its drop's unit; None if not measured."""
+    if row.metric is None or row.metric_original is None:
+        return None
+    return drop(row.scale, row.metric, row.metric_original)
+
+
+def share_of_budget(row: MeasuredRow, lost: float) -> float:
+    """What a drop is of a row's budget; of a budget of nothing, any drop is very much."""
+    return lost / max(budget(row), _LEAST_BUDGET)
 
 
 def drop_interval(row: MeasuredRow) -> tuple[float, float]:

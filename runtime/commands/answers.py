@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runtime.bundle.manifest import InputRecord, OutputRecord
-from runtime.measure.metric import decided
+from runtime.measure.metric import decided, in_scale_of
 
 _ROUNDING = 1e-4  # a probability may be above 1 by this much
 _MOST_VALUES = 8  # of a tensor
@@ -35,10 +35,7 @@ def rms_of(row: np.ndarray, given: Any, taken: InputRecord, record: OutputRecord
     """
     if isinstance(given, str) or (taken.kind == "image" and record.scale is None):
         return None
-    wanted = np.asarray(given, np.float64).reshape(row.shape)
-    if record.scale is not None and record.offset is not None:
-        wanted = wanted * record.scale + record.offset
-    difference = row.astype(np.float64) - wanted
+    difference = row.astype(np.float64) - in_scale_of(record, np.asarray(given).reshape(row.shape))
     return float(np.sqrt(np.mean(difference * difference)))
 
 

@@ -134,6 +134,17 @@ def drop_text(scale: str | None, amount: float | None) -> str:
     return "not measured" if amount is None else f"{amount:.2f} {known_scale(scale).drop_unit}"
 
 
+def in_scale_of(record: OutputRecord, values: np.ndarray) -> np.ndarray:
+    """What a reconstruction is compared with: raw values of its input [n, *shape] in its scale, float64 [n, *shape].
+
+    Where the scale is not known, the values as they are.
+    """
+    found: np.ndarray = values.astype(np.float64)
+    if record.scale is None or record.offset is None:
+        return found
+    return found * record.scale + record.offset
+
+
 def decided(outputs: np.ndarray) -> np.ndarray:
     """The answers in outputs [n, …, k]: int64 [n, …], the class of the largest; of k = 1, whether it is 0.5 or more."""
     found: np.ndarray = (

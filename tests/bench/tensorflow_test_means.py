@@ -1,13 +1,11 @@
 """Models that are hard to quantize: which means brings each within the budget."""
 
-from contextlib import nullcontext
-
 import pytest
 
 from bench.means.cases import CASES
 from bench.means.command import made, measured, parser, run
 from runtime.errors import UsageError
-from tests.conftest import shared_workers
+from tests.conftest import with_shared_workers
 
 pytestmark = pytest.mark.conversion
 PLAIN = ("tflite-int8", "onnx-int8")
@@ -16,7 +14,7 @@ PASSED = ("ok", "unproven")
 
 @pytest.fixture(autouse=True)
 def _with_shared_workers(monkeypatch):
-    monkeypatch.setattr("export.api.Workers", lambda jobs: nullcontext(shared_workers()))
+    with_shared_workers(monkeypatch, "export.api")
 
 
 def test_a_channel_a_thousand_times_the_others_is_balanced():

@@ -1,19 +1,18 @@
 """`export.export`: the command from Python, with a model and data in memory."""
 
 import json
-from contextlib import nullcontext
 
 import keras
 import numpy as np
 import pytest
 
 import export
-from tests.conftest import shared_workers
+from tests.conftest import with_shared_workers
 
 
 @pytest.mark.conversion
 def test_a_model_and_data_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("export.api.Workers", lambda jobs: nullcontext(shared_workers()))
+    with_shared_workers(monkeypatch, "export.api")
     keras.utils.set_random_seed(1)
     x = keras.Input((4,), name="x")
     hidden = keras.layers.Dense(8, "relu")(x)

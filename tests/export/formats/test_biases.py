@@ -35,6 +35,7 @@ def test_each_op_with_weights_has_one_and_writing_it_again_changes_no_answer(fil
     assert len(found) == 2
     same = module.with_biases(quantized, {bias.name: bias.values for bias in found})
     np.testing.assert_array_equal(answers(engine, same), answers(engine, quantized))
+    assert len(same) == len(quantized)
 
 
 def test_a_step_of_the_last_bias_is_worth_what_it_says(files):
