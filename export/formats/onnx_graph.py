@@ -125,6 +125,10 @@ def _name_graph(graph: Any, place: str, names: _Names) -> None:
         ]
         for inside, body in bodies(node):
             body.name = f"{node.name}/{inside}"
+            _put_copies_last(body)
+            for value in (*body.input, *body.output):
+                for size in value.type.tensor_type.shape.dim:
+                    size.ClearField("dim_param")  # one for each unknown size, with tf2onnx's counter
             inner = names.new_child()
             for slot, value in enumerate(body.input):
                 inner[value.name] = value.name = f"{body.name}.{slot}"
@@ -142,6 +146,15 @@ def _name_graph(graph: Any, place: str, names: _Names) -> None:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     del graph.value_info[:]
+
+
+def _put_copies_last(body: Any) -> None:
+    """Of a value that a body gives twice, give the value first and the copy after it; tf2onnx takes either order."""
+    copied = {node.output[0]: node.input[0] for node in body.node if node.op_type == "Identity"}
+    place = {value.name: slot for slot, value in enumerate(body.output)}
+    for copy, value in copied.items():
+        if copy in place and place[copy] < place.get(value, -1):
+            body.output[place[copy]].name, body.output[place[value]].name = value, copy
 
 
 def _new_name(name: str, first_use: str, names: _Names) -> str:

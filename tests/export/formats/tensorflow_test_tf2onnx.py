@@ -39,6 +39,16 @@ def source(tmp_path_factory):
     return folder / "saved_model"
 
 
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    folder = tmp_path_factory.mktemp("recurrent")
+    model = keras.Sequential([keras.Input((6, 3)), layers.Bidirectional(layers.LSTM(4)), layers.Dense(2)])
+    trained, described = saved(model, folder / "trained")
+    saved_model.float32(Conversion(trained, folder / "saved_model", described))
+    return Conversion(folder / "saved_model", folder / "file.onnx", described)
+
+
 def operators(model):
     return [node.op_type for node in model.graph.node]
 
@@ -119,3 +129,12 @@ def test_a_model_with_loop_and_if_keeps_its_answers(tmp_path):
         rows = random.normal(scale=scale, size=(3, 4)).astype(np.float32)
         (found,) = session.run(None, {"rows": rows})
         assert np.allclose(found, module.serve(rows)["value"], atol=1e-5)
+
+
+def test_the_file_does_not_depend_on_what_was_converted_before_it(source, recurrent):
+    onnx_format.float32(recurrent)
+    before = recurrent.destination.read_bytes()
+    for _ in range(3):
+        from_saved_model(source)
+        onnx_format.float32(recurrent)
+        assert recurrent.destination.read_bytes() == before
