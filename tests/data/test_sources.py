@@ -35,7 +35,7 @@ def server(nowhere, monkeypatch):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as host:
-        threading.Thread(target=host.serve_forever, daemon=True).start()
+        threading.Thread(target=host.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{host.server_port}"
         host.shutdown()
 

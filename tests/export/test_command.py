@@ -9,7 +9,9 @@ import time
 
 import pytest
 
+from export.__main__ import main
 from export.targets import TARGETS
+from runtime.command import run_command
 from tests.conftest import MODELS, ROOT, run_export
 
 
@@ -22,9 +24,21 @@ def command(*arguments, cwd=ROOT, **environment):
     return done
 
 
-def one_line(done):
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+@pytest.fixture
+def cli(capsys):
+    """Runs a command line here, where nothing has to be imported for it; gives its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        code = run_command(main, [str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def one_line(said):
+    lines = said.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), said
     return lines[0]
 
 
@@ -142,11 +156,11 @@ def test_a_command_that_is_not_finished_shows_its_usage():
     assert "the following arguments are required: --key" in done.stderr
 
 
-def test_list_names_models_and_targets():
-    done = command("list")
-    assert done.returncode == 0
+def test_list_names_models_and_targets(cli):
+    code, printed, _ = cli("list")
+    assert code == 0
     for name in (*MODELS, *TARGETS):
-        assert name in done.stdout
+        assert name in printed
 
 
 @pytest.mark.parametrize(
@@ -168,10 +182,10 @@ def test_list_names_models_and_targets():
         (["mnist-cnn", "--max-drop", "nan"], ["--max-drop is nan", "from 0 on"]),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(arguments, expected, tmp_path):
-    done = command(*arguments, "--out", tmp_path)
-    assert done.returncode == 2
-    line = one_line(done)
+def test_wrong_usage_is_one_line_and_exit_code_2(cli, arguments, expected, tmp_path):
+    code, _, said = cli(*arguments, "--out", tmp_path)
+    assert code == 2
+    line = one_line(said)
     assert all(part in line for part in expected), line
     assert list(tmp_path.iterdir()) == []
 
@@ -219,20 +233,20 @@ def test_a_damaged_model_folder_is_refused_by_the_files_name(copied, file, damag
     assert not (copied / "diabetes-mlp" / "bundle").exists()
 
 
-def test_a_damaged_dataset_is_refused_by_the_files_name(tmp_path):
+def test_a_damaged_dataset_is_refused_by_the_files_name(cli, tmp_path):
     folder = tmp_path / "data" / "california-housing"
     folder.mkdir(parents=True)
     (folder / "california_housing.csv").write_text("MedInc,HouseAge\n8.3,41\n")
-    done = command("california-mlp", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
-    assert done.returncode == 1
-    assert "california_housing.csv: damaged" in one_line(done)
+    code, _, said = cli("california-mlp", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    assert code == 1
+    assert "california_housing.csv: damaged" in one_line(said)
 
 
-def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
+def test_an_output_folder_that_cannot_be_written_is_refused(cli, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    done = command("diabetes-mlp", "--targets", "onnx-float32", "--out", tmp_path / "file" / "below")
-    assert done.returncode == 1
-    assert "file/below" in one_line(done)
+    code, _, said = cli("diabetes-mlp", "--targets", "onnx-float32", "--out", tmp_path / "file" / "below")
+    assert code == 1
+    assert "file/below" in one_line(said)
 
 
 @pytest.mark.conversion
