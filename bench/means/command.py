@@ -14,7 +14,7 @@ import data
 import export
 from bench.means.cases import CASES, Case, widened
 from data.original import read_original
-from export.quantization.names import BIAS, OF_WEIGHTS, RANGES
+from export.quantization.names import BIAS, OF_WEIGHTS, RANGES, ROUNDING
 from runtime.errors import UsageError
 from runtime.measure.metric import drop
 from runtime.measure.row import MeasuredRow
@@ -29,7 +29,8 @@ MEANS = {
     "weights": OF_WEIGHTS,
     "ranges": (RANGES,),
     "bias": (BIAS,),
-    "ranges and bias": (RANGES, BIAS),
+    "rounding": (ROUNDING,),
+    "all three": (RANGES, ROUNDING, BIAS),
 }
 _COLUMNS = ("mixed", "groups kept", "int8 KiB", "mixed KiB", "float16 KiB")
 _HEAD = (

@@ -1,4 +1,4 @@
-"""Tunes one int8 file that misses the budget, before anything is kept in a higher scheme: its ranges, then its biases.
+"""Tunes one int8 file that misses the budget, before anything is kept in a higher scheme: ranges, weights, biases.
 
 Runs inside a worker process.  What is found on one half of some calibration samples is kept where the outputs are
 nearer to those of the float32 file on the other half, on the engine itself; test data are not looked at.
@@ -6,7 +6,7 @@ nearer to those of the float32 file on the other half, on the engine itself; tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -20,13 +20,15 @@ from export.chunks import chunks
 from export.diagnosis.inner_file import InnerFile
 from export.diagnosis.onnx_file import OnnxFile
 from export.diagnosis.tflite_file import TFLiteFile
-from export.formats import onnx_biases, tflite_biases
+from export.formats import onnx_biases, onnx_layers, tflite_biases, tflite_layers
 from export.formats.format import Conversion, Format, Ranges
 from export.quantization import range_search
 from export.quantization.bias_correction import corrected, quantized_means, reference_means
-from export.quantization.names import BIAS, RANGES
+from export.quantization.layers import Layer, Moments, cheapest
+from export.quantization.names import BIAS, RANGES, ROUNDING
 from export.quantization.range_search import Histogram
 from export.quantization.ranges import chosen, samples_wanted
+from export.quantization.rounding import by_outputs
 from export.run import jobs
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
@@ -34,9 +36,12 @@ from runtime.errors import ConversionError
 
 LEAST_SAMPLES = 32
 BIAS_SAMPLES = 128  # biases are corrected one after the other, each by a run of the whole file
-_FILES: Mapping[str, tuple[Callable[[bytes], InnerFile], ModuleType]] = {
-    "tflite": (TFLiteFile, tflite_biases),
-    "onnx": (OnnxFile, onnx_biases),
+MOST_WINDOWS = 4096  # of what a layer multiplies its weights with
+_WORK = 1 << 31  # products of inputs of layers whose weights are rounded: some seconds
+_SEED = 7
+_FILES: Mapping[str, tuple[Callable[[bytes], InnerFile], ModuleType, ModuleType]] = {
+    "tflite": (TFLiteFile, tflite_biases, tflite_layers),
+    "onnx": (OnnxFile, onnx_biases, onnx_layers),
 }
 
 
@@ -65,7 +70,7 @@ def tune(
         engine: the engine that is asked.
         original: the trained model, whose calibration samples are taken.
         data_dir: the folder with the datasets.
-        wanted: `RANGES`, `BIAS`, or both.
+        wanted: some of `RANGES`, `ROUNDING` and `BIAS`.
 
     Raises:
         DataError: the calibration samples are not at hand.
@@ -75,10 +80,11 @@ def tune(
     notes = job.notes
     plain = job.judge()
     said: list[str] = []
-    for name, change in ((RANGES, job.search_ranges), (BIAS, job.correct_biases)):
+    changes = ((RANGES, job.search_ranges), (ROUNDING, job.round_weights), (BIAS, job.correct_biases))
+    for name, change in changes:
         if name not in wanted:
             continue
-        before, content, notes_before = job.judge(), job.content, job.notes
+        before, state = job.judge(), dict(vars(job))
         sentence = change()
         after = job.judge()
         if sentence and after < before:
@@ -86,11 +92,11 @@ def tune(
                 f"{sentence}: on other samples the error of the outputs falls {_decibels(before, after)}."
             )
         else:
-            job.content, job.notes = content, notes_before
+            vars(job).update(state)
     notes = job.notes
     if not said:
         raise ConversionError(
-            f"neither other ranges nor other biases help: the error of the outputs is {plain:.2g} as it is"
+            f"no other ranges, weights or biases help: the error of the outputs is {plain:.2g} as it is"
         )
     write_file(conversion.destination, job.content)
     assert format_.prove is not None
@@ -106,8 +112,9 @@ class _Tuning:
     ) -> None:
         self._format, self._conversion = format_, conversion
         self._engine, self._original = engine, original
-        self._open, self._biases = _FILES[format_.name]
-        self._reference = conversion.source.read_bytes()
+        self._open, self._biases, self._layers = _FILES[format_.name]
+        self._reference = self._source = conversion.source.read_bytes()
+        self._ranges = conversion.ranges or {}
         self._search, self._judged = self._halves(data_dir)
         self.content, self.notes = self._built(conversion.ranges or {})
 
@@ -129,7 +136,13 @@ class _Tuning:
         return made(picked[::2]), made(picked[1::2])
 
     def _built(self, ranges: Ranges) -> tuple[bytes, tuple[str, ...]]:
-        notes = jobs.build(self._format, "int8", replace(self._conversion, ranges=ranges))
+        """The int8 file of the float32 file as it is by now, and what was said when it was built."""
+        copy = self._conversion.destination.with_suffix(f".source{self._format.suffix}")
+        write_file(copy, self._source)
+        try:
+            notes = jobs.build(self._format, "int8", replace(self._conversion, source=copy, ranges=ranges))
+        finally:
+            copy.unlink()
         return self._conversion.destination.read_bytes(), notes
 
     def judge(self) -> float:
@@ -157,6 +170,7 @@ class _Tuning:
         best = range_search.search(
             recorded, found, gains, lambda ranges: self._error(self._built(ranges)[0], self._search)
         )
+        self._ranges = best.ranges
         self.content, self.notes = self._built(best.ranges)
         if not best.methods:
             return None
@@ -171,6 +185,47 @@ class _Tuning:
         for chunk in chunks(at_the_edge(self._original, self._search.raw)):
             for name, values in file.values(chunk, names).items():
                 found[name] = found[name] + Histogram.of(values, *recorded[name])
+        return found
+
+    def round_weights(self) -> str | None:
+        """Build the file with weights rounded by the layers' outputs; the sentence on it, or None without layers.
+
+        What they add to the mean of a channel goes into the bias of the float32 file's copy, where the layer has one.
+        """
+        layers = self._layers_in_int8()
+        if not layers:
+            return None
+        values: dict[str, np.ndarray] = {}
+        for layer, moments in self._moments(layers).items():
+            takes_mean = layer.bias is not None and layer.offset is not None
+            rows = by_outputs(layer.rows, moments.covariance if takes_mean else moments.products)
+            values[layer.weights] = layer.stored(rows)
+            if layer.bias is not None and layer.offset is not None:
+                added = np.einsum("gnc,gc->gn", rows - layer.rows, moments.mean).ravel()
+                values[layer.bias] = (layer.offset - added).astype(np.float32)
+        self._source = self._layers.with_constants(self._conversion.source, values)
+        self.content, self.notes = self._built(self._ranges)
+        return f"The weights of {len(layers)} layers are rounded by what that does to the layers' outputs"
+
+    def _layers_in_int8(self) -> list[Layer]:
+        """The layers that the file has in int8; in a large model, those whose moments cost least."""
+        assert self._format.mixing is not None
+        in_int8 = {key for group in self._format.mixing.groups(self._conversion) for key in group.keys}
+        every = self._layers.layers(self._conversion.source)
+        return list(cheapest([layer for layer in every if layer.key in in_int8], _WORK))
+
+    def _moments(self, layers: Sequence[Layer]) -> dict[Layer, Moments]:
+        """The moments of what each layer multiplies its weights with, in the float32 file."""
+        file, generator = self._open(self._reference), np.random.default_rng(_SEED)
+        feeds = at_the_edge(self._original, self._search.raw)
+        given = {stored: name for name, stored in file.inputs.items()}
+        wanted = sorted({layer.taken for layer in layers} - given.keys())
+        parts = list(chunks(feeds))
+        found = {layer: Moments(layer) for layer in layers}
+        for part in parts:
+            values = file.values(part, wanted) | {stored: part[name] for stored, name in given.items()}
+            for layer, moments in found.items():
+                moments.add(layer.windows(values[layer.taken], MOST_WINDOWS // len(parts) + 1, generator))
         return found
 
     def correct_biases(self) -> str | None:
