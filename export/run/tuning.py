@@ -33,6 +33,7 @@ from export.run import jobs
 from export.trained.samples import load_calibration
 from runtime.atomic import write_file
 from runtime.errors import ConversionError
+from runtime.measure.metric import decided
 
 LEAST_SAMPLES = 32
 BIAS_SAMPLES = 128  # biases are corrected one after the other, each by a run of the whole file
@@ -46,7 +47,7 @@ _FILES: Mapping[str, tuple[Callable[[bytes], InnerFile], ModuleType, ModuleType]
 
 
 @dataclass(frozen=True)
-class _Half:
+class Answered:
     """Some samples, raw, and the float32 file's answers to them, with what their errors are fractions of."""
 
     raw: Arrays
@@ -76,7 +77,7 @@ def tune(
         DataError: the calibration samples are not at hand.
         ConversionError: they are too few, or nothing helps.
     """
-    job = _Tuning(format_, conversion, engine, original, data_dir)
+    job = Tuning(format_, conversion, engine, original, data_dir)
     notes = job.notes
     plain = job.judge()
     said: list[str] = []
@@ -104,7 +105,7 @@ def tune(
     return (*said, *notes)
 
 
-class _Tuning:
+class Tuning:
     """An int8 file that changes step by step: its content, and what was said when it was built."""
 
     def __init__(
@@ -118,7 +119,7 @@ class _Tuning:
         self._search, self._judged = self._halves(data_dir)
         self.content, self.notes = self._built(conversion.ranges or {})
 
-    def _halves(self, data_dir: str | None) -> tuple[_Half, _Half]:
+    def _halves(self, data_dir: str | None) -> tuple[Answered, Answered]:
         every = load_calibration(self._original, data_dir)
         picked = chosen(count(every), samples_wanted(self._original.record.inputs))
         if len(picked) < LEAST_SAMPLES:
@@ -127,11 +128,13 @@ class _Tuning:
             )
         ask = jobs.runner(self._engine, self._conversion.source)
 
-        def made(indices: np.ndarray) -> _Half:
+        def made(indices: np.ndarray) -> Answered:
             raw = rows(every, indices)
             answers = in_chunks(ask, self._original, raw)
             outputs = self._original.record.outputs
-            return _Half(raw, answers, {given.name: spread(given, answers[given.name]) for given in outputs})
+            return Answered(
+                raw, answers, {given.name: spread(given, answers[given.name]) for given in outputs}
+            )
 
         return made(picked[::2]), made(picked[1::2])
 
@@ -147,19 +150,33 @@ class _Tuning:
 
     def judge(self) -> float:
         """How far the file's outputs are from those of the float32 file, on the samples that nothing was found by."""
-        return self._error(self.content, self._judged)
+        return self.error(self.content, self._judged)
 
-    def _error(self, content: bytes, half: _Half) -> float:
-        path = self._conversion.destination.with_suffix(f".tried{self._format.suffix}")
-        write_file(path, content)
-        try:
-            found = in_chunks(jobs.runner(self._engine, path), self._original, half.raw)
-        finally:
-            path.unlink()
+    def error(self, content: bytes, half: Answered) -> float:
+        """The mean square error of a file's outputs, as a fraction of their spreads."""
+        found = self._answers(content, half)
         return sum(
             float(np.mean(((found[name] - half.answers[name]) / wide) ** 2))
             for name, wide in half.spreads.items()
         )
+
+    def agreement(self, content: bytes, half: Answered) -> float | None:
+        """The least share of samples that an output decides as the float32 file does; None without classes."""
+        found = self._answers(content, half)
+        shares = [
+            float(np.mean(decided(found[given.name]) == decided(half.answers[given.name])))
+            for given in self._original.record.outputs
+            if given.task in ("classification", "binary")
+        ]
+        return min(shares, default=None)
+
+    def _answers(self, content: bytes, half: Answered) -> Arrays:
+        path = self._conversion.destination.with_suffix(f".tried{self._format.suffix}")
+        write_file(path, content)
+        try:
+            return in_chunks(jobs.runner(self._engine, path), self._original, half.raw)
+        finally:
+            path.unlink()
 
     def search_ranges(self) -> str | None:
         """Build the file with the best ranges; the sentence on it, or None where the recorded ones are."""
@@ -168,7 +185,7 @@ class _Tuning:
         found = {name: ranges for name, each in values.items() if (ranges := range_search.candidates(each))}
         gains = {name: range_search.gain(values[name], ranges) for name, ranges in found.items()}
         best = range_search.search(
-            recorded, found, gains, lambda ranges: self._error(self._built(ranges)[0], self._search)
+            recorded, found, gains, lambda ranges: self.error(self._built(ranges)[0], self._search)
         )
         self._ranges = best.ranges
         self.content, self.notes = self._built(best.ranges)
