@@ -141,6 +141,7 @@ class Tuning:
     def _built(self, ranges: Ranges) -> tuple[bytes, tuple[str, ...]]:
         """The int8 file of the float32 file as it is by now, and what was said when it was built."""
         copy = self._conversion.destination.with_suffix(f".source{self._format.suffix}")
+        copy.parent.mkdir(parents=True, exist_ok=True)
         write_file(copy, self._source)
         try:
             notes = jobs.build(self._format, "int8", replace(self._conversion, source=copy, ranges=ranges))

@@ -15,5 +15,7 @@ def test_all_are_allowed_unless_somebody_says_otherwise():
 
 @pytest.mark.parametrize("names", ["", ",", "none,fold", "adaround"])
 def test_what_is_no_repair_is_refused_by_name(names):
-    with pytest.raises(UsageError, match=r"unknown repair .*; known: fold, balance, ranges, rounding, bias, none"):
+    with pytest.raises(
+        UsageError, match=r"unknown repair .*; known: fold, balance, ranges, rounding, bias, none"
+    ):
         select(names)

@@ -30,7 +30,8 @@ def job(request, exported, tmp_path, monkeypatch):
 
     def run(wanted, wide=1.0):
         wider = {each: (low * wide, high * wide) for each, (low, high) in recorded.items()}
-        conversion = Conversion(source, tmp_path / f"file{suffix}", original.record, wider)
+        destination = tmp_path / "rung" / f"file{suffix}"  # in a folder that is not there yet
+        conversion = Conversion(source, destination, original.record, wider)
         return tune(FORMATS[name], conversion, ENGINES[name], original, None, wanted), conversion.destination
 
     def error(path):
