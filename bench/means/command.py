@@ -12,9 +12,10 @@ import numpy as np
 
 import data
 import export
+from bench.means import each
 from bench.means.cases import CASES, Case, widened
 from data.original import read_original
-from export.quantization.names import BIAS, OF_WEIGHTS, RANGES
+from export.quantization.names import BIAS, OF_WEIGHTS, RANGES, ROUNDING
 from runtime.errors import UsageError
 from runtime.measure.metric import drop
 from runtime.measure.row import MeasuredRow
@@ -29,7 +30,8 @@ MEANS = {
     "weights": OF_WEIGHTS,
     "ranges": (RANGES,),
     "bias": (BIAS,),
-    "ranges and bias": (RANGES, BIAS),
+    "rounding": (ROUNDING,),
+    "all three": (RANGES, ROUNDING, BIAS),
 }
 _COLUMNS = ("mixed", "groups kept", "int8 KiB", "mixed KiB", "float16 KiB")
 _HEAD = (
@@ -50,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     """The arguments of `python -m bench means`."""
     made = argparse.ArgumentParser(prog="python -m bench means", description=__doc__)
     made.add_argument("cases", nargs="*", metavar="CASE", help=f"default: {', '.join(CASES)}")
+    made.add_argument(
+        "--each", nargs="+", metavar="MODEL", default=[],
+        help="what each way to tune an int8 file takes off the noise of models that have been exported; no cases then",
+    )  # fmt: skip
+    made.add_argument("--out", type=Path, default=Path("artifacts"), help="where exported models are")
     made.add_argument("--data-dir", help="folder with the datasets")
     made.add_argument("--small", action="store_true", help="with data that come with scikit-learn")
     return made
@@ -57,6 +64,12 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Print a row for each case and format."""
+    if args.each:
+        print("\n".join(each.HEAD), flush=True)
+        for name in args.each:
+            for line in each.lines(args.out / name, args.data_dir):
+                print(line, flush=True)
+        return 0
     unknown = [name for name in args.cases if name not in CASES]
     if unknown:
         raise UsageError(f"unknown case {', '.join(unknown)}; known: {', '.join(CASES)}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from runtime.errors import UsageError
 
-FOLD, BALANCE, RANGES, BIAS = "fold", "balance", "ranges", "bias"
+FOLD, BALANCE, RANGES, ROUNDING, BIAS = "fold", "balance", "ranges", "rounding", "bias"
 REPAIRS = {
     FOLD: "batch normalisations between dense layers are multiplied in, and their units equalized",
     BALANCE: "channels between two layers of which one takes the bits of the others are given more equal ranges",
     RANGES: "where int8 misses the budget, ranges of activations are searched: by percentile, square error, entropy",
+    ROUNDING: "where int8 misses the budget, weights are rounded by what that does to a layer's outputs",
     BIAS: "where int8 misses the budget, the mean errors of channels go into the biases of the int8 file",
 }
 # Those that are made in Keras, before any file is built; the others are made of an int8 file.

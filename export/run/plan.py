@@ -103,7 +103,7 @@ class Plan:
         return steps
 
     def _tunable(self, target: Target, rung: int, results: Results) -> bool:
-        """Whether ranges and biases are tried on the last rung: of int8, where its answers alone are what is wrong."""
+        """Whether a file is tuned on the last rung: one of int8, of which the answers alone are wrong."""
         best = self._best(target, results)
         rows = self._measured(target, best, results)
         return (
@@ -117,7 +117,7 @@ class Plan:
         return tuple(name for name in self.demand.repairs if name not in OF_WEIGHTS)
 
     def _tune(self, target: Target, results: Results) -> Step:
-        """The step that builds the file with better ranges and biases; it fails where these do not help."""
+        """The step that builds the file with better ranges, weights and biases; it fails where these do not help."""
         last = _tuned_rung(target)
         conversion = self._conversion(
             target, self.file(target, last), results, self._best(target, results, last - 1)
@@ -388,7 +388,7 @@ class Plan:
 
 
 def _tuned_rung(target: Target) -> int:
-    """The rung behind those of the format: all ops that the best of those quantizes, with other ranges and biases."""
+    """The rung behind those of the format: the best of those with other ranges, weights and biases."""
     return len(FORMATS[target.format].rungs)
 
 

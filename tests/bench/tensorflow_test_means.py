@@ -1,9 +1,12 @@
 """Models that are hard to quantize: which means brings each within the budget."""
 
+import shutil
+
 import pytest
 
 from bench.means.cases import CASES
 from bench.means.command import made, measured, parser, run
+from export.quantization import range_search
 from runtime.errors import UsageError
 from tests.conftest import with_shared_workers
 
@@ -58,3 +61,28 @@ def test_the_table_has_a_row_for_each_format(monkeypatch, capsys):
 def test_an_unknown_case_is_refused_by_name():
     with pytest.raises(UsageError, match="unknown case int4; known: large-channel, common-offset"):
         run(parser().parse_args(["int4"]))
+
+
+def test_what_each_way_to_tune_gains_is_printed_for_an_exported_model(
+    exported, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(range_search, "MOST_FILES", 4)
+    shutil.copytree(exported.out / "digits-cnn" / "bundle", _trained(tmp_path) / "digits-cnn" / "bundle")
+    assert run(parser().parse_args(["--each", "digits-cnn", "--out", str(tmp_path)])) == 0
+    head, _, *rows = (line.split(" | ") for line in capsys.readouterr().out.splitlines())
+    assert [row[1] for row in rows] == ["tflite", "onnx"]
+    for row in rows:
+        cells = dict(zip(head, row, strict=True))
+        assert float(cells["rounding"]) > 0 and float(cells["int8 dB"]) > 40
+        assert cells["agreement"].endswith("%")
+
+
+def test_a_model_that_was_not_exported_is_asked_for(tmp_path):
+    with pytest.raises(UsageError, match=r"tflite-float32.tflite is not there; export digits-cnn first"):
+        run(parser().parse_args(["--each", "digits-cnn", "--out", str(_trained(tmp_path))]))
+
+
+def _trained(folder):
+    """A folder with digits-cnn as training leaves it."""
+    shutil.copytree("artifacts/digits-cnn", folder / "digits-cnn", ignore=shutil.ignore_patterns("bundle"))
+    return folder

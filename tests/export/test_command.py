@@ -83,7 +83,7 @@ options:
                         decides in place of the usual one: a fraction, better higher, or with
                         ,lower an error; may be repeated for other outputs
   --repairs NAMES       repairs that may be made, with commas, or none (default:
-                        fold,balance,ranges,bias)
+                        fold,balance,ranges,rounding,bias)
   --strict              refuse what the test data are too few to prove
   --out OUT             where bundles and the report go
   --jobs JOBS           conversions at a time (default: the number of cores)

@@ -125,7 +125,7 @@ def test_where_no_rung_keeps_the_budget_ranges_and_biases_are_tried_once(plan):
     ]
     format_, conversion, engine, _, _, wanted = steps[0].arguments(found)
     assert (format_.name, conversion.rung, engine) == ("tflite", 0, "litert")
-    assert wanted == ("ranges", "bias") and conversion.ranges == {"image": (0.0, 1.0)}
+    assert wanted == ("ranges", "rounding", "bias") and conversion.ranges == {"image": (0.0, 1.0)}
     tuned = results(plan, *[lossy] * (last + 1))
     assert plan.next_rung(tuned) == []
     assert plan.notes(tuned)["tflite-int8"] == (f"built on rung {last}",)

@@ -1,4 +1,4 @@
-"""The rung of other ranges and biases: an int8 file with a fault of each kind is mended, a good one stays."""
+"""The rung of other ranges, weights and biases: a fault of each kind is mended, a good int8 file stays."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from data.original import read_original
 from export.formats.format import Conversion
 from export.formats.table import FORMATS
 from export.quantization import range_search, ranges
-from export.quantization.names import BIAS, RANGES
+from export.quantization.names import BIAS, RANGES, ROUNDING
 from export.run import tuning
 from export.run.tuning import tune
 from runtime.backends import open_backend
@@ -30,7 +30,8 @@ def job(request, exported, tmp_path, monkeypatch):
 
     def run(wanted, wide=1.0):
         wider = {each: (low * wide, high * wide) for each, (low, high) in recorded.items()}
-        conversion = Conversion(source, tmp_path / f"file{suffix}", original.record, wider)
+        destination = tmp_path / "rung" / f"file{suffix}"  # in a folder that is not there yet
+        conversion = Conversion(source, destination, original.record, wider)
         return tune(FORMATS[name], conversion, ENGINES[name], original, None, wanted), conversion.destination
 
     def error(path):
@@ -65,16 +66,26 @@ def test_the_mean_errors_of_coarse_steps_go_into_the_biases(job):
     assert error(path) < error(plain(8.0))
 
 
+def test_weights_are_rounded_by_what_that_does_to_the_layers_outputs(job, monkeypatch):
+    monkeypatch.setitem(ranges.MOST_SAMPLES, "image", 1024)
+    run, plain, error = job
+    notes, path = run((ROUNDING,))
+    assert notes[0].startswith(
+        "The weights of 4 layers are rounded by what that does to the layers' outputs: on"
+    )
+    assert error(path) < 0.9 * error(plain())
+    assert not list(path.parent.glob("*source*"))
+
+
 def test_what_does_not_help_on_other_samples_is_taken_back(job, monkeypatch):
     run, _, _ = job
-    errors = iter(
-        [1.0, 1.0, 2.0, 1.0, 1.0]
-    )  # as it is, before and after the ranges, before and after the biases
-    monkeypatch.setattr(tuning._Tuning, "judge", lambda self: next(errors))
+    # As it is, then before and after the ranges, the weights, and the biases.
+    errors = iter([1.0, 1.0, 2.0, 1.0, 1.5, 1.0, 1.0])
+    monkeypatch.setattr(tuning.Tuning, "judge", lambda self: next(errors))
     with pytest.raises(
-        ConversionError, match=r"neither other ranges nor other biases help: the error .* is 1 as"
+        ConversionError, match=r"no other ranges, weights or biases help: the error .* is 1 as"
     ):
-        run((RANGES, BIAS))
+        run((RANGES, ROUNDING, BIAS))
 
 
 def test_too_few_samples_tune_nothing(job, monkeypatch):
