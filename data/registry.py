@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from data.dataset import Dataset
+from data.dataset import Dataset, Split
 from runtime.errors import UsageError
 
 _IN_A_PACKAGE = "data.scikit_learn"
@@ -25,6 +25,8 @@ _MODULES = {
     "diabetes": _IN_A_PACKAGE,
 }
 NAMES = tuple(_MODULES)
+# Where most of the time goes into samples that a test does not need.
+_TEST_ALONE = ("cifar-10-images",)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
@@ -41,6 +43,14 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     dataset: Dataset = import_module(_module(name)).load(name, data_dir)
     return dataset
+
+
+def load_test(name: str, data_dir: str | Path | None = None) -> Split:
+    """Load the test split of a dataset; arguments and errors are those of `load`."""
+    if name not in _TEST_ALONE:
+        return load(name, data_dir).test
+    test: Split = import_module(_module(name)).load_test(name, data_dir)
+    return test
 
 
 def find(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:

@@ -39,7 +39,8 @@ def compared(
     looks: list[int],
 ) -> Compared:
     """The rows of all outputs with what was measured on the test data, up to the look at which it was enough."""
-    order = interim.order(len(test_data)) if len(looks) > 1 else np.arange(len(test_data))
+    every = np.arange(len(test_data))
+    order = every if looks == [len(test_data)] else interim.order(len(test_data))
     answers: list[Arrays] = []
     measured = dict(found)
     for start, end in zip([0, *looks], looks, strict=False):

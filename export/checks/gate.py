@@ -128,9 +128,13 @@ def judge(
             if part is not None:
                 test_data = Split(rows(test_data.inputs, part), rows(test_data.targets, part))
                 reference = rows(reference, part)
-            # A user's metric is a function of all samples: of fewer of them it may be another.
-            at_once = target.scheme == "float32" or any(map(direction, original.record.metrics.values()))
-            steps = interim.looks(len(test_data), 0.0 if at_once else seconds)
+            if any(map(direction, original.record.metrics.values())):
+                # A user's metric is a function of all samples: of fewer of them it may be another.
+                steps = [len(test_data)]
+            elif target.scheme == "float32":
+                steps = interim.for_parity(len(test_data), seconds)
+            else:
+                steps = interim.looks(len(test_data), seconds)
             found, flips = compared(run, found, original, test_data, reference, steps)
     except (ParityError, UsageError) as error:  # of a metric of the user's own
         return Verdict(row.with_verdict("failed", str(error)))

@@ -21,7 +21,7 @@ def load_test_data(original: Original, data_dir: str | None) -> data.Split:
         return kept
     if original.record.dataset is None:
         raise data.DatasetNotFound(_none_given(original))
-    return _loaded(original.record.dataset.name, data_dir).test
+    return _loaded_test(original.record.dataset.name, data_dir)
 
 
 def load_calibration(original: Original, data_dir: str | None) -> Arrays:
@@ -64,3 +64,4 @@ def why_no_test_data(original: Original, data_dir: str | None) -> str | None:
 
 # Kept for the next step of the same model; two, since the steps of two models may alternate.
 _loaded = lru_cache(maxsize=2)(data.load)
+_loaded_test = lru_cache(maxsize=2)(data.load_test)

@@ -67,6 +67,22 @@ def test_classes_take_turns_and_the_last_training_images_are_the_validation_spli
     assert given.labels == tuple(sorted(cifar.LABELS)) and taken.shape == (32, 32, 3)
 
 
+def test_the_test_split_alone_is_the_same(small_cifar):
+    alone, test = (
+        data.load_test("cifar-10-images", small_cifar),
+        data.load("cifar-10-images", small_cifar).test,
+    )
+    np.testing.assert_array_equal(alone.inputs["image"], test.inputs["image"])
+    np.testing.assert_array_equal(alone.targets["probabilities"], test.targets["probabilities"])
+
+
+def test_the_training_images_are_not_decoded_for_it(small_cifar, monkeypatch):
+    asked = []
+    monkeypatch.setattr(cifar, "_decode", lambda archive, names, folder: asked.append(folder))
+    data.load_test("cifar-10-images", small_cifar)
+    assert asked == ["test"]
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [
@@ -81,7 +97,7 @@ def test_classes_take_turns_and_the_last_training_images_are_the_validation_spli
 def test_another_zip_is_refused(tmp_path, files, words):
     write_zip(tmp_path / "images.zip", files)
     with pytest.raises(DataError, match=rf"images\.zip: not the CIFAR-10 images \(.*{words}"):
-        cifar.read_images(tmp_path / "images.zip")
+        cifar.read_images(tmp_path / "images.zip", ("train",))
 
 
 def test_what_is_no_zip_is_refused(tmp_path):
@@ -89,7 +105,7 @@ def test_what_is_no_zip_is_refused(tmp_path):
     with pytest.raises(
         DataError, match=r"not the CIFAR-10 images \(File is not a zip file\); get the original"
     ):
-        cifar.read_images(tmp_path / "images.zip")
+        cifar.read_images(tmp_path / "images.zip", ("train",))
 
 
 def test_a_damaged_file_is_refused_by_name(small_cifar):

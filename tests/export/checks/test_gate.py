@@ -202,4 +202,19 @@ def test_a_slow_variant_is_asked_about_as_many_samples_as_the_verdict_needs(digi
     ).row
     assert (bad.status, bad.samples) == ("failed", 100)
     assert verdict(run, original, "tflite-int8", labelled).row.samples == len(labelled)
+
+
+def test_a_slow_float32_variant_is_held_to_parity_on_fewer_samples(digits, monkeypatch):
+    original, run, labelled = digits
     assert verdict(run, original, "tflite-float32", labelled).row.samples == len(labelled)
+    monkeypatch.setattr(interim, "for_parity", lambda samples, seconds: [100] if seconds else [samples])
+    row = verdict(run, original, "tflite-float32", labelled).row
+    assert (row.status, row.samples, row.split) == ("ok", 100, "test")
+    assert row.metric_original != original.record.metrics[OUTPUT].value  # of the same 100
+    wrong = verdict(
+        spoilt(run, SPOILT["shifted by a class"], lambda count: count > 32),
+        original,
+        "tflite-float32",
+        labelled,
+    )
+    assert wrong.row.status == "failed" and "on the test data" in wrong.row.reason

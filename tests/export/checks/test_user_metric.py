@@ -293,13 +293,12 @@ def test_what_the_function_does_to_its_arrays_stays_there(digits, users):
 
 def test_a_slow_file_is_asked_about_all_samples(digits, users, monkeypatch):
     original, run, test = digits
-    asked_for = []
-    monkeypatch.setattr(
-        "export.checks.gate.interim.looks", lambda samples, seconds: asked_for.append(seconds) or [samples]
-    )
-    verdict(run, original, "tflite-int8", test)
-    verdict(run, scored(original, users, "users_metrics:share_right"), "tflite-int8", test)
-    assert asked_for[0] > 0 and asked_for[1] == 0
+    for design in ("looks", "for_parity"):
+        monkeypatch.setattr(f"export.checks.gate.interim.{design}", lambda samples, seconds: [100])
+    own = scored(original, users, "users_metrics:share_right")
+    for target in ("tflite-int8", "tflite-float32"):
+        assert verdict(run, original, target, test).row.samples == 100
+        assert verdict(run, own, target, test).row.samples == len(test)
 
 
 def test_a_bundle_depends_on_the_function_its_direction_and_its_file(digits, users):
