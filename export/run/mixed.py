@@ -16,6 +16,7 @@ from export.quantization.mixed_search import Answer, Mixture, rank, search
 from export.run import mixed_jobs
 from export.run.mixed_jobs import Measured
 from export.run.steps import Key, Results, Step
+from export.run.summary import rows_of
 from export.targets import NOT_NEEDED, TARGETS, Target
 from runtime.choose.limits import drop_interval, dropped, share_of_budget
 from runtime.measure.metric import drop_text
@@ -68,7 +69,7 @@ class MixedPlan:
 
     def why_not(self, results: Results) -> str | None:
         """Why there is no mixed file and nothing is wrong; None where there is one, or should be."""
-        rows = self.plan.rows_of(self.plain, results)
+        rows = rows_of(self.plan, self.plain, results)
         lossy = any(row.status == "failed" and row.max_abs_error is not None for row in rows)
         if not lossy and not self.plan.demand.named:
             passes = any(row.passed for row in rows)
@@ -198,7 +199,7 @@ class MixedPlan:
     def _engine(self, results: Results) -> str:
         """The engine that the search asks: the first on which plain int8 fails, else the first there is."""
         engines = self.plan.engines(self.target)
-        rows = self.plan.rows_of(self.plain, results)
+        rows = rows_of(self.plan, self.plain, results)
         failing = [row.engine for row in rows if row.status == "failed" and row.engine in engines]
         return (failing or engines)[0]
 

@@ -13,7 +13,7 @@ from data.original import Original
 from export.checks import flips
 from export.checks.gate import Demand
 from export.pack import Built, pack
-from export.run import fingerprint, latency, steps
+from export.run import fingerprint, latency, steps, summary
 from export.run.plan import Plan
 from export.run.steps import Results, Step
 from export.run.workers import Outcome, Workers
@@ -67,7 +67,7 @@ def export(
         wanted = [step for plan in plans for step in plan.steps()]
         total, finished = len(wanted) + len(plans), 0
 
-        def done(step: Step, outcome: Outcome) -> None:
+        def done(step: Step, _: Outcome) -> None:
             nonlocal finished
             finished += 1
             tell(" ".join(step.key), finished, total)
@@ -82,13 +82,13 @@ def export(
             tell(f"{plan.original.name} latency", finished, total)
             plan.keep_ranges(results)
             plan.settle(results)
-            verdicts, notes = plan.verdicts(results), plan.notes(results)
-            rows = latency.measure(workers, plan.original, plan.rows(results), plan.files)
+            verdicts, notes = summary.verdicts(plan, results), summary.notes(plan, results)
+            rows = latency.measure(workers, plan.original, summary.rows(plan, results), plan.files)
             made_from = fingerprint.digest(plan.original, targets, plan.missing is None, demand)
             built = {name: Built(plan.files[name], found, notes[name]) for name, found in verdicts.items()}
             moved = plan.sensitivity(results)
             packed = pack(plan.original, rows, built, plan.staging, out, made_from, moved)
-            flips.write(out / plan.original.name, plan.flips(results))
+            flips.write(out / plan.original.name, summary.flips(plan, results))
             exported.append(Exported(plan.original, rows, packed))
             finished += 1
     return exported

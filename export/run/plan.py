@@ -1,4 +1,4 @@
-"""What has to be done for one model: the steps, and the rows that their results make."""
+"""What has to be done for one model: the steps, and those that their results make necessary."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from data.original import Original
-from export.checks.flips import Flip
-from export.checks.gate import Demand, Verdict
+from export.checks.gate import Demand
 from export.checks.halves import Half
 from export.checks.sensitivity import sensitivity
 from export.checks.user_metric import direction
-from export.formats.format import Conversion, FormatName, Higher, NothingToQuantize
+from export.formats.format import Conversion, FormatName, Higher
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
 from export.quantization.names import OF_WEIGHTS
 from export.run import jobs
 from export.run.mixed import MixedPlan
+from export.run.rungs import Rungs
 from export.run.steps import Key, Results, Step, given
 from export.run.tuning import tune
 from export.run.workers import PoolName
-from export.targets import NOT_NEEDED, TARGETS, Target
-from runtime.backends import engine_version, no_wheel
-from runtime.errors import DataError
+from export.targets import TARGETS, Target
+from runtime.backends import engine_version
 from runtime.measure.row import MeasuredRow
 
 
@@ -69,7 +68,7 @@ class Plan:
         steps += [self._sensitivity()] if wanted else []
         steps += [self._calibrate(format_) for format_ in sorted({t.format for t in wanted if t.calibrated})]
         steps += [
-            step for target in self._possible() if not target.mixed for step in self.verifications(target)
+            step for target in self.possible() if not target.mixed for step in self.verifications(target)
         ]
         return steps
 
@@ -78,37 +77,37 @@ class Plan:
         rungs = self.next_rung(results)
         trying = {step.key[2] for step in rungs}
         mixed = [
-            found for found in map(self._mixed, self._possible()) if found and found.plain.name not in trying
+            found for found in map(self.mixed, self.possible()) if found and found.plain.name not in trying
         ]
         return rungs + [step for found in mixed for step in found.next_steps(results)]
 
-    def _mixed(self, target: Target) -> MixedPlan | None:
+    def mixed(self, target: Target) -> MixedPlan | None:
+        """The search of a mixed target; None for another."""
         return MixedPlan(self, target) if target.mixed else None
 
     def next_rung(self, results: Results) -> list[Step]:
         """What is tried next, where a static file fails on an engine: a file in which less is quantized."""
         steps = []
-        for target in self._possible():
+        for target in self.possible():
             if target.mixed:
                 continue
-            rung = self._tried(target, results)
+            rungs = self.rungs(target)
+            rung = rungs.tried(results)
             calibrated = target.calibrated and results[self.key("calibrate", target.format)].ok
-            more = rung + 1 < len(FORMATS[target.format].rungs)
-            if not calibrated or self._passes(target, rung, results) >= len(self.engines(target)):
+            passing = sum(row.passed for row in rungs.measured(rung, results))
+            if not calibrated or passing >= len(rungs.engines):
                 continue
-            if more:
+            if rung + 1 < rungs.tuned:
                 steps += [self._build(target, rung + 1), *self.verifications(target, rung + 1)]
-            elif self._tunable(target, rung, results):
+            elif rung < rungs.tuned and self._tunable(rungs, results):
                 steps += [self._tune(target, results), *self.verifications(target, rung + 1)]
         return steps
 
-    def _tunable(self, target: Target, rung: int, results: Results) -> bool:
+    def _tunable(self, rungs: Rungs, results: Results) -> bool:
         """Whether a file is tuned on the last rung: one of int8, of which the answers alone are wrong."""
-        best = self._best(target, results)
-        rows = self._measured(target, best, results)
+        rows = rungs.measured(rungs.best(results), results)
         return (
-            target.scheme == "int8"
-            and rung < _tuned_rung(target)
+            rungs.target.scheme == "int8"
             and bool(self._tuning_names())
             and any(row.status == "failed" and row.max_abs_error is not None for row in rows)
         )
@@ -118,36 +117,36 @@ class Plan:
 
     def _tune(self, target: Target, results: Results) -> Step:
         """The step that builds the file with better ranges, weights and biases; it fails where these do not help."""
-        last = _tuned_rung(target)
-        conversion = self._conversion(
-            target, self.file(target, last), results, self._best(target, results, last - 1)
-        )
+        rungs = self.rungs(target)
+        before = rungs.best(results, rungs.tuned - 1)
+        conversion = self._conversion(target, self.file(target, rungs.tuned), results, before)
         arguments = given(
             FORMATS[target.format],
             conversion,
-            self.engines(target)[0],
+            rungs.engines[0],
             self.original,
             self.data_dir,
             self._tuning_names(),
         )
-        return Step(self._rung_key("build", target, last), "device", tune, arguments)
+        return Step(rungs.build(rungs.tuned), "device", tune, arguments)
 
     def settle(self, results: Results) -> None:
         """Put the file of the best rung of each target in its place."""
-        for target in self._possible():
-            best = self._best(target, results)
+        for target in self.possible():
+            best = self.rungs(target).best(results)
             if best:
                 self.file(target, best).replace(self.file(target))
         for folder in (*self.staging.glob("rung-*"), *self.staging.glob("search")):
             shutil.rmtree(folder)
 
-    def _possible(self) -> list[Target]:
+    def possible(self) -> list[Target]:
+        """The targets asked for, but for those of formats that cannot express the model."""
         return [target for target in self.targets if target.format not in self.original.record.refused]
 
     def _with_sources(self) -> set[str]:
         """The names of the targets that are built, and of all they are converted from."""
         names: set[str] = set()
-        for target in self._possible():
+        for target in self.possible():
             step: Target | None = target
             while step is not None:
                 names.add(step.name)
@@ -165,7 +164,7 @@ class Plan:
 
         # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
         pool: PoolName = "keras" if target.scheme == "float32" else "device"
-        return Step(self._rung_key("build", target, rung), pool, jobs.build, arguments, after)
+        return Step(self.rungs(target).build(rung), pool, jobs.build, arguments, after)
 
     def _conversion(self, target: Target, destination: Path, results: Results, rung: int) -> Conversion:
         activations = None
@@ -185,8 +184,9 @@ class Plan:
     ) -> Conversion:
         """The conversion to a mixed target's file, on the rung that plain int8 came to."""
         plain = TARGETS[f"{target.format}-int8"]
-        last = _tuned_rung(plain) - 1  # tuned ranges are those of a file that is in int8 throughout
-        rung = self._best(plain, results, last) if self.key("build", plain.name) in results else 0
+        rungs = self.rungs(plain)
+        last = rungs.tuned - 1  # tuned ranges are those of a file that is in int8 throughout
+        rung = rungs.best(results, last) if rungs.build() in results else 0
         return replace(self._conversion(target, destination, results, rung), higher=higher)
 
     def build(self, target: Target, conversion: Conversion) -> Step:
@@ -199,7 +199,7 @@ class Plan:
         after = (self.key("build", source.name),)
 
         def arguments(results: Results) -> tuple[Any, ...]:
-            repairs = (self.demand.repairs, self._repaired(results))
+            repairs = (self.demand.repairs, self.repaired(results))
             return self.original, format_, self.file(source), self.data_dir, repairs
 
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
@@ -220,9 +220,14 @@ class Plan:
         """The target's engines that are installed."""
         return [engine for engine in target.engines if _version(engine) is not None]
 
+    def rungs(self, target: Target) -> Rungs:
+        """The rungs of a target."""
+        return Rungs(self.original.name, target, self.engines(target))
+
     def verifications(self, target: Target, rung: int = 0) -> list[Step]:
         """The steps that verify a target's file on each engine; that of a search, by the half it did not use."""
         data = None if self.missing else (self.data_dir,)
+        rungs = self.rungs(target)
 
         def step(engine: str) -> Step:
             def arguments(results: Results) -> tuple[Any, ...]:
@@ -232,93 +237,11 @@ class Plan:
                 moved = self.sensitivity(results)
                 return blank, file, self.original, target, data, self.demand, which, moved
 
-            after: tuple[Key, ...] = (self._rung_key("build", target, rung),)
+            after: tuple[Key, ...] = (rungs.build(rung),)
             after += (self._sensitivity_key,) if target.scheme == "float32" else ()
-            key = self._rung_key("verify", target, rung, engine)
-            return Step(key, pool_of(engine), jobs.verify, arguments, after)
+            return Step(rungs.verify(rung, engine), pool_of(engine), jobs.verify, arguments, after)
 
-        return [step(engine) for engine in self.engines(target)]
-
-    def _rung_key(self, what: str, target: Target, rung: int, *more: str) -> Key:
-        return self.key(what, target.name, *more, *([f"rung {rung}"] if rung else []))
-
-    def _tried(self, target: Target, results: Results) -> int:
-        """The last rung that was tried."""
-        rung = 0
-        while self._rung_key("build", target, rung + 1) in results:
-            rung += 1
-        return rung
-
-    def _measured(self, target: Target, rung: int, results: Results) -> list[MeasuredRow]:
-        """The rows of the engines that run the file of a rung."""
-        outcomes = [
-            results.get(self._rung_key("verify", target, rung, engine)) for engine in self.engines(target)
-        ]
-        return [outcome.value.row for outcome in outcomes if outcome is not None and outcome.ok]
-
-    def _passes(self, target: Target, rung: int, results: Results) -> int:
-        """How many engines run the file of a rung, and agree with the original."""
-        return sum(row.passed for row in self._measured(target, rung, results))
-
-    def _best(self, target: Target, results: Results, last: int | None = None) -> int:
-        """Of the rungs up to `last`, the first that passes on most engines; of those, that runs on most.
-
-        A tuned file is nearer to the original than those before it: where none passes, it is the one to look at.
-        """
-        tuned = _tuned_rung(target)
-
-        def merit(rung: int) -> tuple[int, int, bool, int]:
-            rows = self._measured(target, rung, results)
-            return sum(row.passed for row in rows), len(rows), rung == tuned, -rung
-
-        tried = self._tried(target, results)
-        return max(range(min(tried, tried if last is None else last) + 1), key=merit)
-
-    def rows(self, results: Results) -> list[MeasuredRow]:
-        """A row for each target and engine, all but its latency; none for a mixed file that is not needed."""
-        every = [row for target in self.targets for row in self.rows_of(target, results)]
-        return [row for row in every if row.reason != NOT_NEEDED]
-
-    def rows_of(self, target: Target, results: Results) -> list[MeasuredRow]:
-        """A row for each engine of a target; none where it was not asked for."""
-        if target not in self.targets:
-            return []
-        refused = self.original.record.refused.get(target.format)
-        if refused:
-            return [
-                self.blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines
-            ]
-        mixed = self._mixed(target)
-        if mixed is not None and self.key("build", target.name) not in results:
-            return [mixed.not_built(self.blank_row(target, engine), results) for engine in target.engines]
-        rung = self._best(target, results)
-        some_run = bool(self._measured(target, rung, results))
-        rows = [self._row(target, engine, rung, some_run, results) for engine in target.engines]
-        return rows if mixed is None else [mixed.explained(row, results) for row in rows]
-
-    def _row(self, target: Target, engine: str, rung: int, some_run: bool, results: Results) -> MeasuredRow:
-        blank = self.blank_row(target, engine, self.file(target))
-        built = results[self._rung_key("build", target, rung)]
-        verified = results.get(self._rung_key("verify", target, rung, engine))
-        if not built.ok:
-            if isinstance(built.error, NothingToQuantize):
-                return blank.with_verdict("skipped", built.reason)
-            if isinstance(built.error, DataError) and self.original.record.dataset is None:
-                return blank.with_verdict("skipped", built.reason)
-            return blank.with_verdict("failed", f"not built: {built.reason}")
-        if verified is None:
-            return blank.with_verdict("skipped", not_here(engine))
-        if not verified.ok:
-            # What another engine runs is whole: this one has no kernel for it, and says so or dies of it.
-            return blank.with_verdict("skipped" if some_run else "failed", verified.reason)
-        row: MeasuredRow = verified.value.row
-        if row.passed and row.metric is None and target.scheme != "float32":
-            return row.with_verdict(
-                row.status, f"budget not checked: {self.missing or 'there are no labels'}"
-            )
-        if row.passed and self.missing:
-            return row.with_verdict(row.status, f"{row.metric_name or 'metric'} not measured: {self.missing}")
-        return row
+        return [step(engine) for engine in rungs.engines]
 
     def blank_row(self, target: Target, engine: str, file: Path | None = None) -> MeasuredRow:
         """What is known of a row before anything is measured."""
@@ -338,40 +261,7 @@ class Plan:
             metric_original=score.value if score else None,
         )
 
-    def verdicts(self, results: Results) -> dict[str, dict[str, Verdict]]:
-        """The verdicts on what passed, by variant and engine."""
-        found: dict[str, dict[str, Verdict]] = {}
-        for target in self._possible():
-            rung = self._best(target, results)
-            for engine in self.engines(target):
-                outcome = results.get(self._rung_key("verify", target, rung, engine))
-                if outcome is not None and outcome.ok and outcome.value.row.passed:
-                    found.setdefault(target.name, {})[engine] = outcome.value
-        return found
-
-    def flips(self, results: Results) -> dict[tuple[str, str], tuple[Flip, ...]]:
-        """Some of the samples that each variant decides otherwise than the original, by variant and engine."""
-        found = {}
-        for target in self._possible():
-            rung = self._best(target, results)
-            for engine in self.engines(target):
-                outcome = results.get(self._rung_key("verify", target, rung, engine))
-                if outcome is not None and outcome.ok:
-                    found[target.name, engine] = outcome.value.flips
-        return found
-
-    def notes(self, results: Results) -> dict[str, tuple[str, ...]]:
-        """What was decided while the files were built, by variant."""
-        found = {}
-        for target in self._possible():
-            built = results.get(self._rung_key("build", target, self._best(target, results)))
-            mixed = self._mixed(target)
-            if built is not None and built.ok:
-                repaired = () if target.scheme == "float32" else self._repaired(results)
-                found[target.name] = (*(mixed.notes(results) if mixed else ()), *repaired, *built.value)
-        return found
-
-    def _repaired(self, results: Results) -> tuple[str, ...]:
+    def repaired(self, results: Results) -> tuple[str, ...]:
         """The sentences on the repairs of weights, which all files have."""
         built = results.get(self.key("build", "saved_model"))
         return tuple(built.value) if built is not None and built.ok else ()
@@ -385,16 +275,6 @@ class Plan:
                 entries[format_] = outcome.value
         if entries:
             ranges.write(self.original.folder, entries)
-
-
-def _tuned_rung(target: Target) -> int:
-    """The rung behind those of the format: the best of those with other ranges, weights and biases."""
-    return len(FORMATS[target.format].rungs)
-
-
-def not_here(engine: str) -> str:
-    """Why nothing runs on an engine that is not installed."""
-    return no_wheel(engine) or f"{engine} is not installed here"
 
 
 def pool_of(engine: str) -> PoolName:

@@ -9,6 +9,7 @@ from export.checks.gate import Demand, Verdict
 from export.formats.format import Conversion
 from export.quantization.groups import Group
 from export.run import plan as module
+from export.run import summary
 from export.run.mixed_jobs import Measured
 from export.run.plan import Plan
 from export.run.workers import Outcome
@@ -83,14 +84,14 @@ def searched(plan, found, losses, left=0.0):
 
 
 def rows(plan, found):
-    return [(each.variant, each.status, each.reason) for each in plan.rows(found)]
+    return [(each.variant, each.status, each.reason) for each in summary.rows(plan, found)]
 
 
 def test_where_int8_passes_nothing_is_searched_and_there_is_no_row(plan):
     found = after_int8(plan, 0.001, "ok")
     assert plan.next_steps(found) == []
     assert rows(plan, found) == [("onnx-int8", "ok", None)]
-    (skipped,) = plan.rows_of(MIXED, found)
+    (skipped,) = summary.rows_of(plan, MIXED, found)
     assert (skipped.status, skipped.reason) == ("skipped", NOT_NEEDED)
 
 
@@ -115,17 +116,19 @@ def test_nothing_is_searched_before_ranges_and_biases_have_been_tried(plan):
         value=Verdict(row(plan, INT8, 0.001, "ok"))
     )
     assert plan.next_steps(found) == []
-    assert rows(plan, found) == [("onnx-int8", "ok", None)] and plan.notes(found)["onnx-int8"] == ("biases",)
+    assert rows(plan, found) == [("onnx-int8", "ok", None)] and summary.notes(plan, found)["onnx-int8"] == (
+        "biases",
+    )
 
 
 def test_the_group_that_loses_is_found_and_kept(plan):
     found = after_int8(plan, 0.05, "failed")
     asked = searched(plan, found, (0.0, 0.0, 0.04, 0.0005))
     assert ("kept", "2", "float16") in asked
-    mixed = next(each for each in plan.rows(found) if each.variant == MIXED.name)
+    mixed = next(each for each in summary.rows(plan, found) if each.variant == MIXED.name)
     assert mixed.status == "ok"
     assert mixed.reason == "1 of 4 groups of layers keep weights in float16 and compute in float32: third."
-    assert plan.notes(found)[MIXED.name] == (
+    assert summary.notes(plan, found)[MIXED.name] == (
         "1 of 4 groups of layers keep weights in float16 and compute in float32: third.",
         "On the 5,000 test samples that they were chosen by, it loses 0.05 points (95 % interval -0.05 to 0.15) and "
         "int8 4.05 points (95 % interval 3.95 to 4.15); it has +1.0 KiB.",
@@ -136,7 +139,7 @@ def test_the_group_that_loses_is_found_and_kept(plan):
 def test_where_nothing_is_enough_the_nearest_and_what_prevents_it_are_named(plan):
     found = after_int8(plan, 0.05, "failed")
     searched(plan, found, (0.03, 0.01, 0.01, 0.0), left=0.5)
-    mixed = next(each for each in plan.rows(found) if each.variant == MIXED.name)
+    mixed = next(each for each in summary.rows(plan, found) if each.variant == MIXED.name)
     assert mixed.status == "failed"
     assert mixed.reason == (
         "no file with some groups of layers in int8 keeps the budget: the nearest, in which 3 of 4 keep weights in "
@@ -186,7 +189,7 @@ def test_a_budget_that_half_of_which_nothing_keeps_to_may_be_used_up(plan):
     """The last group loses 0.2 points of the 0.3 allowed; kept or not, something loses as much."""
     found = after_int8(plan, 0.05, "failed")
     searched(plan, found, (0.04, 0.0021, 0.0021, 0.0021))
-    mixed = next(each for each in plan.rows(found) if each.variant == MIXED.name)
+    mixed = next(each for each in summary.rows(plan, found) if each.variant == MIXED.name)
     assert mixed.status == "ok" and "3 of 4 groups" in mixed.reason
 
 

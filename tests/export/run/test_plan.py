@@ -10,6 +10,7 @@ from export.checks.gate import Demand, Verdict
 from export.formats.format import NothingToQuantize
 from export.formats.table import FORMATS
 from export.run import plan as module
+from export.run import summary
 from export.run.plan import Plan
 from export.run.workers import Outcome
 from export.targets import TARGETS
@@ -56,7 +57,7 @@ def results(plan, *rungs):
 
 
 def statuses(plan, found):
-    return [(row.engine, row.status, row.reason) for row in plan.rows(found)]
+    return [(row.engine, row.status, row.reason) for row in summary.rows(plan, found)]
 
 
 def test_the_steps_are_those_of_the_targets_and_of_what_they_are_made_from(plan):
@@ -84,7 +85,7 @@ def test_float32_is_verified_once_it_is_known_what_rounding_does_to_the_original
 def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
     found = results(plan, [outcome(plan, "litert"), outcome(plan, "tflite-runtime")])
     assert plan.next_rung(found) == []
-    assert plan.notes(found) == {"tflite-int8": ("built on rung 0",)}
+    assert summary.notes(plan, found) == {"tflite-int8": ("built on rung 0",)}
 
 
 @pytest.mark.parametrize("bad", [FAILED, "failed"])
@@ -128,7 +129,7 @@ def test_where_no_rung_keeps_the_budget_ranges_and_biases_are_tried_once(plan):
     assert wanted == ("ranges", "rounding", "bias") and conversion.ranges == {"image": (0.0, 1.0)}
     tuned = results(plan, *[lossy] * (last + 1))
     assert plan.next_rung(tuned) == []
-    assert plan.notes(tuned)["tflite-int8"] == (f"built on rung {last}",)
+    assert summary.notes(plan, tuned)["tflite-int8"] == (f"built on rung {last}",)
     none = replace(plan, demand=Demand(repairs=("fold", "balance")))
     assert none.next_rung(found) == []
 
@@ -139,7 +140,7 @@ def test_where_ranges_and_biases_do_not_help_the_file_is_the_one_before(plan):
     found = results(plan, *rungs, [FAILED, FAILED])
     found[plan.key("build", "tflite-int8", f"rung {len(rungs)}")] = FAILED
     assert plan.next_rung(found) == []
-    assert plan.notes(found)["tflite-int8"] == ("built on rung 0",)
+    assert summary.notes(plan, found)["tflite-int8"] == ("built on rung 0",)
     assert {status for _, status, _ in statuses(plan, found)} == {"failed"}
 
 
@@ -159,7 +160,7 @@ def test_the_first_rung_that_most_engines_run_is_taken(plan):
             file = plan.file(INT8, rung)
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"rung {rung}")
-        assert plan.notes(found)["tflite-int8"] == (f"built on rung {best}",)
+        assert summary.notes(plan, found)["tflite-int8"] == (f"built on rung {best}",)
         plan.settle(found)
         assert plan.file(INT8).read_text() == f"rung {best}" and not list(plan.staging.glob("rung-*"))
 
@@ -170,7 +171,7 @@ def test_an_engine_that_refuses_what_another_runs_is_skipped_with_what_it_says(p
         ("litert", "ok", "budget not checked: there is no data"),
         ("tflite-runtime", "skipped", "no such kernel: SQRT"),
     ]
-    assert list(plan.verdicts(found)["tflite-int8"]) == ["litert"]
+    assert list(summary.verdicts(plan, found)["tflite-int8"]) == ["litert"]
 
 
 def test_so_it_is_where_the_other_has_lost_too_much(plan):
@@ -181,7 +182,7 @@ def test_so_it_is_where_the_other_has_lost_too_much(plan):
 def test_a_file_that_no_engine_runs_has_failed(plan):
     found = results(plan, [FAILED, FAILED])
     assert [status for _, status, _ in statuses(plan, found)] == ["failed", "failed"]
-    assert plan.verdicts(found) == {}
+    assert summary.verdicts(plan, found) == {}
 
 
 def test_static_targets_of_a_users_model_without_calibration_data_are_skipped_and_those_of_others_fail(
@@ -218,7 +219,7 @@ def test_a_format_that_cannot_express_the_model_has_no_steps_and_says_why_and_th
     for engine in ("litert", "tflite-runtime"):
         row: MeasuredRow = plan.blank_row(TARGETS["tflite-float32"], engine).with_verdict("ok")
         found[plan.key("verify", "tflite-float32", engine)] = Outcome(value=Verdict(row))
-    assert [(row.variant, row.status, row.reason) for row in plan.rows(found)] == [
+    assert [(row.variant, row.status, row.reason) for row in summary.rows(plan, found)] == [
         ("onnx-float32", "failed", "the layer 'lstm' keeps its state"),
         ("onnx-int8", "failed", "the layer 'lstm' keeps its state"),
         ("tflite-float32", "ok", None),
