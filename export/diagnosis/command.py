@@ -12,7 +12,7 @@ from rich.console import Console
 
 from data.original import Original
 from export.diagnosis import page
-from export.diagnosis.diagnose import FORMATS, diagnose, reference_of
+from export.diagnosis.diagnose import READABLE, diagnose, reference_of
 from export.run.workers import Workers
 from export.trained import registering
 from export.trained.search import find_original, search_roots
@@ -89,7 +89,7 @@ def _variants(given: str | None, bundle: Path, model: str) -> list[str]:
         UsageError: the bundle has no such variant, or not the float32 file that it is compared with.
     """
     every = open_bundle(bundle).manifest.variants
-    known = [name for name in every if name.startswith(FORMATS) and name != reference_of(name)]
+    known = [name for name in every if name.startswith(READABLE) and name != reference_of(name)]
     wanted = known if given is None else [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:

@@ -10,16 +10,17 @@ import numpy as np
 
 from data.original import Original
 from export.diagnosis.advice import advice
-from export.diagnosis.inner_file import InnerFile
 from export.diagnosis.layer_map import layer_maps
 from export.diagnosis.loss import LayerLoss, losses, sqnr_db
-from export.diagnosis.onnx_file import OnnxFile
 from export.diagnosis.samples import typical
-from export.diagnosis.tflite_file import TFLiteFile
+from export.formats.inner_file import InnerFile
+from export.formats.table import FORMATS
 from runtime.bundle.reader import open_bundle
 
-_READERS: dict[str, Callable[[bytes], InnerFile]] = {"tflite": TFLiteFile, "onnx": OnnxFile}
-FORMATS = tuple(_READERS)
+_READERS: dict[str, Callable[[bytes], InnerFile]] = {
+    name: format_.inner for name, format_ in FORMATS.items() if format_.inner is not None
+}
+READABLE = tuple(_READERS)
 
 
 class Diagnosis(NamedTuple):

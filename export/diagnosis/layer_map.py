@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.original import Original
-from export.diagnosis.inner_file import InnerFile
 from export.diagnosis.layer_calls import layer_calls
 from export.diagnosis.match import Match, match
 from export.diagnosis.samples import distinguishing
+from export.formats.inner_file import InnerFile
 from export.trained.original_model import open_original
 from runtime.atomic import write_file
 

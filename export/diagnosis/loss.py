@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export.diagnosis.inner_file import Grid, InnerFile
 from export.diagnosis.layer_map import MappedCall
 from export.diagnosis.match import folded_into
+from export.formats.inner_file import Grid, InnerFile
 
 
 class LayerLoss(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from export.diagnosis.inner_file import InnerFile, Step
 from export.diagnosis.layer_calls import INPUT, LayerCall
+from export.formats.inner_file import InnerFile, Step
 
 How = Literal["equal", "scaled", "folded", "unused"]
 # Engines add in another order than Keras; over twenty layers the difference grows to some 1e-6 of the values' spread.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from data.trained_model import TrainedModel
+from export.formats.inner_file import InnerFile
 from export.quantization.names import REPAIRS
 from runtime.errors import ConversionError
 
@@ -92,7 +93,8 @@ class Format:
     what is quantized less and less of: where a file fails on an engine, the next rung is tried.  `prove` raises a
     ConversionError unless a file's own tensors are of the scheme that it is named after; parts may be in float32, but
     not all of it.  It is None where only TensorFlow reads the format, on the machine that exported it.  `calibration`
-    is None where the format has no static scheme, `mixing` where it has no mixed one.
+    is None where the format has no static scheme, `mixing` where it has no mixed one.  `inner` opens a file by its
+    content, so that its inner tensors can be read; None where the format has none.
     """
 
     name: FormatName
@@ -103,6 +105,7 @@ class Format:
     calibration: Calibration | None = None
     rungs: tuple[str, ...] = ("all ops",)
     mixing: Mixing | None = None
+    inner: Callable[[bytes], InnerFile] | None = None
 
     def source(self, scheme: Scheme) -> str | None:
         """The name of the target that a scheme is converted from; None stands for the Keras model itself."""

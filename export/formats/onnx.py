@@ -17,6 +17,7 @@ from export.formats.format import (
     Ranges,
     Scheme,
 )
+from export.formats.onnx_inner import OnnxFile
 from export.formats.onnx_nodes import nodes
 from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
@@ -288,4 +289,5 @@ ONNX = Format(
     calibration=Calibration(activations, onnxruntime.record_ranges),
     rungs=RUNGS,
     mixing=Mixing(mixable, ("float16", "float32")),
+    inner=OnnxFile,
 )

@@ -17,6 +17,7 @@ from export.formats.format import (
 from export.formats.saved_model import SIGNATURE
 from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, graphs, operators, signature
+from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
 from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
 from export.formats.tflite_proof import computed_in_float, prove, quantized
@@ -320,4 +321,5 @@ TFLITE = Format(
     calibration=Calibration(activations, record_ranges),
     rungs=RUNGS,
     mixing=Mixing(mixable, ("float16", "float32"), ("dynamic",)),
+    inner=TFLiteFile,
 )

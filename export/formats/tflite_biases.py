@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from export.diagnosis.tflite_file import TFLiteFile
 from export.formats.tflite_graph import (
     builtin_name,
     load,
@@ -18,6 +17,7 @@ from export.formats.tflite_graph import (
     stored_bytes,
     with_shared_vectors,
 )
+from export.formats.tflite_inner import TFLiteFile
 from export.quantization.bias_correction import Bias
 
 # By op that has a bias, the place of that among its inputs.

@@ -45,7 +45,7 @@ class Bias(NamedTuple):
 
 
 class Inner(Protocol):
-    """A file whose inner tensors can be read, as `export.diagnosis.inner_file.InnerFile`."""
+    """A file whose inner tensors can be read, as `export.formats.inner_file.InnerFile`."""
 
     def values(self, feeds: Mapping[str, np.ndarray], stored: Sequence[str]) -> dict[str, np.ndarray]:
         """The values of tensors, [n, …] each, as float32, by name."""

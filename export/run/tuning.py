@@ -6,7 +6,7 @@ nearer to those of the float32 file on the other half, on the engine itself; tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -17,9 +17,6 @@ from data.original import Original
 from export.checks.answers import at_the_edge, count, in_chunks, rows
 from export.checks.spread import spread
 from export.chunks import chunks
-from export.diagnosis.inner_file import InnerFile
-from export.diagnosis.onnx_file import OnnxFile
-from export.diagnosis.tflite_file import TFLiteFile
 from export.formats import onnx_biases, onnx_layers, tflite_biases, tflite_layers
 from export.formats.format import Conversion, Format, Ranges
 from export.quantization import range_search
@@ -40,10 +37,8 @@ BIAS_SAMPLES = 128  # biases are corrected one after the other, each by a run of
 MOST_WINDOWS = 4096  # of what a layer multiplies its weights with
 _WORK = 1 << 31  # products of inputs of layers whose weights are rounded: some seconds
 _SEED = 7
-_FILES: Mapping[str, tuple[Callable[[bytes], InnerFile], ModuleType, ModuleType]] = {
-    "tflite": (TFLiteFile, tflite_biases, tflite_layers),
-    "onnx": (OnnxFile, onnx_biases, onnx_layers),
-}
+_BIASES: Mapping[str, ModuleType] = {"tflite": tflite_biases, "onnx": onnx_biases}
+_LAYERS: Mapping[str, ModuleType] = {"tflite": tflite_layers, "onnx": onnx_layers}
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,9 @@ class Tuning:
     ) -> None:
         self._format, self._conversion = format_, conversion
         self._engine, self._original = engine, original
-        self._open, self._biases, self._layers = _FILES[format_.name]
+        assert format_.inner is not None, f"{format_.name} has no inner tensors"
+        self._open = format_.inner
+        self._biases, self._layers = _BIASES[format_.name], _LAYERS[format_.name]
         self._reference = conversion.source.read_bytes()
         self._search, self._judged = self._halves(data_dir)
         self.file = self._built(self._reference, conversion.ranges or {})

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from export.diagnosis.onnx_file import OnnxFile
-from export.diagnosis.tflite_file import TFLiteFile
+from export.formats.onnx_inner import OnnxFile
 from export.formats.tflite_graph import load, name_of, pack
+from export.formats.tflite_inner import TFLiteFile
 
 Fault = Callable[
     [bytes, str], bytes | None

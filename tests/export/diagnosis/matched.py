@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from export.diagnosis.inner_file import InnerFile, needed
 from export.diagnosis.layer_calls import INPUT
 from export.diagnosis.layer_map import MappedCall
+from export.formats.inner_file import InnerFile, needed
 
 ARRANGING = {"RESHAPE", "TRANSPOSE", "SQUEEZE", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
 # The operators of which one makes the tensor of a layer of a class, where they are not fused: TFLite's and ONNX's.

@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.diagnosis.inner_file import Step, needed
 from export.diagnosis.layer_calls import INPUT
 from export.diagnosis.layer_map import MappedCall
 from export.diagnosis.loss import losses, ranking, sqnr_db
 from export.diagnosis.match import Match
-from export.diagnosis.onnx_file import OnnxFile
+from export.formats.inner_file import Step, needed
+from export.formats.onnx_inner import OnnxFile
 
 RANDOM = np.random.default_rng(2)
 FIRST, SECOND = (RANDOM.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 3)))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from export.diagnosis.inner_file import Step
 from export.diagnosis.layer_calls import INPUT, LayerCall
 from export.diagnosis.match import Match, match
+from export.formats.inner_file import Step
 
 
 class File:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.diagnosis.tflite_file import TFLiteFile
+from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_layers import layers, with_constants
 from export.quantization.layers import Moments
 

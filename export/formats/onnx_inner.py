@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from export.diagnosis.inner_file import Arrays, Grid, Part, Step, dequantized, needed
 from export.formats import onnx_graph, onnxruntime
+from export.formats.inner_file import Arrays, Grid, Part, Step, dequantized, needed
 
 
 class OnnxFile:

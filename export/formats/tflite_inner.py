@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from export.diagnosis.inner_file import Arrays, Grid, Part, Step, dequantized, needed
+from export.formats.inner_file import Arrays, Grid, Part, Step, dequantized, needed
 from export.formats.tflite_graph import builtin_name, load, name_of, pack, type_name
 
 _LIMITS = {"INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}

@@ -1,4 +1,4 @@
-"""What the diagnosis has to know of a file, whatever its format: its inner tensors, and parts of its graph."""
+"""The inside of a file, whatever its format: its inner tensors by name, and parts of its graph as functions."""
 
 from __future__ import annotations
 
