@@ -83,17 +83,26 @@ def _or_dash(value: Any, show: Any) -> str:
 
 def _heading(rows: list[MeasuredRow]) -> str:
     """What a table of one model needs to be read: the original's metric, samples, calls."""
-    # A row that has seen fewer samples knows the original's metric on those alone.
+    # Of a metric of the user's own, a row that has seen half of the samples knows the original's on those alone.
     scores = {
         (row.output, row.metric_name): _original(row, row.metric_original)
         for row in sorted(rows, key=lambda row: row.samples or 0)
         if row.metric_name and row.metric_original is not None
     }
     original = f"the original's {', '.join(scores.values())}" if scores else "no metric recorded"
-    splits = {f"{row.samples:,} {row.split} samples" for row in rows if row.samples}
+    samples = [
+        f"{_from_to([row.samples for row in rows if row.samples and row.split == split])} {split} samples"
+        for split in sorted({row.split or "" for row in rows if row.samples})
+    ]
     calls = [row.calls for row in rows if row.calls]
-    timed = f"{min(calls)} to {max(calls)} single calls a row, 1 thread" if calls else "not timed"
-    return f"{rows[0].model}: {original}; {', '.join(sorted(splits)) or 'nothing verified'}; {timed}"
+    timed = f"{_from_to(calls)} single calls a row, 1 thread" if calls else "not timed"
+    return f"{rows[0].model}: {original}; {', '.join(samples) or 'nothing verified'}; {timed}"
+
+
+def _from_to(numbers: list[int]) -> str:
+    """The numbers from the smallest to the largest, in words."""
+    least, most = min(numbers), max(numbers)
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _original(row: MeasuredRow, score: float) -> str:

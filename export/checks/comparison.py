@@ -1,4 +1,10 @@
-"""A variant beside the original on the test data: parity, metric, and the interval of what the metric loses."""
+"""A variant beside the original on the test data: parity, metric, and the interval of what the metric loses.
+
+A slow variant is asked about some of the samples only.  Its metric on all of them is then estimated from that of the
+original, which is known, and from what is lost on those that were asked: by the difference of fractions, or the ratio
+of errors (Cochran, "Sampling Techniques", third edition, 1977, sections 6.2 and 7.2).  So rows of different samples
+compare.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +42,14 @@ def compared(
     original: Original,
     test_data: Split,
     reference: Arrays,
+    samples: np.ndarray,
     looks: list[int],
 ) -> Compared:
-    """The rows of all outputs with what was measured on the test data, up to the look at which it was enough."""
-    every = np.arange(len(test_data))
-    order = every if looks == [len(test_data)] else interim.order(len(test_data))
+    """The rows of all outputs with what was measured on the test data, up to the look at which it was enough.
+
+    `samples` are the indices of those that may be asked, int64 [n]; `looks` says how many of them were at each look.
+    """
+    order = samples if looks == [len(samples)] else samples[interim.order(len(samples))]
     answers: list[Arrays] = []
     measured = dict(found)
     for start, end in zip([0, *looks], looks, strict=False):
@@ -49,15 +58,20 @@ def compared(
         for record in original.record.outputs:
             name = record.name
             targets = test_data.targets.get(name)
-            measured[name] = _measured(
+            score = original.record.metrics.get(name)
+            row = _measured(
                 found[name],
                 record,
                 outputs[name],
                 reference[name][asked],
                 None if targets is None else targets[asked],
                 interim.confidence(len(looks)),
-                original.record.metrics.get(name),
+                score,
             )
+            fewer = len(asked) < len(test_data) and not isinstance(score, UserMetric)
+            if fewer and targets is not None and row.metric is not None:
+                row = _of_all(row, record, reference[name], targets)
+            measured[name] = row
         if all(_certain(row) for row in measured.values()):
             break
     changed = [
@@ -116,6 +130,27 @@ def _measured(
         metric_original=float(metric.score(before.mean(axis=0))),
         metric_drop_low=lost.low,
         metric_drop_high=lost.high,
+    )
+
+
+def _of_all(
+    row: MeasuredRow, record: OutputRecord, reference: np.ndarray, targets: np.ndarray
+) -> MeasuredRow:
+    """The row of a known metric with the scores on all samples: the original's, and what follows for the variant."""
+    metric = known_metric(row.metric_name)
+    targets = checked_targets(record, targets, len(reference))
+    whole = float(metric.score(metric.parts(reference, targets).mean(axis=0)))
+    asked = (row.metric_original, row.metric, row.metric_drop_low, row.metric_drop_high)
+    assert all(score is not None for score in asked)
+    before, after, low, high = (float(score or 0.0) for score in asked)
+    if metric.drop_unit == "points":
+        return row._replace(metric_original=whole, metric=min(max(whole + after - before, 0.0), 1.0))
+    factor = whole / before if before else 1.0
+    return row._replace(
+        metric_original=whole,
+        metric=after * factor,
+        metric_drop_low=low * factor,
+        metric_drop_high=high * factor,
     )
 
 

@@ -18,7 +18,7 @@ from data.dataset import Arrays, Split
 from data.original import Original
 from data.trained_model import MetricRecord
 from export.checks import interim
-from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
+from export.checks.answers import Run, at_the_edge, count, one_by_one
 from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
@@ -125,17 +125,15 @@ def judge(
                     return Verdict(found[name].with_verdict("failed", problem))
         reference = original.reference()
         if test_data is not None and reference is not None:
-            if part is not None:
-                test_data = Split(rows(test_data.inputs, part), rows(test_data.targets, part))
-                reference = rows(reference, part)
+            every = np.arange(len(test_data)) if part is None else part
             if any(map(direction, original.record.metrics.values())):
                 # A user's metric is a function of all samples: of fewer of them it may be another.
-                steps = [len(test_data)]
+                steps = [len(every)]
             elif target.scheme == "float32":
-                steps = interim.for_parity(len(test_data), seconds)
+                steps = interim.for_parity(len(every), seconds)
             else:
-                steps = interim.looks(len(test_data), seconds)
-            found, flips = compared(run, found, original, test_data, reference, steps)
+                steps = interim.looks(len(every), seconds)
+            found, flips = compared(run, found, original, test_data, reference, every, steps)
     except (ParityError, UsageError) as error:  # of a metric of the user's own
         return Verdict(row.with_verdict("failed", str(error)))
     judged = [
