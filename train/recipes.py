@@ -400,7 +400,7 @@ ON_REQUEST: dict[str, Recipe] = {
             architecture="resnet",
             goal=0.85,
             tutorial="–",
-            hidden=(16, 32, 64),
+            hidden=(16, 32, 32, 52),
             scaling="standard",
             augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
             initializer="he_normal",
@@ -411,7 +411,7 @@ ON_REQUEST: dict[str, Recipe] = {
             weight_decay=2e-3,
             warmup_epochs=4,
             monitor="val_accuracy",
-            epochs=64,
+            epochs=90,
         ),
         _MOBILENET_V2,
         replace(
