@@ -36,7 +36,9 @@ _SMALL_US = 0.5  # a row
 _WHY_DYNAMIC = ": row by row, since this engine's batches of such files end the process on a Pi 5"
 _WHY_PAIR = "this file takes them one by one, and joins them"
 _CALLS = 50
+_BLOCK_US, _FEWEST_CALLS = 2_000, 3  # a block of a slow net has fewer calls
 _BATCH_ROWS = 1024
+_BATCH_US, _FEWEST_ROWS = 20_000, 8  # and a batch fewer rows
 _BATCH_ROUNDS = 7
 
 
@@ -115,7 +117,11 @@ def parser() -> argparse.ArgumentParser:
     add_bundles(made)
     made.add_argument("--engine", metavar="NAME", help="only this engine")
     made.add_argument(
-        "--rounds", metavar="N", type=int, default=60, help=f"blocks of {_CALLS} calls each; default: 60"
+        "--rounds",
+        metavar="N",
+        type=int,
+        default=60,
+        help=f"blocks of up to {_CALLS} calls each; default: 60",
     )
     return made
 
@@ -158,6 +164,7 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     def one_by_one(rows: np.ndarray) -> object:
         return [predict(rows[at : at + 1]) for at in range(len(rows))]
 
+    trial = times({"bare": single_calls(infer, {"rows": floats})}, rounds=1, calls=_FEWEST_CALLS)["bare"]
     blocks = times(
         {
             "bare": single_calls(infer, {"rows": floats}),
@@ -168,7 +175,7 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
             "loop": _pairs(one_by_one, raw),
         },
         rounds,
-        _CALLS,
+        int(np.clip(_BLOCK_US / (np.median(trial) / 1000), _FEWEST_CALLS, _CALLS)),
     )
     medians = {key: np.median(block, axis=1) / 1000 for key, block in blocks.items()}
     single_us = float(np.median(medians["bare"]))
@@ -202,7 +209,7 @@ def _batches(
     predict: Callable[[np.ndarray], np.ndarray], raw: np.ndarray, single_us: float,
 ) -> tuple[float, float, int, float, float]:  # fmt: skip
     """The first fields of Batch, from predict on a raw batch, the bare engine on a prepared one, and single calls."""
-    count = min(_BATCH_ROWS, 1 << max(5, int(np.log2(50_000 / single_us))))
+    count = min(_BATCH_ROWS, 1 << int(np.log2(max(_FEWEST_ROWS, _BATCH_US / single_us))))
     batch = np.resize(raw, (count, *raw.shape[1:]))
     floats = batch.astype(np.float32)
     sizes = bare.chunk_sizes(raw.shape[1:], count)
@@ -272,7 +279,7 @@ def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
     versions = ", ".join(f"{name} {engine_version(name)}" for name in sorted({row.engine for row in rows}))
     return (
         f"bare: set_tensor, invoke and get_tensor, or session.run, on one float32 row; again: the same in a second "
-        f"engine with the same file; run: the same row; predict: the raw row. {rounds} rounds of {_CALLS} calls, "
+        f"engine with the same file; run: the same row; predict: the raw row. {rounds} rounds of up to {_CALLS} calls, "
         f"interleaved; a difference is the median over rounds of the medians of a round. Batches of raw rows, beside "
         f"the engine on a prepared array: medians of {_BATCH_ROUNDS} turns, in CPU time; onnx-dynamic runs row by row, "
         f"since in one call each row's answer would depend on the others (one scale for all). Two rows: one call of "

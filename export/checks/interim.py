@@ -17,7 +17,7 @@ from scipy.special import ndtr  # type: ignore[import-untyped]
 # these are of looks that double the samples, which know less of each other, and were found as his, by simulation.
 CRITICAL = {2: 2.179, 3: 2.312, 4: 2.411, 5: 2.486}
 CONFIDENCE = 0.95
-SLOW_S = 0.5  # what all samples may take before looks in between are worth their wider intervals
+SLOW_S = 0.25  # what all samples may take before looks in between are worth their wider intervals
 FEWEST = 1000  # samples at the first look: of fewer, not even equal answers prove the usual budget
 _SEED = 7
 
@@ -39,7 +39,7 @@ def looks(samples: int, seconds: float) -> list[int]:
 
 def for_parity(samples: int, seconds: float) -> list[int]:
     """The only look at a variant that is held to parity: at as many samples as are not slow, but `FEWEST` at least."""
-    return [min(samples, max(FEWEST, int(SLOW_S / seconds)))]
+    return [min(samples, max(FEWEST, int(SLOW_S / max(seconds, 1e-9))))]
 
 
 def confidence(number_of_looks: int) -> float:

@@ -66,17 +66,17 @@ def verify(
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
     """Single-call latencies in nanoseconds, int64 [calls], of one file on one engine, warm-up excluded."""
-    kept = _open_calls(folder)
-    if (engine, path) not in kept:
-        kept[engine, path] = _open_call(engine, path, read_original(folder))
-    found: np.ndarray = timing.times({"it": kept[engine, path]}, rounds=1, calls=calls)["it"][0]
+    original, opened = _timed(folder)
+    if (engine, path) not in opened:
+        opened[engine, path] = _open_call(engine, path, original)
+    found: np.ndarray = timing.times({"it": opened[engine, path]}, rounds=1, calls=calls)["it"][0]
     return found
 
 
 @lru_cache(maxsize=1)
-def _open_calls(folder: Path) -> dict[tuple[str, Path], Callable[[], object]]:
-    """The calls of one model, by engine and file: loaded once, kept until the next model's are asked for."""
-    return {}
+def _timed(folder: Path) -> tuple[Original, dict[tuple[str, Path], Callable[[], object]]]:
+    """The model that is timed, and its calls by engine and file: kept until the next model's are asked for."""
+    return read_original(folder), {}
 
 
 def _open_call(engine: str, path: Path, original: Original) -> Callable[[], object]:

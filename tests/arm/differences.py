@@ -16,8 +16,11 @@ Answers = Mapping[str, Mapping[str, np.ndarray]]  # by board or `x86`, then by k
 SAME = 1e-5
 # Models that no board is asked for, each with one that all are and whose files have all of its operators.
 ALIKE = {
+    "diabetes-mlp": "california-mlp",
     "digits-cnn": "mnist-cnn",
+    "fashion-cnn": "cifar-cnn",
     "fashion-deep-relu": "fashion-deep-bn",
+    "fashion-deep-selu": "fashion-deep-selu-dropout",
     "fashion-mlp": "fashion-mlp-128",
     "fashion-mlp-512": "fashion-mlp-128",
     "mnist-mlp": "fashion-mlp-128",

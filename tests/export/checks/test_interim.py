@@ -9,7 +9,7 @@ from tests.export.checks.test_statistics import pairs
 
 
 def test_a_fast_row_is_looked_at_once_and_a_slow_one_in_halves():
-    assert interim.looks(10_000, 0.00005) == [10_000]
+    assert interim.looks(10_000, 0.00002) == [10_000]
     assert interim.looks(10_000, 0.01) == [1250, 2500, 5000, 10_000]
     assert interim.looks(40_000, 0.01) == [2500, 5000, 10_000, 20_000, 40_000]
     assert interim.looks(2500, 0.01) == [1250, 2500]
@@ -18,10 +18,10 @@ def test_a_fast_row_is_looked_at_once_and_a_slow_one_in_halves():
 
 
 def test_parity_is_looked_at_once_on_what_is_not_slow():
-    assert interim.for_parity(10_000, 0.00005) == [10_000]
-    assert interim.for_parity(10_000, 0.0001) == [5000]
+    assert interim.for_parity(10_000, 0.00002) == [10_000]
+    assert interim.for_parity(10_000, 0.0001) == [2500]
     assert interim.for_parity(10_000, 1.0) == [1000]
-    assert interim.for_parity(40, 10.0) == [40]
+    assert interim.for_parity(40, 10.0) == interim.for_parity(40, 0.0) == [40]
 
 
 def test_fewer_samples_than_at_the_first_look_would_prove_nothing():
