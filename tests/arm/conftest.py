@@ -17,7 +17,7 @@ from runtime.bundle.reader import open_bundle
 from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
-from tests.arm.guest import is_plain
+from tests.arm.guest import asked, is_plain
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
@@ -171,14 +171,14 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(devices, committed, bundles, cuts, work) -> Runs:
     """What came of every process, by `device job`."""
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
-    np.save(work / "digits.npy", golden["inputs/image"][:4])
+    np.save(work / "digits.npy", golden["inputs/image"][asked("mnist-cnn")][:4])
     cnn = str(bundles["mnist-cnn"])
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     for name in BOARDS:
-        asked = list(asked_of(name, bundles).values())
+        paths = list(asked_of(name, bundles).values())
         if name in SELF_TESTS:
-            asked += [path for path in committed.values() if path not in bundles.values()]
-        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, asked)]
+            paths += [path for path in committed.values() if path not in bundles.values()]
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, paths)]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
     tests = [f"tests/runtime/{name}" for name in ON_A_BOARD]
@@ -187,8 +187,8 @@ def runs(devices, committed, bundles, cuts, work) -> Runs:
     jobs["pi5 tests"] = devices["pi5"], command, ROOT
     for name in ("pi4-32", *NEW):
         jobs[f"{name} verify"] = devices[name], ["-m", "runtime", "verify", cnn], work
-    for name, asked in NEW.items():
-        command = ["-m", "runtime", "predict", cnn, "digits.npy", "--variant", asked.variant, "--json"]
+    for name, wanted in NEW.items():
+        command = ["-m", "runtime", "predict", cnn, "digits.npy", "--variant", wanted.variant, "--json"]
         jobs[f"{name} predict"] = devices[name], command, work
         command = ["-m", "runtime", "compare", cnn, "--calls", "10", "--no-memory", "--json"]
         jobs[f"{name} compare"] = devices[name], command, work

@@ -18,7 +18,6 @@ SAME = 1e-5
 ALIKE = {
     "diabetes-mlp": "california-mlp",
     "digits-cnn": "mnist-cnn",
-    "fashion-cnn": "cifar-cnn",
     "fashion-deep-relu": "fashion-deep-bn",
     "fashion-deep-selu": "fashion-deep-selu-dropout",
     "fashion-mlp": "fashion-mlp-128",
