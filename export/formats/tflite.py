@@ -19,7 +19,7 @@ from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, graphs, operators, signature
 from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
-from export.formats.tflite_nodes import floats, nodes, outputs, table_ranges
+from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, table_ranges
 from export.formats.tflite_proof import computed_in_float, prove, quantized
 from export.formats.tflite_quantizer import Quantizer
 from export.formats.tflite_ranges import activations, record_ranges
@@ -233,11 +233,11 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     ]
     prove(conversion.destination, scheme if bits == 8 else "int16x8", left)
     if conversion.higher:
-        weighted = [node for node in every if node.weights]
-        own = [node.outputs[0] for node in weighted if node.key in conversion.higher]
-        check_executed(
-            conversion.destination, own, [node.outputs[0] for node in weighted if node.key in kept]
-        )
+        # Products of two activations, as in attention, are among them: they follow the group that they belong to.
+        products = [node for node in every if node.op in WEIGHTED]
+        own = [node.outputs[0] for node in products if node.key in conversion.higher]
+        alike = [node.outputs[0] for node in products if node.key in kept or node in stored]
+        check_executed(conversion.destination, own, alike)
     reasons = sorted({reason for key, reason in kept.items() if reason})
     kept_notes = (f"In float32: {reason}." for reason in reasons)
     return (*_share(conversion), *_weights_only_note(conversion), *kept_notes)

@@ -1,5 +1,7 @@
 """Files of several inputs and outputs of every dtype, in every scheme: bound by name, with the same answers."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -140,6 +142,25 @@ def test_a_softmax_of_masked_scores_stays_in_float_in_tflite(scheme, tmp_path):
     FORMATS["tflite"].converters[scheme](Conversion(float32, file, described, ranges))
     (softmax,) = (op for op in operators(file) if op.name == "SOFTMAX")
     assert type_name(softmax.inputs[0]) == type_name(softmax.outputs[0]) == "FLOAT32"
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx"])
+def test_each_group_of_an_attention_may_be_kept_alone(name, tmp_path):
+    """The products of two activations belong to the group of one of them, and have no weights to be known by."""
+    keras.utils.set_random_seed(1)
+    x = keras.Input((5, 8), name="x")
+    attention = layers.MultiHeadAttention(2, 4)(x, x)
+    model = keras.Model(x, layers.Dense(16, name="y")(attention))
+    values = np.random.default_rng(1).normal(size=(30, 5, 8)).astype(np.float32)
+    float32, described, ranges = in_float32(model, name, tmp_path, values)
+    found = FORMATS[name]
+    plain = Conversion(float32, tmp_path / f"file{found.suffix}", described, ranges)
+    groups = found.mixing.groups(plain)
+    assert len(groups) >= 4
+    for group in groups:
+        job = replace(plain, higher=dict.fromkeys(group.keys, "float32"))
+        found.converters["int8-mixed"](job)
+        found.prove(job.destination, "int8-mixed")
 
 
 @pytest.mark.parametrize("scheme", ["dynamic", "int8"])
