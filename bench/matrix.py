@@ -7,13 +7,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bench import traps
 from bench.environments import ENVIRONMENTS, Environment, make, python
 from runtime.backends import ENGINES
+from runtime.bundle.manifest import Variant
 from runtime.bundle.reader import read_manifest
 from runtime.commands.table import aligned
 from runtime.errors import BundleError, EdgeProofError, UsageError
@@ -23,13 +25,13 @@ _LONGEST = 200  # characters of what an engine says
 
 
 class Case(NamedTuple):
-    """A file, and the golden samples and tolerance that say whether its answers are right; or that it only loads."""
+    """A file, and the golden samples and tolerances by output that say whether it is right; or that it only loads."""
 
     name: str
     format: str
     path: Path
     golden: Path | None = None
-    limit: float = 0.0
+    limits: Mapping[str, float] = MappingProxyType({})
 
 
 class Cell(NamedTuple):
@@ -93,24 +95,27 @@ def cases_of(bundles: list[Path], folder: Path) -> list[Case]:
         manifest = read_manifest(bundle)
         for variant in manifest.variants.values():
             if variant.format != "saved_model":
-                limit = next(iter(variant.tolerances.values())).max_abs_error
                 path = bundle / variant.file
                 name = f"{manifest.model} {variant.name}"
-                found.append(Case(name, variant.format, path, bundle / manifest.golden, limit))
+                found.append(Case(name, variant.format, path, bundle / manifest.golden, _limits(variant)))
         if [output.task for output in manifest.outputs.values()] == ["classification"]:
             classifier = bundle, manifest
     if classifier is None:
         raise UsageError("none of the bundles is a classifier; give artifacts/mnist-cnn/bundle too")
     bundle, manifest = classifier
-    (limit,) = (each.max_abs_error for each in manifest.variants["tflite-dynamic"].tolerances.values())
+    limits = _limits(manifest.variants["tflite-dynamic"])
     for name, path in traps.converted(bundle, folder).items():
-        found.append(Case(f"{manifest.model} {name}", "tflite", path, bundle / manifest.golden, limit))
+        found.append(Case(f"{manifest.model} {name}", "tflite", path, bundle / manifest.golden, limits))
     sound = [(bundle / manifest.variants[f"{form}-float32"].file).read_bytes() for form in ("tflite", "onnx")]
     for name, path in traps.cut(sound[0], sound[1], folder).items():
-        found.append(Case(name.rpartition(".")[0], path.suffix[1:], path, bundle / manifest.golden, limit))
+        found.append(Case(name.rpartition(".")[0], path.suffix[1:], path, bundle / manifest.golden, limits))
     for name, path in traps.by_hand(folder).items():
         found.append(Case(name.rpartition(".")[0], path.suffix[1:], path))
     return found
+
+
+def _limits(variant: Variant) -> dict[str, float]:
+    return {name: tolerance.max_abs_error for name, tolerance in variant.tolerances.items()}
 
 
 def assess(environment: Environment, folder: Path, cases: list[Case]) -> list[tuple[Case, Cell]]:
@@ -143,7 +148,7 @@ def truth(environment: Environment, folder: Path, cases: list[Case]) -> dict[str
     left = list(cases)
     while left:
         jobs = [
-            {"engine": environment.engine, "file": str(case.path), "limit": case.limit,
+            {"engine": environment.engine, "file": str(case.path), "limits": dict(case.limits),
              "golden": str(case.golden) if case.golden else None}
             for case in left
         ]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,8 @@ def bare_engine(engine: str, content: bytes) -> Any:
     return interpreter
 
 
-def outcome(engine: str, file: str, golden: str | None, limit: float) -> str:
-    """ "runs", or what is wrong: an exception of any kind, or answers beyond the tolerance."""
+def outcome(engine: str, file: str, golden: str | None, limits: Mapping[str, float]) -> str:
+    """ "runs", or what is wrong: an exception of any kind, or answers beyond the tolerance of their output."""
     content = Path(file).read_bytes()
     try:
         if golden is None:
@@ -47,14 +48,18 @@ def outcome(engine: str, file: str, golden: str | None, limit: float) -> str:
             return "runs"
         backend = import_module(ENGINES[engine].backend).open_model(content, 1, _facts(content, engine))
         arrays = parse_arrays(Path(golden).read_bytes(), golden)
-        (taken, inputs), (given, outputs) = (
-            (name.removeprefix(group), array)
+        inputs, outputs = (
+            {name.removeprefix(group): array for name, array in arrays.items() if name.startswith(group)}
             for group in ("inputs/", "outputs/")
-            for name, array in arrays.items()
-            if name.startswith(group)
         )
-        rows = [backend.infer({taken: inputs[at : at + 1]})[given] for at in range(len(inputs))]
-        parity.check(np.concatenate(rows), outputs, Tolerance(limit, ""))
+        count = len(next(iter(inputs.values())))
+        rows = [
+            backend.infer({name: values[at : at + 1] for name, values in inputs.items()})
+            for at in range(count)
+        ]
+        for name, expected in outputs.items():
+            found = np.concatenate([row[name] for row in rows])
+            parity.check(found, expected, Tolerance(limits[name], ""))
     except Exception as error:  # whatever an engine comes up with is the answer
         lines = str(error).strip().splitlines()
         return f"{type(error).__name__}: {lines[0] if lines else ''}"
@@ -75,7 +80,7 @@ def main() -> None:
     """Answers line by line, each flushed: where the engine kills this process, the answers before it stand."""
     for line in sys.stdin:
         job = json.loads(line)
-        print(json.dumps(outcome(job["engine"], job["file"], job["golden"], job["limit"])), flush=True)
+        print(json.dumps(outcome(job["engine"], job["file"], job["golden"], job["limits"])), flush=True)
 
 
 if __name__ == "__main__":

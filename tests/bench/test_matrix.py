@@ -9,6 +9,7 @@ import pytest
 
 from bench import matrix, traps
 from bench.environments import ENVIRONMENTS, ROOT, Environment
+from runtime.bundle.reader import read_manifest
 from tests.bundles import MODELS
 
 HERE = Environment("tflite-runtime", "2.14.0", 1)
@@ -50,7 +51,7 @@ def test_a_file_cut_short_runs_nowhere(tmp_path, in_this_environment, engine, ve
     golden = bundles.image_bundle(tmp_path / "tiny") / "golden.npz"
     sound = [(MODELS / f"image-float32.{form}").read_bytes() for form in ("tflite", "onnx")]
     cases = [
-        matrix.Case(name, path.suffix[1:], path, golden, 0.05)
+        matrix.Case(name, path.suffix[1:], path, golden, {"probabilities": 0.05})
         for name, path in traps.cut(*sound, tmp_path).items()
     ]
     assert {cell.mark for _, cell in matrix.assess(Environment(engine, version, 1), tmp_path, cases)} == {
@@ -78,10 +79,27 @@ def test_wrong_answers_are_no(tmp_path, in_this_environment):
 
     bundle = bundles.image_bundle(tmp_path / "tiny")
     golden = bundle / "golden.npz"
-    good = matrix.Case("good", "tflite", MODELS / "image-int8.tflite", golden, 0.05)
-    strict = good._replace(name="strict", limit=1e-9)
+    good = matrix.Case("good", "tflite", MODELS / "image-int8.tflite", golden, {"probabilities": 0.05})
+    strict = good._replace(name="strict", limits={"probabilities": 1e-9})
     answers = matrix.truth(HERE, tmp_path, [good, strict])
     assert answers["good"] == "runs" and answers["strict"].startswith("ParityError")
+
+
+def test_each_of_several_outputs_is_held_to_its_own_limit(tmp_path, in_this_environment):
+    from tests import bundles
+
+    bundle = bundles.several_bundle(tmp_path / "several")
+    manifest = read_manifest(bundle)
+    variant = next(each for each in manifest.variants.values() if each.format == "tflite")
+    limits = {name: limit.max_abs_error for name, limit in variant.tolerances.items()}
+    good = matrix.Case("good", "tflite", bundle / variant.file, bundle / manifest.golden, limits)
+    strict = [
+        good._replace(name=name, limits={**limits, name: -1.0})  # not even the same answers are within that
+        for name in limits
+    ]
+    answers = matrix.truth(HERE, tmp_path, [good, *strict])
+    assert len(limits) > 1 and answers.pop("good") == "runs"
+    assert all(answer.startswith("ParityError") for answer in answers.values())
 
 
 def test_a_wrong_prediction_is_marked_and_counted(tmp_path):
@@ -92,7 +110,7 @@ def test_a_wrong_prediction_is_marked_and_counted(tmp_path):
 
 
 def test_the_answers_come_line_by_line():
-    job = {"engine": "onnxruntime", "file": str(MODELS / "table-float32.onnx"), "golden": None, "limit": 0}
+    job = {"engine": "onnxruntime", "file": str(MODELS / "table-float32.onnx"), "golden": None, "limits": {}}
     done = subprocess.run(
         [sys.executable, "-m", "bench.truth"], input=json.dumps(job) + "\n", cwd=ROOT,
         capture_output=True, text=True, check=True,
