@@ -14,8 +14,8 @@ from runtime.measure import timing
 from runtime.measure.machine import cpu_name
 from runtime.measure.row import MeasuredRow
 
-ROUNDS = 5
-CALLS = 100
+ROUNDS = 4
+CALLS = 125
 BLOCK_S = 0.01  # slow models get fewer calls a block, never less than one
 SLOW_S, SLOW_ROUNDS = 0.2, 3  # and where a call takes this long, fewer blocks
 
