@@ -132,7 +132,7 @@ def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
                 if row.variant == name
             }
             made[name] = Built(file, verdicts, variant.notes)
-        pack(found, rows, made, folder, place.parent.parent, f"state {turn}")
+        pack(found, rows, made, folder, place.parent.parent, f"state {turn}", {})
 
 
 def _of_engine(answers: Mapping[str, np.ndarray], variant: Variant, engine: str) -> dict[str, np.ndarray]:
