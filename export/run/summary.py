@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from export.checks.flips import Flip
 from export.checks.gate import Verdict
 from export.formats.format import NothingToQuantize
+from export.run.rungs import Rungs
 from export.run.steps import Results
 from export.targets import NOT_NEEDED, Target
 from runtime.backends import no_wheel
@@ -30,10 +31,11 @@ def rows_of(plan: Plan, target: Target, results: Results) -> list[MeasuredRow]:
     refused = plan.original.record.refused.get(target.format)
     if refused:
         return [plan.blank_row(target, engine).with_verdict("failed", refused) for engine in target.engines]
-    mixed = plan.mixed(target)
-    if mixed is not None and plan.rungs(target).build() not in results:
+    mixed, rungs = plan.mixed(target), plan.rungs(target)
+    if mixed is not None and rungs.build() not in results:
         return [mixed.not_built(plan.blank_row(target, engine), results) for engine in target.engines]
-    found = [_row(plan, target, engine, results) for engine in target.engines]
+    rung = rungs.best(results)
+    found = [_row(plan, rungs, rung, engine, results) for engine in target.engines]
     return found if mixed is None else [mixed.explained(row, results) for row in found]
 
 
@@ -68,9 +70,9 @@ def not_here(engine: str) -> str:
     return no_wheel(engine) or f"{engine} is not installed here"
 
 
-def _row(plan: Plan, target: Target, engine: str, results: Results) -> MeasuredRow:
-    rungs = plan.rungs(target)
-    rung = rungs.best(results)
+def _row(plan: Plan, rungs: Rungs, rung: int, engine: str, results: Results) -> MeasuredRow:
+    """The row of one engine with the file of a rung."""
+    target = rungs.target
     blank = plan.blank_row(target, engine, plan.file(target))
     built = results[rungs.build(rung)]
     verified = results.get(rungs.verify(rung, engine))
