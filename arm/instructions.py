@@ -1,8 +1,10 @@
 """Counts the instructions that a device executes, between marks that the program there sets."""
 
 import ctypes
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from arm.setup import cached
 _SOURCE = Path(__file__).with_name("instructions.c")
 _MARK = 0x41524D
 # The same random numbers, order of sets and addresses in every run: what is copied and hashed depends on them.
-# Whether modules were compiled before moves addresses too: none are.
+# Whether modules were compiled before moves addresses too: none are. So does each name in a folder that modules are
+# looked for in, because Python keeps a list of them.
 _THE_SAME_AGAIN = {
     "QEMU_RAND_SEED": "1",
     "PYTHONHASHSEED": "0",
@@ -33,16 +36,20 @@ def mark() -> None:
 _getpriority = ctypes.CDLL(None).getpriority  # looked up once: the look-up is not to be counted
 
 
-def count(device: Device, *arguments: str, folder: Path | None = None) -> list[int]:
-    """Runs Python on a device, in `folder`; the instructions it executed from each mark to the next.
+def count(device: Device, *arguments: str, packages: Sequence[Path] = ()) -> list[int]:
+    """Runs Python on a device; the instructions it executed from each mark to the next.
 
-    It sees nothing of the environment, which takes a place in its memory and so moves all other addresses.
+    It runs in a new folder with copies of `packages` and nothing else, and sees nothing of the environment: both take
+    a place in its memory and so move all other addresses.
     Raises ArmError where the program fails, or the plugin cannot be compiled.
     """
     plugin = cached("instructions", _SOURCE.read_text(), _compile) / "instructions.so"
     again = _THE_SAME_AGAIN | (_RESERVED if board(device.board).architecture == "arm64" else {})
     with tempfile.TemporaryDirectory() as place:
-        counts = Path(place) / "counts"
+        counts, folder = Path(place) / "counts", Path(place) / "packages"
+        folder.mkdir()
+        for package in packages:
+            shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         done = subprocess.run(
             [str(device.python), *arguments],
             cwd=folder,

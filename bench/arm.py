@@ -23,6 +23,9 @@ from runtime.commands.table import aligned
 from runtime.errors import UsageError
 
 CALLS = 16
+PACKAGES = [
+    ROOT / name for name in ("arm", "bench", "runtime")
+]  # what an emulated board executes of this project
 
 
 class Cost(NamedTuple):
@@ -112,7 +115,7 @@ def cost(device: Device, bundle: Bundle, variant: str, engine: str) -> Cost:
     """What an inference costs there. Twice as many calls less once as many: what is not a call drops out."""
     path = str(bundle.path.resolve())
     counts = instructions.count(
-        device, "-m", "bench.inferences", path, variant, engine, str(CALLS), folder=ROOT
+        device, "-m", "bench.inferences", path, variant, engine, str(CALLS), packages=PACKAGES
     )
     once, twice, _, predict_once, predict_twice = counts
     return Cost(round((twice - once) / CALLS), round((predict_twice - predict_once) / CALLS))

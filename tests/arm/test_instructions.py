@@ -1,5 +1,7 @@
 """Counts of instructions repeat exactly, count what is between the marks alone, and a table of them is printed."""
 
+import shutil
+
 import pytest
 
 from arm import instructions
@@ -32,9 +34,21 @@ def test_a_count_repeats_exactly(devices, bundle, engine):
     assert all(5_000 < number < 200_000 for number in first)
 
 
+def test_files_beside_ours_change_no_count(devices, bundle, tmp_path, monkeypatch):
+    """Tests of other processes write into the project's folders meanwhile, and Python lists the names in these."""
+    before = arm.cost(devices["pi4"], bundle, "onnx-float32", "onnxruntime")
+    for package in arm.PACKAGES:
+        shutil.copytree(package, tmp_path / package.name)
+        (tmp_path / package.name / "__pycache__").mkdir(exist_ok=True)
+    for name in "abcdefghij":
+        (tmp_path / name).touch()
+    monkeypatch.setattr(arm, "PACKAGES", [tmp_path / package.name for package in arm.PACKAGES])
+    assert arm.cost(devices["pi4"], bundle, "onnx-float32", "onnxruntime") == before
+
+
 @pytest.mark.parametrize("board", ["pi5", "pi4-32"])
 def test_twice_the_work_is_twice_the_count(devices, board):
-    few, once, twice = instructions.count(devices[board], "-c", LOOPS, folder=arm.ROOT)
+    few, once, twice = instructions.count(devices[board], "-c", LOOPS, packages=arm.PACKAGES)
     assert 2 * (once - few) == pytest.approx(twice - few, rel=0.05)
     assert 100_000 < once < 1_000_000
 

@@ -24,8 +24,10 @@ import numpy as np
 
 import runtime
 from data.original import Original
+from export.checks import flips
 from export.checks.gate import Verdict
 from export.pack import Built, pack
+from export.quantization import ranges
 from export.run.pipeline import staging
 from export.sign import keygen, sign
 from export.trained.search import find_original
@@ -44,6 +46,7 @@ from tests.campaigns.bundles import bundles, parser
 
 Write = Callable[[int], None]  # makes the old (0) or the new (1) bundle stand at its place
 VARIANT = "tflite-int8"
+EXPORTED = {"bundle", ranges.FILE, flips.FILE}  # what an export leaves in a model's folder
 DISK_ERRORS = ("ENOSPC", "EIO", "file too large")
 
 
@@ -215,7 +218,7 @@ def exports(model: str, folder: Path, kills: int, chance: random.Random) -> Iter
             child.wait()
         yield f"{died}: {state(place)}"
     command(VARIANT).wait()
-    yield left_over({path.name for path in place.parent.iterdir()} - {"bundle", "calibration.json"})
+    yield left_over({path.name for path in place.parent.iterdir()} - EXPORTED)
 
 
 def left_over(names: set[str]) -> str:
