@@ -9,6 +9,7 @@ from runtime.errors import UsageError
 
 COMMANDS = {
     "speed": "run and predict beside bare engine calls, interleaved; what is done without a command",
+    "tensors": "run beside bare engine calls, for models of several inputs and outputs",
     "start": "cold start and peak memory beside a bare script",
     "cost": "export time, peak memory and bundle size against the parameters of the model",
     "matrix": "which file runs on which engine: predicted, and what happens",

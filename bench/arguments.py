@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,11 @@ def add_bundles(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def bundles_of(args: argparse.Namespace) -> list[Path]:
-    """The bundles that were asked for; UsageError where there are none."""
+def bundles_of(args: argparse.Namespace, wanted: Callable[[Manifest], bool]) -> list[Path]:
+    """The bundles that were asked for, or all that are wanted; UsageError where there are none."""
     if args.bundles:
         return list(args.bundles)
-    paths = [path for path in sorted(Path("artifacts").glob("*/bundle")) if is_plain(read_manifest(path))]
+    paths = [path for path in sorted(Path("artifacts").glob("*/bundle")) if wanted(read_manifest(path))]
     if not paths:
         raise UsageError("no bundles under artifacts/; run `python -m export all`, or name them")
     return paths

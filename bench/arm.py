@@ -15,7 +15,7 @@ from typing import NamedTuple
 from arm import instructions, wheels
 from arm.boards import BOARDS, board
 from arm.device import Device, make_device
-from bench.arguments import add_bundles, bundles_of
+from bench.arguments import add_bundles, bundles_of, is_plain
 from bench.environments import ROOT
 from runtime.backends import ENGINES
 from runtime.bundle.reader import Bundle, open_bundle
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table."""
-    paths = bundles_of(args)
+    paths = bundles_of(args, is_plain)
     names = args.boards.split(",")
     bundles = [open_bundle(path) for path in paths]
     known = sorted({name for bundle in bundles for name in bundle.manifest.variants} - {"saved_model"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -34,14 +34,34 @@ def batched(engine: str, content: bytes, size: int) -> Infer:
     return call
 
 
+def by_name(engine: str, content: bytes) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """One row of each input by name to one row of each output by name, by the engine's plain calls."""
+    if engine == "onnxruntime":
+        opened = _opened(content, exact=True)
+        names = [result.name for result in opened.get_outputs()]
+
+        def run(row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return dict(zip(names, opened.run(names, row), strict=True))
+
+        return run
+    interpreter = _interpreter_of(engine, content)
+    interpreter.allocate_tensors()
+    signature = interpreter.get_signature_runner()
+    sources = {name: details["index"] for name, details in signature.get_input_details().items()}
+    results = {name: details["index"] for name, details in signature.get_output_details().items()}
+
+    def invoke(row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for name, place in sources.items():
+            interpreter.set_tensor(place, row[name])
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(place) for name, place in results.items()}
+
+    return invoke
+
+
 def session(content: bytes, exact: bool = True) -> Infer:
     """Float32 [n, …] to float32 [n, k] by `session.run`, with the runtime's exact kernels or the default ones."""
-    onnxruntime: Any = import_module("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # As the runtime does: without it the bare engine would be faster on some processors, and wrong.
-    options.add_session_config_entry(EXACT_KERNELS, "1" if exact else "0")
-    opened = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    opened = _opened(content, exact)
     source, result = opened.get_inputs()[0].name, opened.get_outputs()[0].name
 
     def call(rows: np.ndarray) -> np.ndarray:
@@ -51,9 +71,22 @@ def session(content: bytes, exact: bool = True) -> Infer:
     return call
 
 
-def _interpreter(engine: str, content: bytes, size: int | None) -> Infer:
+def _opened(content: bytes, exact: bool) -> Any:
+    onnxruntime: Any = import_module("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # As the runtime does: without it the bare engine would be faster on some processors, and wrong.
+    options.add_session_config_entry(EXACT_KERNELS, "1" if exact else "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _interpreter_of(engine: str, content: bytes) -> Any:
     module: Any = import_module(f"{ENGINES[engine].module}.interpreter")
-    interpreter = module.Interpreter(model_content=content, num_threads=1)
+    return module.Interpreter(model_content=content, num_threads=1)
+
+
+def _interpreter(engine: str, content: bytes, size: int | None) -> Infer:
+    interpreter = _interpreter_of(engine, content)
     details = interpreter.get_input_details()[0]
     source, result = details["index"], interpreter.get_output_details()[0]["index"]
     if size is not None:

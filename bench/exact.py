@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import bare
-from bench.arguments import add_bundles, bundles_of, golden_rows
+from bench.arguments import add_bundles, bundles_of, golden_rows, is_plain
 from runtime.backends import engine_version
 from runtime.bundle.reader import open_bundle
 from runtime.commands.table import aligned
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a row for each .onnx file with int8 weights."""
     rows = []
     load_before = os.getloadavg()[0]
-    for path in bundles_of(args):
+    for path in bundles_of(args, is_plain):
         bundle = open_bundle(path)
         inputs = golden_rows(bundle).astype(np.float32)
         for variant in bundle.manifest.variants.values():

@@ -6,14 +6,14 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import process_time_ns
 from typing import NamedTuple
 
 import numpy as np
 
 from bench import bare
-from bench.arguments import add_bundles, bundles_of, golden_rows
+from bench.arguments import add_bundles, bundles_of, golden_rows, is_plain
 from runtime.backends import engine_version, import_engine, installed
 from runtime.bundle.manifest import Variant
 from runtime.bundle.reader import Bundle, open_bundle
@@ -35,8 +35,8 @@ _WHY_SMALL = (
 _SMALL_US = 0.5  # a row
 _WHY_DYNAMIC = ": row by row, since this engine's batches of such files end the process on a Pi 5"
 _WHY_PAIR = "this file takes them one by one, and joins them"
-_CALLS = 50
-_BLOCK_US, _FEWEST_CALLS = 2_000, 3  # a block of a slow net has fewer calls
+CALLS = 50
+_BLOCK_US, FEWEST_CALLS = 2_000, 3  # a block of a slow net has fewer calls
 _BATCH_ROWS = 1024
 _BATCH_US, _FEWEST_ROWS = 20_000, 8  # and a batch fewer rows
 _BATCH_ROUNDS = 7
@@ -121,14 +121,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         type=int,
         default=60,
-        help=f"blocks of up to {_CALLS} calls each; default: 60",
+        help=f"blocks of up to {CALLS} calls each; default: 60",
     )
     return made
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the table; the exit code says only whether it could be measured."""
-    paths = bundles_of(args)
+    paths = bundles_of(args, is_plain)
     if args.rounds < 6:
         raise UsageError(f"--rounds is {args.rounds}; an interval needs at least 6")
     rows = []
@@ -164,7 +164,7 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     def one_by_one(rows: np.ndarray) -> object:
         return [predict(rows[at : at + 1]) for at in range(len(rows))]
 
-    trial = times({"bare": single_calls(infer, {"rows": floats})}, rounds=1, calls=_FEWEST_CALLS)["bare"]
+    trial = times({"bare": single_calls(infer, {"rows": floats})}, rounds=1, calls=FEWEST_CALLS)["bare"]
     blocks = times(
         {
             "bare": single_calls(infer, {"rows": floats}),
@@ -175,12 +175,12 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
             "loop": _pairs(one_by_one, raw),
         },
         rounds,
-        int(np.clip(_BLOCK_US / (np.median(trial) / 1000), _FEWEST_CALLS, _CALLS)),
+        calls_of_a_block(float(np.median(trial)) / 1000),
     )
     medians = {key: np.median(block, axis=1) / 1000 for key, block in blocks.items()}
     single_us = float(np.median(medians["bare"]))
     again_us, run_us, predict_us = (
-        _over(medians[key], medians["bare"]) for key in ("again", "run", "predict")
+        over(medians[key], medians["bare"]) for key in ("again", "run", "predict")
     )
     batch = Batch(
         *_batches(bundle, variant, engine, content, predict, raw, single_us),
@@ -189,13 +189,18 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     return Row(bundle.manifest.model, variant.name, engine, single_us, again_us, run_us, predict_us, batch)
 
 
+def calls_of_a_block(call_us: float) -> int:
+    """How many calls of this length make a block: fewer of slow ones."""
+    return int(np.clip(_BLOCK_US / call_us, FEWEST_CALLS, CALLS))
+
+
 def _pairs(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
     """Calls with one pair of rows after the other."""
     pairs = np.stack([inputs[:-1], inputs[1:]], axis=1)
     return single_calls(lambda pair: call(pair[0]), {"pairs": pairs})
 
 
-def _over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
+def over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
     """The median difference between blocks of the same round, with its interval by ranks (the sign test's)."""
     differences = np.sort(ours - bare_us)
     count = len(differences)
@@ -276,14 +281,20 @@ def table(rows: list[Row]) -> str:
 
 def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
     """What was measured, and on what."""
-    versions = ", ".join(f"{name} {engine_version(name)}" for name in sorted({row.engine for row in rows}))
     return (
         f"bare: set_tensor, invoke and get_tensor, or session.run, on one float32 row; again: the same in a second "
-        f"engine with the same file; run: the same row; predict: the raw row. {rounds} rounds of up to {_CALLS} calls, "
+        f"engine with the same file; run: the same row; predict: the raw row. {rounds} rounds of up to {CALLS} calls, "
         f"interleaved; a difference is the median over rounds of the medians of a round. Batches of raw rows, beside "
         f"the engine on a prepared array: medians of {_BATCH_ROUNDS} turns, in CPU time; onnx-dynamic runs row by row, "
         f"since in one call each row's answer would depend on the others (one scale for all). Two rows: one call of "
-        f"predict over two. One thread. {versions}, numpy "
-        f"{np.__version__}, Python {platform.python_version()}, {platform.machine()}, {cpu_name()}, "
-        f"{os.cpu_count()} cores, load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
+        f"predict over two. {circumstances((row.engine for row in rows), load_before)}"
+    )
+
+
+def circumstances(engines: Iterable[str], load_before: float) -> str:
+    """The end of a footnote: versions, machine, and what else it did."""
+    versions = ", ".join(f"{name} {engine_version(name)}" for name in sorted(set(engines)))
+    return (
+        f"One thread. {versions}, numpy {np.__version__}, Python {platform.python_version()}, {platform.machine()}, "
+        f"{cpu_name()}, {os.cpu_count()} cores, load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
     )

@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from bench import bare, speed, start
+from bench import bare, speed, start, tensors
 from bench.__main__ import main
 from runtime.backends import no_wheel
+from runtime.bundle.golden import read_golden
+from runtime.bundle.reader import open_bundle
 from runtime.errors import UsageError
 from tests import bundles
 from tests.bundles import IMAGE_PAIRS, MODELS
@@ -18,6 +20,11 @@ from tests.bundles import IMAGE_PAIRS, MODELS
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     return bundles.image_bundle(tmp_path_factory.mktemp("bench") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    return open_bundle(bundles.several_bundle(tmp_path_factory.mktemp("bench") / "several"))
 
 
 @pytest.mark.parametrize(
@@ -48,11 +55,40 @@ def test_a_row_for_each_variant_and_engine(bundle, capsys):
     assert "load" in printed[-1]
 
 
+@pytest.mark.parametrize(("engine", "form"), [("litert", "tflite"), ("onnxruntime", "onnx")])
+def test_the_bare_calls_bind_by_name(several, engine, form):
+    content = several.read(several.manifest.variants[f"{form}-float32"].file)
+    golden = read_golden(several)
+    dtypes = {name: record.tensor.dtype for name, record in several.manifest.inputs.items()}
+    row = {name: values[:1].astype(dtypes[name]) for name, values in golden.inputs.items()}
+    found = bare.by_name(engine, content)(row)
+    assert set(found) == set(golden.outputs)
+    for name, expected in golden.outputs.items():
+        np.testing.assert_allclose(found[name], expected[:1], atol=1e-4)
+
+
+def test_models_of_several_tensors_have_a_table_of_their_own(several, capsys):
+    assert main(["tensors", str(several.path), "--rounds", "6"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    inputs, outputs = len(several.manifest.inputs), len(several.manifest.outputs)
+    assert rows[0][:5] == [several.manifest.model, "tflite-float32", "litert", str(inputs), str(outputs)]
+    with pytest.raises(UsageError, match="--rounds is 5; an interval needs at least 6"):
+        main(["tensors", str(several.path), "--rounds", "5"])
+
+
+def test_each_further_tensor_may_take_as_much_again():
+    over = speed.Over(2.9, 2.8, 3.0)
+    row = tensors.Row("m", "tflite-int8", "litert", 2, 2, 10.0, over)
+    assert row.limit_us == pytest.approx(3 * speed.MAX_RUN_OVER_US)
+    assert tensors.table([row]).endswith("all limits are kept")
+    assert "run +2.9 µs, limit +2.0" in tensors.table([row._replace(inputs=1)])
+
+
 def test_a_difference_is_that_of_blocks_of_one_round():
     base = np.linspace(10, 50, 60)  # a machine that gets slower all the time
-    found = speed._over(base + 2, base)
+    found = speed.over(base + 2, base)
     assert found.us == found.low_us == found.high_us == pytest.approx(2)
-    noisy = speed._over(base + 2 + np.resize([-1.0, 1.0], 60), base)
+    noisy = speed.over(base + 2 + np.resize([-1.0, 1.0], 60), base)
     assert noisy.low_us <= noisy.us <= noisy.high_us and noisy.low_us < noisy.high_us
 
 
