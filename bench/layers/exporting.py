@@ -122,13 +122,14 @@ def _record(original: Any, model: Any) -> Any:
 
 
 def _keep_answers(original: Any, row: Row, folder: Path) -> None:
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}  # numpy 2.5 takes a dict of arrays for its own options
     for call, feed in enumerate(_renamed(feed, original.inputs) for feed in row.calls()):
         answers = original.serve(feed)
         arrays |= {f"{call} {name}": values for name, values in feed.items()}
         arrays |= {f"{call} {name}": np.asarray(answer) for name, answer in answers.items()}
     np.savez(folder / "answers.npz", **arrays)
-    np.savez(folder / "calibration.npz", **_renamed(row.calibration(), original.inputs))
+    calibration: dict[str, Any] = _renamed(row.calibration(), original.inputs)
+    np.savez(folder / "calibration.npz", **calibration)
 
 
 def _renamed(feed: Mapping[str, np.ndarray], inputs: Sequence[Any]) -> dict[str, np.ndarray]:

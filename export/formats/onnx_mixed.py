@@ -131,7 +131,8 @@ def check_executed(path: Path, claimed: Mapping[str, np.ndarray]) -> None:
 def _fingerprint(values: np.ndarray) -> bytes:
     """What weights are told by in any order, with zeros added or not."""
     flat = values.astype(np.float32).ravel()
-    return np.sort(flat[flat != 0]).tobytes()
+    weights: np.ndarray = np.sort(flat[flat != 0])
+    return weights.tobytes()
 
 
 def halved(higher: Mapping[str, Higher]) -> list[str]:

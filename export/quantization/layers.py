@@ -143,4 +143,4 @@ def cheapest(layers: list[Layer], work: int) -> Iterator[Layer]:
 
 def _work(layer: Layer) -> int:
     groups, rows, columns = layer.rows.shape
-    return groups * (rows + 1) * columns * columns
+    return int(groups * (rows + 1) * columns * columns)

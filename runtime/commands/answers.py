@@ -81,7 +81,8 @@ def in_words(answer: Answer, top: int) -> str:
 
 def _has_places(row: np.ndarray) -> bool:
     """Whether a row holds an answer for each of several places, such as the steps of a sequence."""
-    return row.size > row.shape[-1]
+    columns: int = row.shape[-1]
+    return row.size > columns
 
 
 def _labels(record: OutputRecord, row: np.ndarray, top: int) -> dict[str, Any]:
