@@ -85,6 +85,7 @@ def test_wrong_answers_are_no(tmp_path, in_this_environment):
     assert answers["good"] == "runs" and answers["strict"].startswith("ParityError")
 
 
+@pytest.mark.tflite_runtime
 def test_each_of_several_outputs_is_held_to_its_own_limit(tmp_path, in_this_environment):
     from tests import bundles
 

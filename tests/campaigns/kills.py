@@ -132,7 +132,7 @@ def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
                     dict.fromkeys(variant.outputs, 0.0),
                 )
                 for row in rows
-                if row.variant == name
+                if row.variant == name and row.engine in variant.engines  # not those that are skipped here
             }
             made[name] = Built(file, verdicts, variant.notes)
         pack(found, rows, made, folder, place.parent.parent, f"state {turn}", {})
