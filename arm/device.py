@@ -62,10 +62,11 @@ def _launcher(parts: Emulation, python: Path) -> str:
     """
     row = board(parts.board)
     wide = row.architecture == "arm64"
-    # QEMU with the libraries it was built with, whatever the host has.
+    # QEMU with the loader and the libraries it was built with, whatever the host has: `lib64` is a link to the host's
+    # loader, and that of a newer Debian ends every program with these libraries.
     libraries = [parts.qemu / path for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")]
     command = [
-        str(parts.qemu / "lib64" / "ld-linux-x86-64.so.2"),
+        str(libraries[0] / "ld-linux-x86-64.so.2"),
         "--library-path",
         ":".join(map(str, libraries)),
         str(parts.qemu / "usr" / "bin" / ("qemu-aarch64" if wide else "qemu-arm")),

@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -192,6 +193,13 @@ def test_a_guest_reads_the_boards_own_processor(name, tmp_path):
     text = (tmp_path / "machine" / "proc" / "cpuinfo").read_text()
     assert f"CPU part\t: 0x{BOARDS[name].part}\n" in text and BOARDS[name].title in text
     assert (tmp_path / "machine" / "usr").is_dir()
+
+
+def test_the_emulator_takes_no_loader_of_the_hosts(devices):
+    """That of a newer Debian than the libraries' ends every program: "stack smashing detected"."""
+    script = shlex.split(devices["pi4"].python.read_text(), comments=True)
+    loader = Path(next(word for word in script if "ld-linux" in word))
+    assert loader.resolve().is_relative_to(setup.cache_folder())
 
 
 def test_the_core_is_never_left_to_qemu():
