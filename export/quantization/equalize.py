@@ -111,10 +111,10 @@ def _fold(normalization: Any, after: list[np.ndarray]) -> None:
     mean, variance = (np.array(array, np.float64) for array in normalization.get_weights()[-2:])
     factor = 1 / np.sqrt(variance + normalization.epsilon)
     if normalization.scale:
-        factor = factor * np.array(normalization.gamma, np.float64)
+        factor = factor * np.array(normalization.gamma.numpy(), np.float64)
     offset = -mean * factor
     if normalization.center:
-        offset = offset + np.array(normalization.beta, np.float64)
+        offset = offset + np.array(normalization.beta.numpy(), np.float64)
     kernel, bias = after
     bias += offset @ kernel
     kernel *= factor[:, np.newaxis]
