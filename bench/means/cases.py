@@ -32,8 +32,8 @@ class Case:
 def large_channel(model: Any) -> Any:
     """One channel of the first convolution is 1,024 times as large, and the weights behind it as much smaller."""
     first, second = (layer for layer in model.layers if layer.__class__.__name__ == "Conv2D")
-    kernel, bias = (np.array(variable) for variable in (first.kernel, first.bias))
-    behind = np.array(second.kernel)
+    kernel, bias = (np.array(variable.numpy()) for variable in (first.kernel, first.bias))
+    behind = np.array(second.kernel.numpy())
     largest = int(np.abs(kernel).max(axis=(0, 1, 2)).argmax())
     kernel[..., largest] *= LARGE
     bias[largest] *= LARGE

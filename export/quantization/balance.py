@@ -57,7 +57,7 @@ def balance(link: Link, values: Values, share: float) -> None:
     """Move the scales of a link's channels, in place; `values` are those of some samples, in float32."""
     channels = _channels(link.before)
     largest = _largest(link, values)
-    weights = np.abs(np.array(kernel_of(link.after))).astype(np.float64)
+    weights = np.abs(kernel_of(link.after).numpy()).astype(np.float64)
     behind = _by_channel(link.after, weights, channels).max(axis=1)
     used = (largest > 0) & (behind > 0)
     if used.sum() < 2:
@@ -74,7 +74,7 @@ def move(link: Link, factors: np.ndarray) -> None:
     """Divide a link's channels by factors, float32 [channels], and multiply the weights behind by them; in place."""
     _divide(link.before, factors)
     kernel = kernel_of(link.after)
-    weights = np.array(kernel)
+    weights = np.array(kernel.numpy())
     if _is_depthwise(link.after):
         kernel.assign(weights * factors[:, np.newaxis])
     else:
@@ -99,10 +99,10 @@ def _divide(layer: Any, factors: np.ndarray) -> None:
     else:
         kernel = kernel_of(layer)
         divisor = factors.reshape(kernel.shape[-2:]) if _is_depthwise(layer) else factors
-        kernel.assign(np.array(kernel) / divisor)
+        kernel.assign(kernel.numpy() / divisor)
         variables = [layer.bias] if layer.use_bias else []
     for variable in variables:
-        variable.assign(np.array(variable) / factors)
+        variable.assign(variable.numpy() / factors)
 
 
 def _channels(layer: Any) -> int:

@@ -51,14 +51,14 @@ def _balanced(model: Any, feed: Mapping[str, Any]) -> tuple[str, ...]:
     except Unsuited:
         return ()
     before = _error(walk, made_with, judged_by, wanted)
-    kept = [np.array(variable) for variable in model.variables]
+    kept = [np.array(variable.numpy()) for variable in model.variables]
     tried: dict[float, tuple[float, list[np.ndarray]]] = {}
     for share in balance.SHARES:
         for link in found:
             balance.balance(link, values, share)
         tried[share] = (
             _error(walk, made_with, judged_by, wanted),
-            [np.array(each) for each in model.variables],
+            [np.array(each.numpy()) for each in model.variables],
         )
         _assign(model, kept)
     error, weights = min(tried.values(), key=lambda each: each[0])

@@ -106,7 +106,7 @@ class Walk:
     @contextmanager
     def _rounded_weights(self) -> Iterator[None]:
         kernels = [kernel for operation in self.operations if (kernel := kernel_of(operation)) is not None]
-        before = [np.array(kernel) for kernel in kernels]
+        before = [np.array(kernel.numpy()) for kernel in kernels]
         axes = [channel_axes(operation) for operation in self.operations if kernel_of(operation) is not None]
         try:
             for kernel, values, kept in zip(kernels, before, axes, strict=True):

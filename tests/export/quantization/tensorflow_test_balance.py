@@ -83,7 +83,7 @@ def _error(model):
 
 def test_channels_that_are_alike_are_left_alone():
     model = network(BETWEEN["own activation"], BEHIND["conv"])
-    before = [np.array(variable) for variable in model.variables]
+    before = [np.array(variable.numpy()) for variable in model.variables]
     assert repair(model, {"x": IMAGES}, [BALANCE]) == (model, ())
     assert all(np.array_equal(one, other) for one, other in zip(before, model.variables, strict=True))
 
@@ -91,7 +91,7 @@ def test_channels_that_are_alike_are_left_alone():
 def test_what_does_not_help_is_taken_back(monkeypatch):
     model = network(BETWEEN["own activation"], BEHIND["conv"])
     spoil(model)
-    before = [np.array(variable) for variable in model.variables]
+    before = [np.array(variable.numpy()) for variable in model.variables]
     monkeypatch.setattr(repairs, "CLEARLY", 0.0)  # nothing helps as clearly as that
     assert repair(model, {"x": IMAGES}, [BALANCE]) == (model, ())
     assert all(np.array_equal(one, other) for one, other in zip(before, model.variables, strict=True))
