@@ -49,7 +49,7 @@ def count(device: Device, *arguments: str, packages: Sequence[Path] = ()) -> lis
         counts, folder = Path(place) / "counts", Path(place) / "packages"
         folder.mkdir()
         for package in packages:
-            shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+            _copy(package, folder)
         done = subprocess.run(
             [str(device.python), *arguments],
             cwd=folder,
@@ -65,6 +65,14 @@ def count(device: Device, *arguments: str, packages: Sequence[Path] = ()) -> lis
             )
         totals = [int(line) for line in counts.read_text().split()]
     return [after - before for before, after in pairwise(totals)]
+
+
+def _copy(package: Path, folder: Path) -> None:
+    """Copies the modules in the order of their names, which some file systems list them in."""
+    for module in sorted(package.rglob("*.py")):
+        place = folder / module.relative_to(package.parent)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(module, place)
 
 
 def _compile(folder: Path) -> None:

@@ -62,18 +62,22 @@ def judging_rows(bundle: Bundle) -> dict[str, np.ndarray] | None:
     None where the dataset is not here, or the model is a user's own.
     """
     import data
-    from data.original import read_record
+    from data.original import read_original
 
     folder = bundle.path.parent
     if not (folder / "training.json").exists():  # exported to another folder
         folder = Path("artifacts") / bundle.manifest.model
-    dataset = read_record(folder).dataset
-    if dataset is None:
+    original = read_original(folder)
+    kept, dataset = original.test_data(), original.record.dataset
+    if kept is not None:
+        rows = kept.inputs
+    elif dataset is None:
         return None
-    try:
-        rows = data.load(dataset.name).test.inputs
-    except DataError:
-        return None
+    else:
+        try:
+            rows = data.load(dataset.name).test.inputs
+        except DataError:
+            return None
     count = len(next(iter(rows.values())))
     chosen = np.linspace(0, count - 1, min(count, JUDGING_ROWS)).astype(int)
     return {name: values[chosen] for name, values in rows.items()}
