@@ -1,7 +1,8 @@
 """What a `.tflite` file holds, read by LiteRT's own classes of TFLite's schema.
 
 The module `ai_edge_litert.schema_py_generated` is generated from the schema and not documented. Read in
-ai-edge-litert 2.3.
+ai-edge-litert 2.3. Its tables keep the place of their vectors in an object that flatbuffers does not document. Read in
+flatbuffers 25.12.
 """
 
 from __future__ import annotations

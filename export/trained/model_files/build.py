@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from export.trained.keras_graph import maker
 from export.trained.model_files import activation_layers, h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
 from runtime.errors import EdgeProofError, ModelError, UsageError
@@ -236,7 +237,7 @@ def _fixed(
 
 
 def _output_names(symbols: Any) -> tuple[str, ...]:
-    return _names(symbols, lambda symbol: str(symbol._keras_history.operation.name))
+    return _names(symbols, lambda symbol: str(maker(symbol).operation.name))
 
 
 def _names(symbols: Any, own: Callable[[Any], str]) -> tuple[str, ...]:
