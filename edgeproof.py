@@ -58,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stage(name: str, arguments: list[str]) -> int:
-    """Run `train`, `export` or a command of export; EngineError where it is not installed, as on a device."""
-    from runtime.errors import EngineError
+    """Run `train`, `export` or a command of export; PackageError where it is not installed, as on a device."""
+    from runtime.errors import PackageError
 
     stage = STAGES[name]
     missing = _missing(name)
     if missing:
-        raise EngineError(
+        raise PackageError(
             f"`edgeproof {name}` needs the package {missing}, which is not installed here; "
             f"install it with: pip install 'edgeproof[{stage.extra}]'"
         )
@@ -107,14 +107,14 @@ def _help() -> str:
 
 def _completion(shells: list[str]) -> str:
     """The script for a shell; it knows the commands that are installed here."""
-    from runtime.errors import EngineError, UsageError
+    from runtime.errors import PackageError, UsageError
 
     if len(shells) != 1 or shells[0] not in SHELLS:
         raise UsageError(f"--print-completion {' '.join(shells)}: give one shell, {' or '.join(SHELLS)}")
     try:
         import shtab
     except ImportError:
-        raise EngineError(
+        raise PackageError(
             "--print-completion needs the package shtab; install it with: pip install shtab"
         ) from None
     script: str = shtab.complete(_parser(), shell=shells[0])
