@@ -1,6 +1,7 @@
 """The direction of imports: downwards only, and the runtime stays thin."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -73,3 +74,46 @@ def test_the_rule_sees_an_import_inside_a_function(tmp_path):
         "def f():\n    import tensorflow.lite as lite\n    from export import plan\n    import_module('onnx.helper')\n"
     )
     assert imports(path) == {"tensorflow", "export", "onnx"}
+
+
+SOURCES = [
+    ROOT / "edgeproof.py",
+    *sorted(path for package in sorted(PROJECT) for path in (ROOT / package).rglob("*.py")),
+]
+
+
+def built_names(tree: ast.AST) -> list[int]:
+    """The lines in which the name of a module to import is put together from parts."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    return [
+        node.lineno
+        for node in calls
+        if (getattr(node.func, "id", "") or getattr(node.func, "attr", "")) == "import_module"
+        and isinstance(node.args[0], (ast.JoinedStr, ast.BinOp))
+    ]
+
+
+def test_no_name_of_a_module_is_put_together():
+    """A table holds it whole, where a search for the module finds it."""
+    found = {str(path.relative_to(ROOT)): built_names(ast.parse(path.read_text())) for path in SOURCES}
+    assert not {path: lines for path, lines in found.items() if lines}
+
+
+def test_the_rule_sees_a_name_that_is_put_together():
+    tree = ast.parse(
+        "import_module(f'a.{b}')\nimportlib.import_module('a.' + b)\nimport_module(rows[b].module)\n"
+    )
+    assert built_names(tree) == [1, 2]
+
+
+@pytest.mark.parametrize("table", ["runtime.__main__", "bench.__main__", "export.commands"])
+def test_a_table_of_commands_names_modules_that_exist_and_imports_none_of_them(table):
+    program = (
+        f"import sys; from importlib.util import find_spec; from {table} import COMMANDS; "
+        "named = {row.module for row in COMMANDS.values()}; print(sorted(named & set(sys.modules))); "
+        "print([name for name in named if find_spec(name) is None])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n[]\n"
