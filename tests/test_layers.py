@@ -117,3 +117,77 @@ def test_a_table_of_commands_names_modules_that_exist_and_imports_none_of_them(t
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n[]\n"
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file of this checkout; a package has its own, without `__init__`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(tree: ast.AST, known: set[str]) -> set[str]:
+    """The modules out of `known` that a file imports by statement, inside functions and for types alone too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{name.name}" for name in node.names}
+            found |= inner & known if inner <= known else inner & known | {str(node.module)}
+    return found & known
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module, by Tarjan 1972, each in alphabetical order."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        stack.append(module)
+        for other in sorted(imports[module]):
+            if other not in number:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in stack:
+                lowest[module] = min(lowest[module], number[other])
+        if lowest[module] == number[module]:
+            component = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for module in imports:
+        if module not in number:
+            visit(module)
+    return sorted(found)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    known = {module_name(path): path for path in SOURCES}
+    imports = {
+        name: imported_modules(ast.parse(path.read_text()), set(known)) - {name}
+        for name, path in known.items()
+    }
+    assert imports["runtime.verdicts"] >= {"runtime.bundle.reader"}  # they are found at all
+    assert circles(imports) == []
+
+
+def test_the_rule_sees_circles_wherever_the_import_stands():
+    known = {"a", "a.b", "a.c", "a.d"}
+    in_function = ast.parse("def f():\n    from a import c\n")
+    for_types = ast.parse("if TYPE_CHECKING:\n    from a.d import Name\n")
+    of_the_package = ast.parse("from a import b, name\nimport numpy\n")
+    assert imported_modules(in_function, known) == {"a.c"}
+    assert imported_modules(for_types, known) == {"a.d"}
+    assert imported_modules(of_the_package, known) == {"a", "a.b"}
+    rows = {
+        "a": {"a.b"},
+        "a.b": {"a.c"},
+        "a.c": {"a.d"},
+        "a.d": {"a.b", "a.e"},
+        "a.e": {"a.f"},
+        "a.f": {"a.e"},
+    }
+    assert circles(rows) == [["a.b", "a.c", "a.d"], ["a.e", "a.f"]]

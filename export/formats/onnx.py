@@ -25,7 +25,6 @@ from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     SHARED,
     Kept,
-    Node,
     before_weights,
     clip_softmax,
     kept_at_each_call,
@@ -35,6 +34,7 @@ from export.quantization.keep_in_float import (
     share_note,
     what_angles_are_made_of,
 )
+from export.quantization.nodes import Node
 from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
 

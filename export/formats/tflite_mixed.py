@@ -15,7 +15,7 @@ import numpy as np
 from export.formats.format import Higher
 from export.formats.tflite_nodes import WEIGHTED
 from export.formats.tflite_quantizer import Quantizer
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 from runtime.errors import ConversionError
 
 CASTABLE = (

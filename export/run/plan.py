@@ -20,7 +20,6 @@ from export.pack import size_bytes
 from export.quantization import ranges
 from export.quantization.names import OF_WEIGHTS
 from export.run import jobs
-from export.run.mixed import MixedPlan
 from export.run.rungs import Rungs
 from export.run.steps import Key, Results, Step, given
 from export.run.tuning import tune
@@ -71,19 +70,6 @@ class Plan:
             step for target in self.possible() if not target.mixed for step in self.verifications(target)
         ]
         return steps
-
-    def next_steps(self, results: Results) -> list[Step]:
-        """What is left to do after these results: further rungs first, then what mixed files are searched by."""
-        rungs = self.next_rung(results)
-        trying = {step.key[2] for step in rungs}
-        mixed = [
-            found for found in map(self.mixed, self.possible()) if found and found.plain.name not in trying
-        ]
-        return rungs + [step for found in mixed for step in found.next_steps(results)]
-
-    def mixed(self, target: Target) -> MixedPlan | None:
-        """The search of a mixed target; None for another."""
-        return MixedPlan(self, target) if target.mixed else None
 
     def next_rung(self, results: Results) -> list[Step]:
         """What is tried next, where a static file fails on an engine: a file in which less is quantized."""
