@@ -124,7 +124,7 @@ def _manifest(
         parameters=record.parameters,
         inputs={taken.name: taken for taken in record.inputs},
         outputs={given.name: given for given in record.outputs},
-        original=contract.Original(
+        original=contract.OriginalRecord(
             _digest(original.record),
             record.device,
             {

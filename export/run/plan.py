@@ -114,7 +114,7 @@ class Plan:
             self.data_dir,
             self._tuning_names(),
         )
-        return Step(rungs.build(rungs.tuned), "device", tune, arguments)
+        return Step(rungs.build_key(rungs.tuned), "device", tune, arguments)
 
     def settle(self, results: Results) -> None:
         """Put the file of the best rung of each target in its place."""
@@ -150,7 +150,7 @@ class Plan:
 
         # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
         pool: PoolName = "keras" if target.scheme == "float32" else "device"
-        return Step(self.rungs(target).build(rung), pool, jobs.build, arguments, after)
+        return Step(self.rungs(target).build_key(rung), pool, jobs.build, arguments, after)
 
     def _conversion(self, target: Target, destination: Path, results: Results, rung: int) -> Conversion:
         activations = None
@@ -172,7 +172,7 @@ class Plan:
         plain = TARGETS[f"{target.format}-int8"]
         rungs = self.rungs(plain)
         last = rungs.tuned - 1  # tuned ranges are those of a file that is in int8 throughout
-        rung = rungs.best(results, last) if rungs.build() in results else 0
+        rung = rungs.best(results, last) if rungs.build_key() in results else 0
         return replace(self._conversion(target, destination, results, rung), higher=higher)
 
     def build(self, target: Target, conversion: Conversion) -> Step:
@@ -223,9 +223,9 @@ class Plan:
                 moved = self.sensitivity(results)
                 return blank, file, self.original, target, data, self.demand, which, moved
 
-            after: tuple[Key, ...] = (rungs.build(rung),)
+            after: tuple[Key, ...] = (rungs.build_key(rung),)
             after += (self._sensitivity_key,) if target.scheme == "float32" else ()
-            return Step(rungs.verify(rung, engine), pool_of(engine), jobs.verify, arguments, after)
+            return Step(rungs.verify_key(rung, engine), pool_of(engine), jobs.judge_file, arguments, after)
 
         return [step(engine) for engine in rungs.engines]
 

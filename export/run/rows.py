@@ -33,8 +33,8 @@ def _row(plan: Plan, rungs: Rungs, rung: int, engine: str, results: Results) -> 
     """The row of one engine with the file of a rung."""
     target = rungs.target
     blank = plan.blank_row(target, engine, plan.file(target))
-    built = results[rungs.build(rung)]
-    verified = results.get(rungs.verify(rung, engine))
+    built = results[rungs.build_key(rung)]
+    verified = results.get(rungs.verify_key(rung, engine))
     if not built.ok:
         if isinstance(built.error, NothingToQuantize):
             return blank.with_verdict("skipped", built.reason)

@@ -23,7 +23,7 @@ def rows_of(plan: Plan, target: Target, results: Results) -> list[MeasuredRow]:
     found = mixed_plan(plan, target)
     if found is None or target not in plan.possible():
         return built_rows(plan, target, results)
-    if plan.rungs(target).build() not in results:
+    if plan.rungs(target).build_key() not in results:
         return [found.not_built(plan.blank_row(target, engine), results) for engine in target.engines]
     return [found.explained(row, results) for row in built_rows(plan, target, results)]
 
@@ -47,7 +47,7 @@ def notes(plan: Plan, results: Results) -> dict[str, tuple[str, ...]]:
     found = {}
     for target in plan.possible():
         rungs, mixed = plan.rungs(target), mixed_plan(plan, target)
-        built = results.get(rungs.build(rungs.best(results)))
+        built = results.get(rungs.build_key(rungs.best(results)))
         if built is not None and built.ok:
             repaired = () if target.scheme == "float32" else plan.repaired(results)
             found[target.name] = (*(mixed.notes(results) if mixed else ()), *repaired, *built.value)
@@ -61,7 +61,7 @@ def _verified(plan: Plan, results: Results) -> dict[tuple[str, str], Verdict]:
         rungs = plan.rungs(target)
         rung = rungs.best(results)
         for engine in rungs.engines:
-            outcome = results.get(rungs.verify(rung, engine))
+            outcome = results.get(rungs.verify_key(rung, engine))
             if outcome is not None and outcome.ok:
                 found[target.name, engine] = outcome.value
     return found

@@ -90,7 +90,7 @@ def tune(
         ConversionError: they are too few, or nothing helps.
     """
     job = Tuning(format_, conversion, engine, original, data_dir)
-    plain = least = job.judge()
+    plain = least = job.held_out_error()
     said: list[str] = []
     changes = ((RANGES, job.search_ranges), (ROUNDING, job.round_weights), (BIAS, job.correct_biases))
     for name, change in changes:
@@ -98,7 +98,7 @@ def tune(
             continue
         before = job.file
         sentence = change()
-        error = job.judge() if sentence else least
+        error = job.held_out_error() if sentence else least
         if error < least:
             said.append(
                 f"{sentence}: on other samples the error of the outputs falls {_decibels(least, error)}."
@@ -160,7 +160,7 @@ class Tuning:
             copy.unlink()
         return Built(source, ranges, self._conversion.destination.read_bytes(), notes)
 
-    def judge(self) -> float:
+    def held_out_error(self) -> float:
         """How far the file's outputs are from those of the float32 file, on the samples that nothing was found by."""
         return self.error(self.file.content, self._judged)
 

@@ -15,7 +15,7 @@ from runtime.bundle.manifest import (
     FileRecord,
     InputRecord,
     Manifest,
-    Original,
+    OriginalRecord,
     OutputRecord,
     Score,
     TensorSpec,
@@ -135,7 +135,7 @@ def _signature(top: Fields) -> Signature:
         score = metrics.fields(name)
         better = score.one_of("better", DIRECTIONS) if score.has("better") else None
         found[name] = Score(score.text("name", 100), score.optional_number("value"), better)
-    return inputs, outputs, Original(read_sha256(original), original.text("device"), found)
+    return inputs, outputs, OriginalRecord(read_sha256(original), original.text("device"), found)
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:

@@ -7,7 +7,7 @@ from runtime.bundle.manifest import (
     DriftLimits,
     FileRecord,
     InputRecord,
-    Original,
+    OriginalRecord,
     OutputRecord,
     TensorSpec,
     Tolerance,
@@ -15,7 +15,7 @@ from runtime.bundle.manifest import (
 )
 from runtime.bundle.strict_json import Fields
 
-Signature = tuple[dict[str, InputRecord], dict[str, OutputRecord], Original]
+Signature = tuple[dict[str, InputRecord], dict[str, OutputRecord], OriginalRecord]
 
 
 def read_sha256(fields: Fields, key: str = "sha256") -> str:

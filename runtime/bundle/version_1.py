@@ -7,7 +7,7 @@ from runtime.bundle.manifest import (
     FileRecord,
     InputRecord,
     Manifest,
-    Original,
+    OriginalRecord,
     OutputRecord,
     Score,
     TensorSpec,
@@ -49,7 +49,7 @@ def read_signature(top: Fields) -> Signature:
     return (
         {taken.name: taken},
         {name: OutputRecord(name, tuple(shape), task, labels=labels, units=units)},
-        Original(read_sha256(original), original.text("device"), {name: score}),
+        OriginalRecord(read_sha256(original), original.text("device"), {name: score}),
     )
 
 
