@@ -72,7 +72,7 @@ SHELLS = ("bash", "zsh")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; what belongs to it is imported only then."""
+    """Runs one command; what belongs to it is imported only then."""
     from runtime import __main__ as runtime
     from runtime.errors import UsageError
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stage(name: str, arguments: list[str]) -> int:
-    """Run `train`, `export` or a command of export; PackageError where it is not installed, as on a device."""
+    """Runs `train`, `export` or a command of export; PackageError where it is not installed, as on a device."""
     from runtime.errors import PackageError
 
     stage = STAGES[name]

@@ -1,4 +1,4 @@
-"""Run in a child process: opens files with an engine, past every check of ours, and says what became of it.
+"""Runs in a child process: opens files with an engine, past every check of ours, and says what became of it.
 
 Each line of the input is a JSON object with the engine and a file; a golden file makes it run the samples too.
 """

@@ -86,7 +86,7 @@ def export(
     name: str | None = None,
     jobs: int | None = None,
 ) -> Report:
-    """Export a model to all targets, verify every file, and pack what passed.
+    """Exports a model to all targets, verifies every file, and packs what passed.
 
     Args:
         model_or_path: a Keras model, or the path of a `.keras` or `.h5` file or of a SavedModel folder.

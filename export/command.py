@@ -30,7 +30,7 @@ from runtime.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code says whether all rows passed."""
+    """Runs the command; the exit code says whether all rows passed."""
     options = parse(argv)
     chosen = targets.select(options.targets)
     _check_numbers(options)

@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command that is named first; what belongs to it is imported only now.
+    """Runs the command that is named first; what belongs to it is imported only now.
 
     Raises:
         EdgeProofError: as the command says.

@@ -46,7 +46,7 @@ def pack(
     state: str,
     sensitivity: Mapping[str, float],
 ) -> Path | None:
-    """Turn the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
+    """Turns the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
 
     Args:
         original: the trained model.
@@ -91,7 +91,7 @@ def size_bytes(path: Path) -> int:
 
 
 def _remove_others(folder: Path, kept: set[Path]) -> None:
-    """Remove what was built on the way, or did not pass."""
+    """Removes what was built on the way, or did not pass."""
     import shutil
 
     for path in folder.iterdir():

@@ -132,7 +132,7 @@ def unneeded(rows: list[MeasuredRow], targets: list[Target]) -> str | None:
 
 
 def show(rows: list[MeasuredRow], console: Console) -> None:
-    """Print one table for each model with its notes; notes that all models share come at the end."""
+    """Prints one table for each model with its notes; notes that all models share come at the end."""
     once = absent(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)

@@ -34,7 +34,7 @@ class StopAtTarget(keras.callbacks.Callback):
         self._falls = "loss" in self._name or "error" in self._name
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Compare the figure.
+        """Compares the figure.
 
         Raises:
             UsageError: the training has no figure of that name.

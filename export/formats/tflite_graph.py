@@ -256,7 +256,7 @@ def _sources(ops: Sequence[tuple[int, Any]], kind: int) -> dict[int, int]:
 
 
 def _replace(content: bytearray, table: Any, place: int, by: Mapping[int, int]) -> None:
-    """Replace tensors in a vector where it lies: written anew, the file would lose what is behind its graphs."""
+    """Replaces tensors in a vector where it lies: written anew, the file would lose what is behind its graphs."""
     offset = table._tab.Offset(place)
     if offset:
         start = table._tab.Vector(offset)

@@ -172,7 +172,7 @@ def _splits(nodes: Sequence[Node], outputs: Collection[str]) -> set[str]:
 
 
 def refuse_if_all_is_kept(nodes: Iterable[Node], kept: Kept) -> None:
-    """Say so where nothing is left to quantize.
+    """Says so where nothing is left to quantize.
 
     Raises:
         NothingToQuantize: all nodes that carry weights are kept in float.

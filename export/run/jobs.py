@@ -25,7 +25,7 @@ from runtime.measure.row import MeasuredRow
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
-    """Build one variant's file, prove that it is what its name says, and return what was decided on the way."""
+    """Builds one variant's file, proves that it is what its name says, and returns what was decided on the way."""
     conversion.destination.parent.mkdir(parents=True, exist_ok=True)
     notes = format_.converters[scheme](conversion)
     if format_.prove is not None:

@@ -45,7 +45,7 @@ def export(
     tell: Tell,
     demand: Demand,
 ) -> list[Exported]:
-    """Export these models to these targets; bundles go to `out`/<model>/bundle.
+    """Exports these models to these targets; bundles go to `out`/<model>/bundle.
 
     `missing` says for each model why its test data is not there (None: it is in `data_dir`); `demand` is what is asked
     of quantized files.

@@ -117,7 +117,7 @@ class Plan:
         return Step(rungs.build_key(rungs.tuned), "device", tune, arguments)
 
     def settle(self, results: Results) -> None:
-        """Put the file of the best rung of each target in its place."""
+        """Puts the file of the best rung of each target in its place."""
         for target in self.possible():
             best = self.rungs(target).best(results)
             if best:
@@ -253,7 +253,7 @@ class Plan:
         return tuple(built.value) if built is not None and built.ok else ()
 
     def keep_ranges(self, results: Results) -> None:
-        """Write what this run recorded beside the model, for the next run without the dataset."""
+        """Writes what this run recorded beside the model, for the next run without the dataset."""
         entries = ranges.read(self.original.folder)
         for format_ in FORMATS:
             outcome = results.get(self.key("calibrate", format_))

@@ -59,7 +59,7 @@ def from_h5(path: Path, config: Config, objects: dict[str, Any]) -> Any:
 
 
 def _declare_activations(path: Path, config: Config, objects: dict[str, Any]) -> None:
-    """Declare what layers that are activations of others are built for, in place."""
+    """Declares what layers that are activations of others are built for, in place."""
     _quietly(
         path,
         lambda: activation_layers.declare_shapes(config, lambda: _from_config(config, objects), path.name),
@@ -111,7 +111,7 @@ def _by_every_name(config: Config, objects: dict[str, Any]) -> dict[str, Any]:
 
 
 def declare_input(config: Config, shapes: Shapes, file: str) -> None:
-    """Give a Sequential model that was saved without its input the shape it was built with or the user gives, in place.
+    """Gives a Sequential model saved without its input the shape it was built with or the user gives, in place.
 
     Raises:
         ModelError: the shape is neither in the file nor given.

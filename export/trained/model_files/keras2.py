@@ -51,7 +51,7 @@ def hard_sigmoid(x: Any) -> Any:
 
 
 def register() -> None:
-    """Make what upgraded models need known to Keras in this process; calling it again changes nothing."""
+    """Makes what upgraded models need known to Keras in this process; calling it again changes nothing."""
     import keras
 
     package, _, name = HARD_SIGMOID.partition(">")

@@ -58,7 +58,7 @@ def after_int8(plan, lost, status):
 
 
 def searched(plan, found, losses, left=0.0):
-    """Go through the search: what each group loses in int8, and the share of it that is left where it is kept."""
+    """Goes through the search: what each group loses in int8, and the share of it that is left where it is kept."""
     asked, higher = [], {}
     while steps := next_steps(plan, found):
         for step in steps:
