@@ -12,32 +12,67 @@ if TYPE_CHECKING:
 
 
 class Stage(NamedTuple):
-    """A command beyond the runtime's: the package that has it, what that needs first, and the extra that has both."""
+    """A command beyond the runtime's.
 
-    package: str
-    needs: str
+    Attributes:
+        main: the module whose `main` runs it.
+        parser: the module whose `parser()` has its options; None for those that `export.sign` adds together.
+        needs: the packages that it needs first, in order: its own, and one that may be missing beside it.
+        extra: the extra of the wheel that has them.
+        text: what it does, for --help.
+    """
+
+    main: str
+    parser: str | None
+    needs: tuple[str, str]
     extra: str
     text: str
 
 
 STAGES = {
-    "train": Stage("train", "keras", "train", "train models of the zoo"),
-    "export": Stage("export", "tensorflow", "export", "export Keras models, prove every file, write bundles"),
+    "train": Stage("train.__main__", "train.flags", ("train", "keras"), "train", "train models of the zoo"),
+    "export": Stage(
+        "export.__main__",
+        "export.options",
+        ("export", "tensorflow"),
+        "export",
+        "export Keras models, prove every file, write bundles",
+    ),
     "remote": Stage(
-        "export", "numpy", "export", "install a bundle on devices over ssh, measure it, bring figures home"
+        "export.__main__",
+        "export.remote.command",
+        ("export", "numpy"),
+        "export",
+        "install a bundle on devices over ssh, measure it, bring figures home",
     ),
-    "report": Stage("export", "matplotlib", "export", "put measured rows of devices on one page"),
+    "report": Stage(
+        "export.__main__",
+        "export.page.command",
+        ("export", "matplotlib"),
+        "export",
+        "put measured rows of devices on one page",
+    ),
     "diagnose": Stage(
-        "export", "tensorflow", "export", "say which layers a quantized file loses accuracy in"
+        "export.__main__",
+        "export.diagnosis.command",
+        ("export", "tensorflow"),
+        "export",
+        "say which layers a quantized file loses accuracy in",
     ),
-    "keygen": Stage("export", "cryptography", "sign", "make a pair of keys to sign bundles with"),
-    "sign": Stage("export", "cryptography", "sign", "sign a bundle"),
+    "keygen": Stage(
+        "export.__main__",
+        None,
+        ("export", "cryptography"),
+        "sign",
+        "make a pair of keys to sign bundles with",
+    ),
+    "sign": Stage("export.__main__", None, ("export", "cryptography"), "sign", "sign a bundle"),
 }
 SHELLS = ("bash", "zsh")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; what belongs to it is imported only then."""
+    """Runs one command; what belongs to it is imported only then."""
     from runtime import __main__ as runtime
     from runtime.errors import UsageError
 
@@ -58,32 +93,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stage(name: str, arguments: list[str]) -> int:
-    """Run `train`, `export` or a command of export; EngineError where it is not installed, as on a device."""
-    from runtime.errors import EngineError
+    """Runs `train`, `export` or a command of export; PackageError where it is not installed, as on a device."""
+    from runtime.errors import PackageError
 
     stage = STAGES[name]
     missing = _missing(name)
     if missing:
-        raise EngineError(
+        raise PackageError(
             f"`edgeproof {name}` needs the package {missing}, which is not installed here; "
             f"install it with: pip install 'edgeproof[{stage.extra}]'"
         )
-    command = import_module(f"{stage.package}.__main__").main
-    code: int | None = command(arguments if name == stage.package else [name, *arguments])
+    # The commands beside the export itself are named in the arguments of `python -m export` too.
+    command = import_module(stage.main).main
+    code: int | None = command(arguments if name in ("train", "export") else [name, *arguments])
     return code or 0
 
 
 def _missing(name: str) -> str | None:
     """The first package that is not installed of those a command needs first; None where all are."""
-    stage = STAGES[name]
-    return next((module for module in (stage.package, stage.needs) if find_spec(module) is None), None)
+    return next((package for package in STAGES[name].needs if find_spec(package) is None), None)
 
 
 def _help() -> str:
     from runtime.__main__ import COMMANDS
     from runtime.command import columns
 
-    stages = {name: stage.text for name, stage in STAGES.items()}
+    texts = {name: row.text for name, row in (STAGES | COMMANDS).items()}
     options = {
         "--version": "print the version",
         f"--print-completion {'|'.join(SHELLS)}": "print a script that completes commands and options in a shell",
@@ -94,7 +129,7 @@ def _help() -> str:
             "",
             "Exports Keras models to files that are proved against the original, and runs them on a device.",
             "",
-            columns("commands (each has --help):", stages | COMMANDS),
+            columns("commands (each has --help):", texts),
             "",
             columns("options:", options),
             "",
@@ -107,14 +142,14 @@ def _help() -> str:
 
 def _completion(shells: list[str]) -> str:
     """The script for a shell; it knows the commands that are installed here."""
-    from runtime.errors import EngineError, UsageError
+    from runtime.errors import PackageError, UsageError
 
     if len(shells) != 1 or shells[0] not in SHELLS:
         raise UsageError(f"--print-completion {' '.join(shells)}: give one shell, {' or '.join(SHELLS)}")
     try:
         import shtab
     except ImportError:
-        raise EngineError(
+        raise PackageError(
             "--print-completion needs the package shtab; install it with: pip install shtab"
         ) from None
     script: str = shtab.complete(_parser(), shell=shells[0])
@@ -132,16 +167,10 @@ def _parser() -> "argparse.ArgumentParser":
 
     root = argparse.ArgumentParser("edgeproof", add_help=False)
     commands = root.add_subparsers()
-    parsers = {name: import_module(f"runtime.commands.{name}").parser() for name in COMMANDS}
-    for name, module in (
-        ("train", "train.flags"),
-        ("export", "export.options"),
-        ("remote", "export.remote.command"),
-        ("report", "export.page.command"),
-        ("diagnose", "export.diagnosis.command"),
-    ):
-        if not _missing(name):
-            parsers[name] = import_module(module).parser()
+    parsers = {name: import_module(row.module).parser() for name, row in COMMANDS.items()}
+    for name, stage in STAGES.items():
+        if stage.parser is not None and not _missing(name):
+            parsers[name] = import_module(stage.parser).parser()
     words: dict[str, tuple[str, ...]] = {}
     if not _missing("export"):
         import_module("export.sign").add_commands(commands)

@@ -4,21 +4,37 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from runtime.command import run_command
+from runtime.command import Command, run_command
 from runtime.errors import UsageError
 
 COMMANDS = {
-    "speed": "run and predict beside bare engine calls, interleaved; what is done without a command",
-    "tensors": "run beside bare engine calls, for models of several inputs and outputs",
-    "start": "cold start and peak memory beside a bare script",
-    "cost": "export time, peak memory and bundle size against the parameters of the model",
-    "matrix": "which file runs on which engine: predicted, and what happens",
-    "arm": "executed Arm instructions per inference, on emulated boards",
-    "exact": "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are",
-    "readers": "what the runtime's own readers cost and refuse, beside the standard library and the engines",
-    "layers": "every layer of Keras in each format on each engine",
-    "means": "what each means to meet the budget gains, on models that are hard to quantize",
-    "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
+    "speed": Command(
+        "bench.speed", "run and predict beside bare engine calls, interleaved; what is done without a command"
+    ),
+    "tensors": Command(
+        "bench.tensors", "run beside bare engine calls, for models of several inputs and outputs"
+    ),
+    "start": Command("bench.start", "cold start and peak memory beside a bare script"),
+    "cost": Command(
+        "bench.cost", "export time, peak memory and bundle size against the parameters of the model"
+    ),
+    "matrix": Command("bench.matrix", "which file runs on which engine: predicted, and what happens"),
+    "arm": Command("bench.arm", "executed Arm instructions per inference, on emulated boards"),
+    "exact": Command(
+        "bench.exact", "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are"
+    ),
+    "readers": Command(
+        "bench.readers",
+        "what the runtime's own readers cost and refuse, beside the standard library and the engines",
+    ),
+    "layers": Command("bench.layers.command", "every layer of Keras in each format on each engine"),
+    "means": Command(
+        "bench.means.command", "what each means to meet the budget gains, on models that are hard to quantize"
+    ),
+    "limits": Command(
+        "bench.limits",
+        "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
+    ),
 }
 
 
@@ -27,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in ("-h", "--help"):
         print("usage: python -m bench [COMMAND] …\n\ncommands (each has --help):")
-        print("\n".join(f"  {name.ljust(8)}{text}" for name, text in COMMANDS.items()))
+        print("\n".join(f"  {name.ljust(8)}{row.text}" for name, row in COMMANDS.items()))
         return 0
     if not arguments or arguments[0].startswith("-"):
         arguments = ["speed", *arguments]
     if arguments[0] not in COMMANDS:
         raise UsageError(f"unknown command {arguments[0]!r}; known: {', '.join(COMMANDS)}")
-    command = import_module(f"bench.{arguments[0]}")
+    command = import_module(COMMANDS[arguments[0]].module)
     code: int = command.run(command.parser().parse_args(arguments[1:]))
     return code
 

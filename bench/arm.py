@@ -28,7 +28,7 @@ PACKAGES = [
 ]  # what an emulated board executes of this project
 
 
-class Cost(NamedTuple):
+class Instructions(NamedTuple):
     """Instructions per inference: of the engine's bare calls on a prepared array, and of `predict` on raw input."""
 
     bare: int
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     model: str
     variant: str
     engine: str
-    costs: dict[str, Cost]
+    costs: dict[str, Instructions]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,19 +111,24 @@ def pairs(bundle: Bundle, variant: str | None) -> Iterator[tuple[str, str]]:
             yield from ((row.name, engine) for engine in row.engines)
 
 
-def cost(device: Device, bundle: Bundle, variant: str, engine: str) -> Cost:
+def cost(device: Device, bundle: Bundle, variant: str, engine: str) -> Instructions:
     """What an inference costs there. Twice as many calls less once as many: what is not a call drops out."""
     path = str(bundle.path.resolve())
     counts = instructions.count(
         device, "-m", "bench.inferences", path, variant, engine, str(CALLS), packages=PACKAGES
     )
     once, twice, _, predict_once, predict_twice = counts
-    return Cost(round((twice - once) / CALLS), round((predict_twice - predict_once) / CALLS))
+    return Instructions(round((twice - once) / CALLS), round((predict_twice - predict_once) / CALLS))
 
 
 def table(rows: list[Row], boards: list[str]) -> str:
     """A line for each row, two columns for each board."""
-    header = ["model", "variant", "engine", *(f"{name} {way}" for name in boards for way in Cost._fields)]
+    header = [
+        "model",
+        "variant",
+        "engine",
+        *(f"{name} {way}" for name in boards for way in Instructions._fields),
+    ]
     lines = []
     for row in rows:
         cells = [

@@ -81,8 +81,8 @@ def _opened(content: bytes, exact: bool) -> Any:
 
 
 def _interpreter_of(engine: str, content: bytes) -> Any:
-    module: Any = import_module(f"{ENGINES[engine].module}.interpreter")
-    return module.Interpreter(model_content=content, num_threads=1)
+    interpreter = import_module(ENGINES[engine].backend).import_engine()
+    return interpreter(model_content=content, num_threads=1)
 
 
 def _interpreter(engine: str, content: bytes, size: int | None) -> Infer:

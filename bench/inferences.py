@@ -1,4 +1,4 @@
-"""Run on an emulated board: one row through one variant, again and again, between marks for the counting.
+"""Runs on an emulated board: one row through one variant, again and again, between marks for the counting.
 
     python -m bench.inferences BUNDLE VARIANT ENGINE CALLS
 

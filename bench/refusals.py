@@ -248,9 +248,7 @@ def _answer(engine: str, content: bytes) -> None:
         shape = [extent if isinstance(extent, int) else 1 for extent in opened.get_inputs()[0].shape]
         bare.session(content)(np.zeros(shape, np.float32))
         return
-    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
-        model_content=content, num_threads=1
-    )
+    interpreter = import_module(ENGINES[engine].backend).import_engine()(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     given = interpreter.get_input_details()[0]
     interpreter.set_tensor(given["index"], np.zeros(given["shape"], given["dtype"]))

@@ -1,4 +1,4 @@
-"""Run in a child process: opens files with an engine, past every check of ours, and says what became of it.
+"""Runs in a child process: opens files with an engine, past every check of ours, and says what became of it.
 
 Each line of the input is a JSON object with the engine and a file; a golden file makes it run the samples too.
 """
@@ -32,9 +32,7 @@ def bare_engine(engine: str, content: bytes) -> Any:
         onnxruntime = import_module("onnxruntime")
         onnxruntime.set_default_logger_severity(4)
         return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(
-        model_content=content, num_threads=1
-    )
+    interpreter = import_module(ENGINES[engine].backend).import_engine()(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
 

@@ -46,7 +46,7 @@ def usable(folder: Path) -> bool:
 
 
 def main() -> Optional[str]:  # noqa: UP045
-    """Keep a usable environment; make any other anew."""
+    """Keeps a usable environment; makes any other anew."""
     folder = Path(sys.argv[1])
     found = problem()
     if found:

@@ -50,7 +50,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD.
+    """Loads `california-housing`: raw float32 rows [n, 8]; the target is the median price in 100,000 USD.
 
     `california-housing-two` has the place and the other columns as two inputs, and as a second target whether the price
     is above the median of the training split.
@@ -89,7 +89,7 @@ def _two(rows: NDArray[np.float32], prices: NDArray[np.float32], median: float) 
 
 
 def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Read the CSV file: rows float32 [n, 8] and prices float32 [n] in 100,000 USD.
+    """Reads the CSV file: rows float32 [n, 8] and prices float32 [n] in 100,000 USD.
 
     Raises:
         DataError: the file is not this table.
@@ -111,7 +111,7 @@ def read_frame(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def frame_from_archive(archive: bytes) -> bytes:
-    """Turn the original archive into the CSV file, byte for byte as pandas writes scikit-learn's frame."""
+    """Turns the original archive into the CSV file, byte for byte as pandas writes scikit-learn's frame."""
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         member = tar.extractfile("CaliforniaHousing/cal_housing.data")
         if member is None:
@@ -128,7 +128,7 @@ def frame_from_archive(archive: bytes) -> bytes:
 
 
 def _fetch(missing: DatasetNotFound) -> Path:
-    """Download the archive into the cache and write the CSV file beside it."""
+    """Downloads the archive into the cache and writes the CSV file beside it."""
     folder = cache_folder(FOLDER)
     reason = download(folder, ARCHIVE, ARCHIVE_SHA256, _URL)
     if reason is not None:

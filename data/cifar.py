@@ -32,7 +32,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `cifar-10-images`: raw RGB, uint8 [n, 32, 32, 3]; 45,000 / 5,000 / 10,000 samples.
+    """Loads `cifar-10-images`: raw RGB, uint8 [n, 32, 32, 3]; 45,000 / 5,000 / 10,000 samples.
 
     The ten classes take turns in every split. The images are decoded at every call, which takes six seconds.
 
@@ -65,7 +65,7 @@ def load_test(name: str, data_dir: str | Path | None = None) -> Split:
 
 
 def read_images(path: Path, folders: Sequence[str]) -> list[Split]:
-    """Read the images of some folders of the zip, each in the order of their numbers, then of their classes.
+    """Reads the images of some folders of the zip, each in the order of their numbers, then of their classes.
 
     Raises:
         DataError: the file is no zip, or holds something else than such images.

@@ -54,7 +54,7 @@ class Likeness:
 
 
 def table_statistics(rows: NDArray[Any]) -> TableStatistics:
-    """Describe the training rows [n, columns] by their columns' percentiles and the correlation of ranks.
+    """Describes the training rows [n, columns] by their columns' percentiles and the correlation of ranks.
 
     The lowest and highest half per cent are cut off, so that no single row's value is kept as an extreme.
     """
@@ -67,7 +67,7 @@ def table_statistics(rows: NDArray[Any]) -> TableStatistics:
 
 
 def synthesise(records: Sequence[InputRecord], seed: int, pool: int, like: Likeness = Likeness()) -> Arrays:
-    """Make `pool` raw inputs for a model that takes `records`; the same for the same seed.
+    """Makes `pool` raw inputs for a model that takes `records`; the same for the same seed.
 
     Returns:
         By name: images uint8 [pool, height, width, channels] within the record's bounds, tables, and sequences and
@@ -170,7 +170,7 @@ def _item_bytes(record: InputRecord) -> int:
 
 
 def pick(inputs: Arrays, outputs: Arrays, records: Sequence[OutputRecord], wanted: int = MOST) -> Arrays:
-    """Choose `wanted` of the inputs by the original's outputs for them; the order stays.
+    """Chooses `wanted` of the inputs by the original's outputs for them; the order stays.
 
     Of classes, every one that is answered at all is chosen, each from sure to hesitant.  Of values, inputs are spread
     evenly over the range of the outputs.  Several outputs choose in turn.  Samples with an answer that is no finite

@@ -66,7 +66,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
+    """Loads `mnist` or `fashion-mnist`: raw uint8 [n, 28, 28, 1]; 55,000 / 5,000 / 10,000 samples.
 
     `mnist-rebuilt` has the same images, and the task to rebuild them: as targets their pixels from 0 to 1, and an
     output for the error of each image, for which there are none. Its test split is the first 200 images: the answers to
@@ -94,7 +94,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read a gzipped IDX file of unsigned bytes: uint8, of the shape that its header gives.
+    """Reads a gzipped IDX file of unsigned bytes: uint8, of the shape that its header gives.
 
     Raises:
         DataError: the file is not one, or is not whole.

@@ -131,7 +131,7 @@ def write_original(
     test_data: Split | None = None,
     pictures: Mapping[str, bytes] | None = None,
 ) -> Original:
-    """Write a trained model's folder: every file appears whole or not at all, the record last.
+    """Writes a trained model's folder: every file appears whole or not at all, the record last.
 
     What an earlier model left in the folder and the new record does not name is removed.
 
@@ -174,7 +174,7 @@ def write_original(
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Remove the model files and samples of an earlier model that this one does not have."""
+    """Removes the model files and samples of an earlier model that this one does not have."""
     for name in (MODEL, MODEL_H5, REFERENCE, SAMPLES, VOCABULARY):
         if name not in kept:
             (folder / name).unlink(missing_ok=True)

@@ -34,7 +34,7 @@ Piece = tuple[list[Point], float]
 
 
 def _mirrored(half: list[Point]) -> list[Point]:
-    """Close a left half, listed from top to bottom, with its mirror image."""
+    """Closes a left half, listed from top to bottom, with its mirror image."""
     return [*half, *((1 - x, y) for x, y in reversed(half))]
 
 

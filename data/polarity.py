@@ -35,7 +35,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `sentence-polarity`: the numbers of words, int32 [n, 40]; 8,530 / 1,066 / 1,066 sentences.
+    """Loads `sentence-polarity`: the numbers of words, int32 [n, 40]; 8,530 / 1,066 / 1,066 sentences.
 
     Raises:
         DatasetNotFound: it is in no folder; there is no download for it.
@@ -59,7 +59,7 @@ def read_splits(data_dir: str | Path | None = None) -> dict[str, Texts]:
 
 
 def read_sentences(path: Path) -> tuple[list[str], ...]:
-    """Read the zip: the sentences of each class, in the order of the file.
+    """Reads the zip: the sentences of each class, in the order of the file.
 
     Raises:
         DataError: the file is not this dataset.

@@ -30,7 +30,7 @@ _TEST_ALONE = ("cifar-10-images",)
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load a dataset by name.
+    """Loads a dataset by name.
 
     Args:
         name: one of `NAMES`.
@@ -46,7 +46,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
 
 
 def load_test(name: str, data_dir: str | Path | None = None) -> Split:
-    """Load the test split of a dataset; arguments and errors are those of `load`."""
+    """Loads the test split of a dataset; arguments and errors are those of `load`."""
     if name not in _TEST_ALONE:
         return load(name, data_dir).test
     test: Split = import_module(_module(name)).load_test(name, data_dir)
@@ -54,7 +54,7 @@ def load_test(name: str, data_dir: str | Path | None = None) -> Split:
 
 
 def find(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
-    """Find the files of a dataset, by name, without reading more of them than their hashes need.
+    """Finds the files of a dataset, by name, without reading more of them than their hashes need.
 
     Those of scikit-learn lie in its own package: there are none to find.
 

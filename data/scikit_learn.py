@@ -17,14 +17,14 @@ from runtime.bundle.manifest import InputRecord
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `digits`, `digits-rows` or `diabetes`; they come with scikit-learn: `data_dir` is of no use to them."""
+    """Loads `digits`, `digits-rows` or `diabetes`; they come with scikit-learn: `data_dir` is of no use to them."""
     if name == "diabetes":
         return _diabetes()
     return _digits() if name == "digits" else _rows(_digits())
 
 
 def _digits() -> Dataset:
-    """Load `digits`: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
+    """Loads `digits`: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
     bunch = datasets.load_digits()
     images = bunch.images.astype(np.uint8)[..., np.newaxis]
     labels = bunch.target.astype(np.int64)
@@ -62,7 +62,7 @@ def _rows(digits: Dataset) -> Dataset:
 
 
 def _diabetes() -> Dataset:
-    """Load `diabetes`: raw float32 rows [n, 10]; the target is disease progression after one year."""
+    """Loads `diabetes`: raw float32 rows [n, 10]; the target is disease progression after one year."""
     bunch = datasets.load_diabetes(scaled=False)
     rows, targets = bunch.data.astype(np.float32), bunch.target.astype(np.float32)
     rest, test, rest_targets, test_targets = train_test_split(rows, targets, test_size=0.2, random_state=7)

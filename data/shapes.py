@@ -17,7 +17,7 @@ _Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def draw(random: np.random.Generator, size: tuple[int, int], style: str | None = None) -> NDArray[np.float64]:
-    """Draw one image, float64 [height, width] from 0 to 1, of the style "digits", "garments" or "blobs"; None: any."""
+    """Draws one image, float64 [height, width] from 0 to 1, of the style "digits", "garments" or "blobs"; None: any."""
     style = style or _STYLES[int(random.integers(len(_STYLES)))]
     painter = {"digits": _digit, "garments": _garment, "blobs": _blobs}[style]
     image: NDArray[np.float64] = np.clip(painter(random, size), 0, 1)
@@ -25,7 +25,7 @@ def draw(random: np.random.Generator, size: tuple[int, int], style: str | None =
 
 
 def _digit(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Draw the strokes of a random digit with a pen of random width, bent and softened."""
+    """Draws the strokes of a random digit with a pen of random width, bent and softened."""
     strokes = STROKES[int(random.integers(len(STROKES)))]
     # Large images keep the margin of MNIST (20 of 28 pixels are used); tiny ones are filled.
     extent = random.uniform(0.6, 0.74) if min(size) >= 16 else random.uniform(0.8, 0.95)
@@ -44,7 +44,7 @@ def _digit(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.flo
 
 
 def _garment(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Fill the outline of a random garment with a shade, a gradient, stripes and a little noise."""
+    """Fills the outline of a random garment with a shade, a gradient, stripes and a little noise."""
     parts = GARMENTS[int(random.integers(len(GARMENTS)))]
     stretch = random.uniform(0.85, 1.05, 2)
     transform = _placement(random, 0.95, turn=0.03, shear=0.03)
@@ -66,7 +66,7 @@ def _garment(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.f
 
 
 def _blobs(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Add a few soft round spots on a gradient."""
+    """Adds a few soft round spots on a gradient."""
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]] / max(size)
     image = random.uniform(0, 0.4) + random.uniform(-0.3, 0.3) * rows + random.uniform(-0.3, 0.3) * columns
     for _ in range(int(random.integers(2, 7))):
@@ -77,7 +77,7 @@ def _blobs(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.flo
 
 
 def _placement(random: np.random.Generator, extent: float, turn: float, shear: float) -> _Map:
-    """Draw a random affine map of points [n, 2], x to the right and y down, about the unit square."""
+    """Draws a random affine map of points [n, 2], x to the right and y down, about the unit square."""
     angle, slant = random.normal(0, turn / 2), random.normal(0, shear / 2)
     turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = extent * turned @ np.array([[1.0, slant], [0.0, 1.0]])
@@ -86,6 +86,6 @@ def _placement(random: np.random.Generator, extent: float, turn: float, shear: f
 
 
 def _softened(canvas: Image.Image, size: tuple[int, int], blur: float) -> NDArray[np.float64]:
-    """Scale the canvas down to `size`, blurred by `blur` final pixels; float64 from 0 to 1."""
+    """Scales the canvas down to `size`, blurred by `blur` final pixels; float64 from 0 to 1."""
     blurred = canvas.filter(ImageFilter.GaussianBlur(blur * _OVERSAMPLING))
     return np.asarray(blurred.resize((size[1], size[0]), Image.Resampling.BOX), np.float64) / 255

@@ -44,7 +44,7 @@ def sha256_of(path: Path) -> str:
 def locate(
     dataset: str, known: dict[str, str], urls: dict[str, str] | None, data_dir: str | Path | None = None
 ) -> dict[str, Path]:
-    """Find all files of `dataset` in one place and check them.
+    """Finds all files of `dataset` in one place and checks them.
 
     Args:
         dataset: its name, which is that of its folder.
@@ -89,7 +89,7 @@ def cache_folder(dataset: str) -> Path:
 
 
 def download(folder: Path, name: str, digest: str, url: str) -> str | None:
-    """Download one file into `folder` and check it against `digest`, written as for `locate`.
+    """Downloads one file into `folder` and checks it against `digest`, written as for `locate`.
 
     Returns:
         None when the file is there, otherwise the reason in words.
@@ -146,7 +146,7 @@ def _hash_at(path: Path, algorithm: str, size: int, mtime_ns: int) -> str:
 
 
 def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
-    """List the folders to search, each with its name for messages."""
+    """Lists the folders to search, each with its name for messages."""
     places: list[tuple[str, Path]] = []
     if data_dir is not None:
         if not Path(data_dir).is_dir():
@@ -160,7 +160,7 @@ def _places(data_dir: str | Path | None) -> list[tuple[str, Path]]:
 
 
 def _checked(path: Path, digest: str) -> Path:
-    """Return `path` if its bytes are the original's; DataError that names the file otherwise."""
+    """Returns `path` if its bytes are the original's; DataError that names the file otherwise."""
     algorithm, expected = _algorithm(digest)
     found = _hash_of(path, algorithm)
     if found != expected:
@@ -172,7 +172,7 @@ def _checked(path: Path, digest: str) -> Path:
 
 
 def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | None:
-    """Download what `folder` lacks; return None, or in words why it is still incomplete."""
+    """Downloads what `folder` lacks; returns None, or in words why it is still incomplete."""
     for name, digest in known.items():
         if (folder / name).is_file():
             _checked(folder / name, digest)
@@ -184,7 +184,7 @@ def _fetch(folder: Path, known: dict[str, str], urls: dict[str, str]) -> str | N
 
 
 def _unreachable(url: str) -> str | None:
-    """Ask the host for the headers of `url`, for GIVE_UP_SECONDS at most; None if it would send the file.
+    """Asks the host for the headers of `url`, for GIVE_UP_SECONDS at most; None if it would send the file.
 
     In a thread, because a name server that does not answer blocks longer than any timeout of a socket.
     """

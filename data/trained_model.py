@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runtime.bundle.manifest import InputRecord, OutputRecord
-from runtime.bundle.manifest_json import read_sha256
 from runtime.bundle.signature_json import inputs_to_json, outputs_to_json, read_inputs, read_outputs
 from runtime.bundle.strict_json import Fields, parse_object
+from runtime.bundle.variant_json import read_sha256
 from runtime.errors import ModelError
 
 RECORD = "training.json"

@@ -66,7 +66,7 @@ def files(name: str, data_dir: str | Path | None = None) -> dict[str, Path]:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `imdb` or `reuters`: the numbers of words, int32 [n, 256].
+    """Loads `imdb` or `reuters`: the numbers of words, int32 [n, 256].
 
     IMDB has 22,500 / 2,500 / 25,000 reviews of two classes, Reuters 8,084 / 898 / 2,246 newswires of 46. The test split
     is Keras' own.

@@ -7,7 +7,7 @@ from runtime.command import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Import the command line only here, where Ctrl-C is already handled: it takes a second."""
+    """Imports the command line only here, where Ctrl-C is already handled: it takes a second."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     from export import commands
 

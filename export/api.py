@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from export import bundles, report
+from export import bundles, report_files
 from export.checks import asked_metric
 from export.checks.gate import Demand
 from export.quantization import names
@@ -86,7 +86,7 @@ def export(
     name: str | None = None,
     jobs: int | None = None,
 ) -> Report:
-    """Export a model to all targets, verify every file, and pack what passed.
+    """Exports a model to all targets, verifies every file, and packs what passed.
 
     Args:
         model_or_path: a Keras model, or the path of a `.keras` or `.h5` file or of a SavedModel folder.
@@ -150,7 +150,7 @@ def export(
             order = bundles.Order(chosen, folder, demand, metrics=metrics)
             made = bundles.make(workers, [registered.original], order, lambda what, finished, total: None)
     rows = made.rows[called]
-    report.write(rows, folder)
+    report_files.write(rows, folder)
     bundle = folder / called / "bundle"
     passed = any(row.passed for row in rows)
     return Report(tuple(rows), bundle if passed else None, ship_line(choose(rows)), registered.notes)

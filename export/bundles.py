@@ -49,7 +49,7 @@ class Made:
 
 
 def make(workers: Workers, originals: list[Original], order: Order, tell: Tell) -> Made:
-    """Make the bundles of these models in `order.out`/<model>/bundle; `tell` is told of the progress.
+    """Makes the bundles of these models in `order.out`/<model>/bundle; `tell` is told of the progress.
 
     Raises:
         DataError: a file of a dataset is damaged.

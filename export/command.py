@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data.original import Original
-from export import bundles, report, targets
+from export import bundles, report, report_files, targets
 from export.checks import asked_metric
 from export.checks.gate import Demand
 from export.options import OF_ONE_MODEL, parse
@@ -30,7 +30,7 @@ from runtime.errors import UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code says whether all rows passed."""
+    """Runs the command; the exit code says whether all rows passed."""
     options = parse(argv)
     chosen = targets.select(options.targets)
     _check_numbers(options)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         originals = _originals(_names(options.models, users), roots)
         made = bundles.make(workers, originals, order, tell)
     every = [row for found in originals for row in made.rows[found.name]]
-    report.write(
+    report_files.write(
         every, options.out, shlex.join(["python", "-m", "export", *(sys.argv[1:] if argv is None else argv)])
     )
     report.show(every, console)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import NamedTuple
 
+from runtime.command import Command
 
-class Command(NamedTuple):
-    """A module whose `main` takes the name of the command and all that follows it, and a text for --help."""
-
-    module: str
-    text: str
-
-
+# The `main` of each module takes the name of the command and all that follows it.
 COMMANDS: Mapping[str, Command] = {
     "diagnose": Command("export.diagnosis.command", "say which layers a quantized file loses accuracy in"),
     "report": Command(
@@ -30,7 +24,7 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command that is named first; what belongs to it is imported only now.
+    """Runs the command that is named first; what belongs to it is imported only now.
 
     Raises:
         EdgeProofError: as the command says.

@@ -46,7 +46,7 @@ def pack(
     state: str,
     sensitivity: Mapping[str, float],
 ) -> Path | None:
-    """Turn the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
+    """Turns the staging folder into the model's bundle; None, and nothing changed, if no variant passed.
 
     Args:
         original: the trained model.
@@ -91,7 +91,7 @@ def size_bytes(path: Path) -> int:
 
 
 def _remove_others(folder: Path, kept: set[Path]) -> None:
-    """Remove what was built on the way, or did not pass."""
+    """Removes what was built on the way, or did not pass."""
     import shutil
 
     for path in folder.iterdir():
@@ -124,7 +124,7 @@ def _manifest(
         parameters=record.parameters,
         inputs={taken.name: taken for taken in record.inputs},
         outputs={given.name: given for given in record.outputs},
-        original=contract.Original(
+        original=contract.OriginalRecord(
             _digest(original.record),
             record.device,
             {

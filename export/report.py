@@ -1,33 +1,18 @@
-"""The report: one row for each model, variant and engine; as JSON, as Markdown and as a table on the console."""
+"""The report: one row for each model, variant and engine; as Markdown and as a table on the console."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from export.targets import NOT_NEEDED, Target
-from runtime.atomic import write_file
 from runtime.choose.rule import choose, ship_line
 from runtime.measure.metric import known_scale, shown_name
-from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
-
-
-def write(rows: list[MeasuredRow], out: Path, command: str | None = None) -> None:
-    """Write `out`/report.json, as docs/bundle.md specifies it, `out`/report.md, and the page `out`/report.html.
-
-    `command` is what was typed to get them.
-    """
-    from export.page import fresh  # it takes what this module says of rows
-
-    page = fresh.of_an_export(rows, command)
-    write_file(out / REPORT, rows_to_json(rows, machine=dict(page.machine), command=command).encode())
-    write_file(out / "report.md", markdown(rows).encode())
-    fresh.write(page, out)
+from runtime.measure.row import MeasuredRow
 
 
 def _points(row: MeasuredRow) -> bool:
@@ -147,7 +132,7 @@ def unneeded(rows: list[MeasuredRow], targets: list[Target]) -> str | None:
 
 
 def show(rows: list[MeasuredRow], console: Console) -> None:
-    """Print one table for each model with its notes; notes that all models share come at the end."""
+    """Prints one table for each model with its notes; notes that all models share come at the end."""
     once = absent(rows)
     for _, group in groupby(rows, key=lambda row: row.model):
         mine = list(group)

@@ -18,7 +18,7 @@ from runtime.errors import UsageError
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `keygen PRIVATE PUBLIC` or `sign BUNDLE --key PRIVATE`."""
+    """Runs `keygen PRIVATE PUBLIC` or `sign BUNDLE --key PRIVATE`."""
     options = parser().parse_args(argv)
     if options.command == "keygen":
         keygen(options.private, options.public)
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def keygen(private: Path, public: Path) -> None:
-    """Write a new pair of keys as PEM; UsageError where one of the files is there already."""
+    """Writes a new pair of keys as PEM; UsageError where one of the files is there already."""
     for path in (private, public):
         if path.exists():
             raise UsageError(f"{path} is there already, and a key is never overwritten; give another name")
@@ -55,7 +55,7 @@ def keygen(private: Path, public: Path) -> None:
 
 
 def sign(bundle: Bundle, private: Path, bundle_version: int | None = None) -> Bundle:
-    """Sign a bundle in its place, folder or zip, whole or not at all; every file is compared with the manifest.
+    """Signs a bundle in its place, folder or zip, whole or not at all; every file is compared with the manifest.
 
     Raises:
         UsageError: the key file holds no Ed25519 private key, or the version is lower than the bundle's.
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the sub-parsers of `keygen` and `sign`."""
+    """Adds the sub-parsers of `keygen` and `sign`."""
     keys = commands.add_parser(
         "keygen",
         help=COMMANDS["keygen"].text,

@@ -16,7 +16,7 @@ NOT_NEEDED = "skipped: int8 passes"
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class RelativeTolerance:
     """How far a variant's outputs may be from the original's, as a fraction of their spread, and why that far.
 
     A float32 file is held to it at export.  The others are held to the user's budget; for them it is the least that the
@@ -35,7 +35,7 @@ class Target:
     scheme: Scheme
     converter: str
     engines: tuple[str, ...]
-    tolerance: Tolerance
+    tolerance: RelativeTolerance
 
     @property
     def name(self) -> str:
@@ -58,16 +58,20 @@ class Target:
         return self.scheme in STATIC_SCHEMES
 
 
-FLOAT32 = Tolerance(1e-5, "the same float32 arithmetic in another order of additions")
-FLOAT16 = Tolerance(5e-3, "weights keep 11 significant bits")
-ONNX_FLOAT16 = Tolerance(
+FLOAT32 = RelativeTolerance(1e-5, "the same float32 arithmetic in another order of additions")
+FLOAT16 = RelativeTolerance(5e-3, "weights keep 11 significant bits")
+ONNX_FLOAT16 = RelativeTolerance(
     2e-2,
     "weights keep 11 significant bits; a processor that can, such as a Pi 5's, computes in them too",
 )
-DYNAMIC = Tolerance(0.20, "8-bit weights, activations rounded at each call: samples near a decision move")
-INT8 = Tolerance(0.25, "8-bit weights and activations: one step of a logit moves samples near a decision")
-INT8_MIXED = Tolerance(0.25, "as int8, for the groups of layers that are in int8")
-INT16X8 = Tolerance(0.15, "8-bit weights; the activations' 16 bits add little to their error")
+DYNAMIC = RelativeTolerance(
+    0.20, "8-bit weights, activations rounded at each call: samples near a decision move"
+)
+INT8 = RelativeTolerance(
+    0.25, "8-bit weights and activations: one step of a logit moves samples near a decision"
+)
+INT8_MIXED = RelativeTolerance(0.25, "as int8, for the groups of layers that are in int8")
+INT16X8 = RelativeTolerance(0.15, "8-bit weights; the activations' 16 bits add little to their error")
 
 _TARGETS = (
     Target("saved_model", "float32", "keras", ("tensorflow",), FLOAT32),

@@ -8,6 +8,7 @@ from runtime.errors import (
     EdgeProofError,
     EngineError,
     InputError,
+    PackageError,
     ParityError,
     UsageError,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "EngineError",
     "InputError",
     "Model",
+    "PackageError",
     "ParityError",
     "UsageError",
     "__version__",

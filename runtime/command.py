@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from runtime.errors import EdgeProofError, UsageError
+from runtime.namedtuples import FastNamedTuple
 
 _TYPED = (
     ("python -m runtime ", "edgeproof "),
@@ -13,6 +14,13 @@ _TYPED = (
     ("python -m export", "edgeproof export"),
     ("python -m train", "edgeproof train"),
 )
+
+
+class Command(FastNamedTuple):
+    """A row in a table of commands: its module, which is imported only when the command runs, and a text for --help."""
+
+    module: str
+    text: str
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> int:
@@ -53,7 +61,7 @@ def as_called(text: str) -> str:
 
 
 def columns(heading: str, rows: Mapping[str, str]) -> str:
-    """A part of a help text: a heading, and under it each name with what it is."""
+    """Returns a part of a help text: a heading, and under it each name with what it is."""
     width = max(map(len, rows))
     return "\n".join([heading, *(f"  {name.ljust(width)}  {text}" for name, text in rows.items())])
 

@@ -21,6 +21,10 @@ class EngineError(EdgeProofError):
     """An engine is not installed, or cannot run the file it was given."""
 
 
+class PackageError(EdgeProofError):
+    """A command needs a package that is not installed here; the message has the line that installs it."""
+
+
 class ParityError(EdgeProofError):
     """Outputs disagree with the original's beyond the tolerance."""
 

@@ -51,7 +51,7 @@ def pairs_of(variants: list[Variant], engines: dict[str, str]) -> list[tuple[Var
     return pairs
 
 
-def judge(
+def verify(
     bundle: Bundle, golden: Golden, variant: Variant, engine: str, problem: str = "", threads: int = 1
 ) -> tuple[MeasuredRow, Model | None]:
     """The verdict on one variant and engine of this device, and the model, ready to use, where the verdict is ok.

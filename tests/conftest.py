@@ -48,7 +48,7 @@ def _with_tensorflow(path: Path) -> bool:
 
 
 def pytest_pycollect_makemodule(module_path: Path) -> None:
-    """Set up Keras as `python -m train` does, before a test imports it."""
+    """Sets up Keras as `python -m train` does, before a test imports it."""
     if _with_tensorflow(module_path):
         from train import device
 
@@ -56,7 +56,7 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of conversions, and skip what needs tflite-runtime where it has no wheel.
+    """Marks the tests of conversions, and skips what needs tflite-runtime where it has no wheel.
 
     Tests that use the shared exports are tests of conversions, without saying so. tflite-runtime is needed by tests
     marked so, and by rows of a table that name it.
@@ -90,7 +90,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse the mixture that would crash: tflite-runtime and TensorFlow in one process."""
+    """Refuses the mixture that would crash: tflite-runtime and TensorFlow in one process."""
     if len({_with_tensorflow(item.path) for item in session.items}) == 2:
         raise pytest.UsageError(
             f"the files {TENSORFLOW}*.py need a process of their own, in which tflite-runtime loads no model: "
@@ -99,7 +99,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Let the workers end that the tests of this process shared."""
+    """Lets the workers end that the tests of this process shared."""
     _UNTIL_THE_END.close()
 
 
@@ -136,7 +136,7 @@ def shared_workers() -> Workers:
 
     class Shared(Workers):
         def stop(self) -> None:
-            """End them, as an export does that ends with an error; the next test gets new ones."""
+            """Ends them, as an export does that ends with an error; the next test gets new ones."""
             super().stop()
             shared_workers.cache_clear()
 
@@ -150,12 +150,12 @@ def shared_workers() -> Workers:
 
 
 def with_shared_workers(patch: pytest.MonkeyPatch, module: str) -> None:
-    """Let a module of export use the shared workers in the place of its own."""
+    """Lets a module of export use the shared workers in the place of its own."""
     patch.setattr(f"{module}.Workers", lambda jobs: nullcontext(shared_workers()))
 
 
 def run_export(*arguments: str, out: Path, **environment: str) -> Export:
-    """Run the command: in a process of its own, or with `--jobs 1` in this one, with the shared workers."""
+    """Runs the command: in a process of its own, or with `--jobs 1` in this one, with the shared workers."""
     command = [*arguments, "--out", str(out)]
     began = time.monotonic()
     if "--jobs 1" in " ".join(arguments) and not environment:

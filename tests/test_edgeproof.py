@@ -9,6 +9,7 @@ import pytest
 import edgeproof
 from runtime.__main__ import COMMANDS
 from runtime.command import run_command
+from runtime.errors import PackageError
 from tests.conftest import ROOT
 
 HELP = """\
@@ -119,6 +120,8 @@ def test_what_is_not_installed_is_one_line(cli, monkeypatch, name, missing, extr
         f"error: `edgeproof {name}` needs the package {missing}, which is not installed here; "
         f"install it with: pip install 'edgeproof[{extra}]'\n",
     )
+    with pytest.raises(PackageError):
+        edgeproof.main([name, "list"])
 
 
 def test_it_starts_without_what_it_does_not_need():
@@ -195,3 +198,5 @@ def test_without_shtab_the_pip_line_is_printed(cli, monkeypatch):
         "",
         "error: --print-completion needs the package shtab; install it with: pip install shtab\n",
     )
+    with pytest.raises(PackageError):
+        edgeproof.main(["--print-completion", "bash"])

@@ -12,7 +12,7 @@ from train.recipes import APPLICATIONS, ON_REQUEST, RECIPES, find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train the models that the command line names."""
+    """Trains the models that the command line names."""
     arguments = flags.parse(argv)
     if arguments.models == ["list"]:
         _list()

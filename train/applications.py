@@ -32,7 +32,7 @@ _CAFFE_MEANS = (103.939, 116.779, 123.68)
 
 
 def save(row: Application, seed: int, folder: Path) -> Original:
-    """Write the network with its golden and calibration images (synthetic) to `folder`.
+    """Writes the network with its golden and calibration images (synthetic) to `folder`.
 
     It takes raw RGB pixels, float32 [n, 224, 224, 3] from 0 to 255, and gives probabilities [n, 1000], or features
     [n, 512].
@@ -98,7 +98,7 @@ def _preprocessed(pixels: Any, mode: str) -> Any:
 
 
 def _let_signals_through(network: keras.Model) -> None:
-    """Draw the kernels again as He et al. (2015): after 50 layers of Keras' default, every image looks the same."""
+    """Draws the kernels again as He et al. (2015): after 50 layers of Keras' default, every image looks the same."""
     initializer = keras.initializers.HeNormal(seed=keras.random.SeedGenerator(0))
     for layer in network.layers:
         if hasattr(layer, "kernel"):
@@ -106,7 +106,7 @@ def _let_signals_through(network: keras.Model) -> None:
 
 
 def _adapt_normalization(network: keras.Model, model: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Give every batch normalisation the mean and variance of what it takes for `images`, as training would have."""
+    """Gives every batch normalisation the mean and variance of what it takes for `images`, as training would have."""
     normalizations = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
     kept = [layer.momentum for layer in normalizations]
     for layer in normalizations:

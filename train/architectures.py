@@ -67,7 +67,7 @@ class TutorialMLP(keras.Model):
         self.second_dropout = layers.Dropout(0.2)
 
     def call(self, x: Any) -> Any:
-        """Map images [n, height, width, channels] to features [n, 512]."""
+        """Maps images [n, height, width, channels] to features [n, 512]."""
         x = self.first_dropout(self.first_normalization(self.first(self.flatten(x))))
         return self.second_dropout(self.second_activation(self.second_normalization(self.second(x))))
 

@@ -33,7 +33,7 @@ class Batches(keras.utils.PyDataset):
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Draw the order of `epoch`, counted from 0."""
+        """Draws the order of `epoch`, counted from 0."""
         self._order = np.random.default_rng([self._seed, epoch]).permutation(
             len(next(iter(self._inputs.values())))
         )
@@ -55,5 +55,5 @@ class Shuffle(keras.callbacks.Callback):
         self._batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Draw the new order."""
+        """Draws the new order."""
         self._batches.start_epoch(epoch)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from runtime.errors import EdgeProofError, UsageError
+from runtime.errors import PackageError, UsageError
 from train.recipe import Recipe
 
 
@@ -34,7 +34,7 @@ class StopAtTarget(keras.callbacks.Callback):
         self._falls = "loss" in self._name or "error" in self._name
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Compare the figure.
+        """Compares the figure.
 
         Raises:
             UsageError: the training has no figure of that name.
@@ -85,7 +85,7 @@ def loggers(csv_log: Path | None, tensorboard: Path | None, append: bool) -> lis
         append: whether the CSV file of an interrupted training goes on.
 
     Raises:
-        EdgeProofError: TensorBoard is asked for and not installed.
+        PackageError: TensorBoard is asked for and not installed.
     """
     chosen: list[keras.callbacks.Callback] = []
     if csv_log is not None:
@@ -93,8 +93,6 @@ def loggers(csv_log: Path | None, tensorboard: Path | None, append: bool) -> lis
         chosen.append(keras.callbacks.CSVLogger(str(csv_log), append=append))
     if tensorboard is not None:
         if find_spec("tensorboard") is None:
-            raise EdgeProofError(
-                "--tensorboard needs a package that is not installed; pip install tensorboard"
-            )
+            raise PackageError("--tensorboard needs a package that is not installed; pip install tensorboard")
         chosen.append(keras.callbacks.TensorBoard(str(tensorboard)))
     return chosen

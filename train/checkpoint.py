@@ -45,7 +45,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.ended = False
 
     def resume(self) -> keras.Model | None:
-        """Read the last state, and set `history`, `epoch` and `ended` to what it says.
+        """Reads the last state, and sets `history`, `epoch` and `ended` to what it says.
 
         Returns:
             The model as it was trained so far, with its optimizer; None where no state was saved.
@@ -71,14 +71,14 @@ class Checkpoint(keras.callbacks.Callback):
         return trainer
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Set the other callbacks to what they remembered."""
+        """Sets the other callbacks to what they remembered."""
         if self._resumed is not None:
             for callback in self._others:
                 for name, value in self._resumed["callbacks"].get(type(callback).__name__, {}).items():
                     setattr(callback, name, value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Save everything."""
+        """Saves everything."""
         self.epoch = epoch + 1
         for name, figure in (logs or {}).items():
             self.history.setdefault(name, []).append(float(figure))

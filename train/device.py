@@ -19,13 +19,13 @@ _SETTINGS = {
 
 
 def prepare() -> None:
-    """Set environment variables for training, before Keras is imported; those that the user has set stay."""
+    """Sets environment variables for training, before Keras is imported; those that the user has set stay."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 
 
 def device_name() -> str:
-    """Name the device that Keras computes on: the GPU's product name, or the CPU's model name."""
+    """Names the device that Keras computes on: the GPU's product name, or the CPU's model name."""
     if not _accelerated():
         return cpu_name()
     try:

@@ -55,7 +55,7 @@ class Run:
 
 
 def fit(recipe: Recipe, dataset: Dataset, run: Run) -> Fitted:
-    """Train `recipe` on the training split, choosing by the validation split; the test split stays unread.
+    """Trains `recipe` on the training split, choosing by the validation split; the test split stays unread.
 
     Raises:
         UsageError: the recipe names what Keras does not have, or the state to resume is of another training.

@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; wrong usage ends the process with exit code 2, as argparse does."""
+    """Parses the command line; wrong usage ends the process with exit code 2, as argparse does."""
     return parser().parse_args(argv)
 
 

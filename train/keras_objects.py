@@ -37,7 +37,7 @@ def known(kind: str) -> dict[str, type]:
 
 
 def make(kind: str, words: str, **options: Any) -> Any:
-    """Make one of Keras' objects.
+    """Makes one of Keras' objects.
 
     Args:
         kind: `optimizer`, `loss`, `metric`, `initializer`, `regularizer` or `constraint`.
@@ -77,7 +77,7 @@ def activation(name: str) -> str:
 
 
 def regularizer(words: str | None) -> Any:
-    """Make a regularizer from `l2=0.01`, `l1=0.01`, both with a comma, or any of Keras' by name; None from None.
+    """Makes a regularizer from `l2=0.01`, `l1=0.01`, both with a comma, or any of Keras' by name; None from None.
 
     Raises:
         UsageError: Keras has no such regularizer.
@@ -90,7 +90,7 @@ def regularizer(words: str | None) -> Any:
 
 
 def metrics(recipe: Recipe, outputs: Sequence[str]) -> Any:
-    """Make the metrics of a recipe; their names in the history do not depend on earlier trainings.
+    """Makes the metrics of a recipe; their names in the history do not depend on earlier trainings.
 
     Args:
         recipe: the recipe.
@@ -110,7 +110,7 @@ def metrics(recipe: Recipe, outputs: Sequence[str]) -> Any:
 
 
 def loss(recipe: Recipe, outputs: Sequence[str]) -> Any:
-    """Make the loss of a recipe: one for one output, else one by name for each of `outputs`.
+    """Makes the loss of a recipe: one for one output, else one by name for each of `outputs`.
 
     Raises:
         UsageError: Keras has no such loss, or the model no such output, or an output has none.
@@ -145,7 +145,7 @@ def _of_output(kind: str, text: str, outputs: Sequence[str]) -> tuple[str, str]:
 
 
 def optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
-    """Make the optimizer of a recipe, with its learning rate schedule where that goes by steps.
+    """Makes the optimizer of a recipe, with its learning rate schedule where that goes by steps.
 
     Raises:
         UsageError: Keras has no such optimizer, or it takes no such option.

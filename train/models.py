@@ -22,7 +22,7 @@ CLIP = 5.0
 
 
 def build(recipe: Recipe, dataset: Dataset) -> keras.Model:
-    """Build the untrained model of `recipe` for `dataset`.
+    """Builds the untrained model of `recipe` for `dataset`.
 
     Returns:
         A model that takes the dataset's raw inputs by name, images and other numbers as float32, words as they are, and
@@ -66,7 +66,7 @@ def _head(features: Any, output: OutputRecord, recipe: Recipe, targets: NDArray[
 
 
 def _scaled(inputs: Any, taken: InputRecord, recipe: Recipe, rows: NDArray[Any]) -> Any:
-    """Scale raw values inside the model as the recipe says, by the statistics of the training split."""
+    """Scales raw values inside the model as the recipe says, by the statistics of the training split."""
     scaling = recipe.scaling
     if taken.kind == "text":
         assert taken.high is not None, "the numbers of words have a highest"

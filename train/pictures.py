@@ -25,7 +25,7 @@ _COLUMNS, _ROWS = 8, 4
 def pictures(
     name: str, model: keras.Model, history: dict[str, list[float]], dataset: Dataset, outputs: Arrays
 ) -> dict[str, bytes]:
-    """Draw everything there is to see of one training.
+    """Draws everything there is to see of one training.
 
     Args:
         name: the model's, for the titles.
@@ -58,7 +58,7 @@ def pictures(
 
 
 def _learning_curves(title: str, history: dict[str, list[float]]) -> bytes:
-    """Draw every figure against the epoch, training and validation in one panel."""
+    """Draws every figure against the epoch, training and validation in one panel."""
     names = [name for name in history if not name.startswith("val_") and name != "learning_rate"]
     figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
@@ -75,7 +75,7 @@ def _learning_curves(title: str, history: dict[str, list[float]]) -> bytes:
 def _samples(
     title: str, output: OutputRecord, images: NDArray[Any], answers: NDArray[Any], truth: NDArray[Any]
 ) -> bytes:
-    """Draw a grid of test images with what they are and what the model says; mistakes first and in red."""
+    """Draws a grid of test images with what they are and what the model says; mistakes first and in red."""
     labels = output.labels or ()
     wrong, right = np.flatnonzero(answers != truth), np.flatnonzero(answers == truth)
     half = _COLUMNS * _ROWS // 2
@@ -92,7 +92,7 @@ def _samples(
 
 
 def _rebuilt(title: str, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
-    """Draw test images, and below each what the model makes of it."""
+    """Draws test images, and below each what the model makes of it."""
     figure, axes = plt.subplots(_ROWS, _COLUMNS, figsize=(1.5 * _COLUMNS, 1.6 * _ROWS))
     for place, axis in enumerate(axes.flat):
         row, column = divmod(place, _COLUMNS)
@@ -103,7 +103,7 @@ def _rebuilt(title: str, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
 
 
 def _confusion_matrix(title: str, output: OutputRecord, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
-    """Draw how often each class is taken for which."""
+    """Draws how often each class is taken for which."""
     labels = output.labels or ()
     count = len(labels)
     matrix = np.zeros((count, count), int)
@@ -120,7 +120,7 @@ def _confusion_matrix(title: str, output: OutputRecord, answers: NDArray[Any], t
 
 
 def _predicted(title: str, output: OutputRecord, answers: NDArray[Any], truth: NDArray[Any]) -> bytes:
-    """Draw predicted against true values."""
+    """Draws predicted against true values."""
     unit = (output.units or (None,))[0]
     shown = f" ({unit})" if unit else ""
     figure, axis = plt.subplots(figsize=(5, 5))
@@ -132,7 +132,7 @@ def _predicted(title: str, output: OutputRecord, answers: NDArray[Any], truth: N
 
 
 def _layers(title: str, model: keras.Model) -> bytes:
-    """Draw the model's layers from input to output, with output shape and number of weights."""
+    """Draws the model's layers from input to output, with output shape and number of weights."""
     layers = model.layers
     figure, axis = plt.subplots(figsize=(4.6, 0.42 * len(layers) + 0.3))
     for place, layer in enumerate(layers):

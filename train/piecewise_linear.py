@@ -22,7 +22,7 @@ _DIRECTIONS = ((1, 1), (1, -1), (2, 1), (1, 2), (2, -1), (1, -2))
 
 
 def encode(inputs: Any, rows: NDArray[np.float32], columns: tuple[str, ...]) -> Any:
-    """Encode rows as features in [0, 1]: the columns and, where two of them name a place, further directions of it.
+    """Encodes rows as features in [0, 1]: the columns and, where two of them name a place, further directions of it.
 
     Args:
         inputs: Keras' symbolic rows, float32 [n, columns].

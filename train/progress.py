@@ -27,7 +27,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._began = time.monotonic()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Open the bar."""
+        """Opens the bar."""
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             times = (TimeElapsedColumn(), TimeRemainingColumn())
@@ -38,17 +38,17 @@ class ProgressBar(keras.callbacks.Callback):
             self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Set the bar to the beginning of `epoch` (a resumed training does not begin at 0)."""
+        """Sets the bar to the beginning of `epoch` (a resumed training does not begin at 0)."""
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch * self._steps)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the bar."""
+        """Moves the bar."""
         if self._bar is not None:
             self._bar.advance(self._task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Show the figures of the epoch."""
+        """Shows the figures of the epoch."""
         figures = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
         if self._bar is not None:
             self._bar.update(self._task, figures=f"epoch {epoch + 1}: {figures}")
@@ -58,10 +58,10 @@ class ProgressBar(keras.callbacks.Callback):
             self._console.print(line, soft_wrap=True, highlight=False)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Close the bar."""
+        """Closes the bar."""
         self.close()
 
     def close(self) -> None:
-        """Close the bar, also after an interruption."""
+        """Closes the bar, also after an interruption."""
         if self._bar is not None:
             self._bar.stop()

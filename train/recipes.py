@@ -437,7 +437,7 @@ APPLICATIONS: dict[str, Application] = {
 
 
 def find(name: str) -> Recipe:
-    """Return the recipe of a model; UsageError that lists the known ones otherwise."""
+    """Returns the recipe of a model; UsageError that lists the known ones otherwise."""
     known = RECIPES | ON_REQUEST
     if name not in known:
         raise UsageError(f"unknown model {name!r}; known: {', '.join((*known, *APPLICATIONS))}")

@@ -31,7 +31,7 @@ KEPT = 512
 
 
 def save(recipe: Recipe, dataset: Dataset, fitted: Fitted, seed: int, folder: Path, draw: Draw) -> Original:
-    """Write the folder of a model that was trained by `recipe` on `dataset`; the test split is read here, once.
+    """Writes the folder of a model that was trained by `recipe` on `dataset`; the test split is read here, once.
 
     Args:
         recipe: how it was trained.
@@ -88,7 +88,7 @@ def save(recipe: Recipe, dataset: Dataset, fitted: Fitted, seed: int, folder: Pa
 
 
 def golden_inputs(model: keras.Model, dataset: Dataset) -> Arrays:
-    """Synthesise golden inputs, raw by name, chosen by the answers of `model`."""
+    """Synthesises golden inputs, raw by name, chosen by the answers of `model`."""
     train = dataset.train.inputs
     tables = [train[taken.name] for taken in dataset.inputs if taken.kind == "table"]
     like = golden.Likeness(

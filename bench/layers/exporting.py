@@ -1,4 +1,4 @@
-"""Run in a child process: exports rows of the table to files, step by step, each step a job.
+"""Runs in a child process: exports rows of the table to files, step by step, each step a job.
 
 The step "keras" keeps the model's answers and makes the SavedModel; the others make the file of one target, by the same
 converters as the export.

@@ -1,4 +1,4 @@
-"""Run in a child process: runs exported files on an engine and compares their answers with those of Keras."""
+"""Runs in a child process: runs exported files on an engine and compares their answers with those of Keras."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row for each case and format."""
+    """Prints a row for each case and format."""
     if args.each:
         print("\n".join(each.HEAD), flush=True)
         for name in args.each:

@@ -72,9 +72,9 @@ def _cells(job: Tuning, test: Answered) -> str:
         gained.append(_gain(plain, job.error(job.file.content, test)))
         job.file = int8
     for change in CHANGES.values():
-        before, error = job.file, job.judge()
+        before, error = job.file, job.held_out_error()
         change(job)
-        if not job.judge() < error:
+        if not job.held_out_error() < error:
             job.file = before
     gained.append(_gain(plain, job.error(job.file.content, test)))
     shares = [job.agreement(each.content, test) for each in (int8, job.file)]

@@ -85,7 +85,7 @@ def thumbnail(pixels: np.ndarray) -> str:
 
 
 def write(folder: Path, found: Mapping[tuple[str, str], Sequence[Flip]]) -> None:
-    """Write what is kept of a model, by variant and engine; a file of an earlier run goes where there is nothing."""
+    """Writes what is kept of a model, by variant and engine; a file of an earlier run goes where there is nothing."""
     path = folder / FILE
     if not any(found.values()):
         path.unlink(missing_ok=True)

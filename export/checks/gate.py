@@ -84,7 +84,7 @@ def judge(
     part: np.ndarray | None = None,
     sensitivity: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
-    """Measure one variant on one engine, and judge it; `row` says which, and holds no figures yet.
+    """Measures one variant on one engine, and judges it; `row` says which, and holds no figures yet.
 
     `run` takes and gives arrays by name, [n, …], in the dtypes of the file.  The golden samples go through it one by
     one and as one batch, then the test data where it is there: all of it, or of a slow variant as much as the verdict

@@ -32,7 +32,7 @@ EPILOG = """examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `diagnose MODEL`."""
+    """Runs `diagnose MODEL`."""
     options = parser().parse_args(argv[1:])
     original = _original(options)
     folder = options.out / original.name

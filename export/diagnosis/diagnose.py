@@ -48,7 +48,7 @@ class Diagnosis(NamedTuple):
 def diagnose(
     original: Original, bundle: Path, variants: Sequence[str], folder: Path, data_dir: str | None
 ) -> list[Diagnosis]:
-    """Diagnose these variants of a bundle; the map of the layers is kept in `folder`.
+    """Diagnoses these variants of a bundle; the map of the layers is kept in `folder`.
 
     Raises:
         BundleError: a file of the bundle is missing or damaged.

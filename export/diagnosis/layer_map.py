@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,8 +103,3 @@ def _read(path: Path, model: dict[str, str]) -> dict[str, Any]:
         return dict(content["files"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def accounted(calls: Sequence[MappedCall]) -> float:
-    """The share of calls that lie in a tensor, or are folded into one that does."""
-    return sum(call.match.how != "unused" for call in calls) / max(1, len(calls))

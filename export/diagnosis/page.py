@@ -23,7 +23,7 @@ _BAD_IS_LOW = [{"stop": 0, "bgColor": "#d7301f"}, {"stop": 1, "bgColor": "#fffff
 
 
 def show(found: Diagnosis, console: Console) -> None:
-    """Print the table of one variant, and under it what to do."""
+    """Prints the table of one variant, and under it what to do."""
     title = f"{found.model} {found.variant}: answers {_db(found.answers_db)} dB, {found.samples}"
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for place, heading in enumerate(_COLUMNS):
@@ -61,7 +61,7 @@ def _percent(value: float | None, digits: int = 1) -> str:
 
 
 def write(found: Sequence[Diagnosis], folder: Path) -> None:
-    """Write what was found of each variant into a folder: `<variant>.svg`, `<variant>.json`, and the node data.
+    """Writes what was found of each variant into a folder: `<variant>.svg`, `<variant>.json`, and the node data.
 
     `<variant>.json` holds all figures; `<variant>.share.json` and `<variant>.own-sqnr.json` are for Model Explorer.
     """

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from data.trained_model import TrainedModel
 from export.formats.inner_file import InnerFile
+from export.quantization.groups import Group
 from export.quantization.names import REPAIRS
 from runtime.errors import ConversionError
-
-if TYPE_CHECKING:
-    from export.quantization.groups import Group
 
 FormatName = Literal["saved_model", "tflite", "onnx"]
 Scheme = Literal["float32", "float16", "dynamic", "int8", "int8-mixed", "int16x8"]

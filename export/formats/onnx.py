@@ -25,7 +25,6 @@ from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     SHARED,
     Kept,
-    Node,
     before_weights,
     clip_softmax,
     kept_at_each_call,
@@ -35,6 +34,7 @@ from export.quantization.keep_in_float import (
     share_note,
     what_angles_are_made_of,
 )
+from export.quantization.nodes import Node
 from export.quantization.saturation import clip, in_onnx
 from runtime.atomic import write_file
 
@@ -184,7 +184,7 @@ def _static(conversion: Conversion, scheme: Scheme) -> tuple[str, ...]:
 
 
 def _keep_in_float(conversion: Conversion, every: list[Node]) -> None:
-    """See to it that ONNX Runtime computes the groups in a higher scheme in float32, as the file says.
+    """Sees to it that ONNX Runtime computes the groups in a higher scheme in float32, as the file says.
 
     Raises:
         ConversionError: it does not.
@@ -259,7 +259,7 @@ def activations(path: Path) -> set[str]:
 
 
 def _save(model: Any, destination: Path) -> None:
-    """Sort and check the model and write it, naming only the op domains it uses."""
+    """Sorts and checks the model and writes it, naming only the op domains it uses."""
     import onnx
 
     onnx_graph.sort(model.graph)

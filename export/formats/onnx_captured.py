@@ -16,7 +16,7 @@ _MOVES = (
 
 
 def dequantize_in_steps(graph: Any) -> None:
-    """Write each DequantizeLinear whose numbers are moved and then taken by the body of a loop as simpler ops.
+    """Writes each DequantizeLinear whose numbers are moved and then taken by the body of a loop as simpler ops.
 
     They are a Cast, a Sub where the zero point is not 0, and a Mul: the same numbers.  ONNX Runtime (1.31) moves a
     DequantizeLinear behind a Transpose, a Reshape or the like, and takes the loop's node for one that names what its

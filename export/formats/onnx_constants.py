@@ -11,7 +11,7 @@ from export.formats import onnx_graph
 
 
 def move_into_loops(graph: Any) -> None:
-    """Give each Loop the constants that it carries from step to step unchanged as constants of its own body.
+    """Gives each Loop the constants that it carries from step to step unchanged as constants of its own body.
 
     tf2onnx hands a loop's weights from step to step.  No tool that quantizes takes them for weights there, and an
     engine cannot prepare them before the first step.
@@ -58,7 +58,7 @@ def _replace(graph: Any, old: str, new: str) -> None:
 
 
 def weights_in_8_bits(model: Any, wanted: Callable[[Any], bool]) -> list[str]:
-    """Store the float32 weights of the wanted nodes, in all graphs, as int8 with a scale for each channel.
+    """Stores the float32 weights of the wanted nodes, in all graphs, as int8 with a scale for each channel.
 
     They are turned into float32 again once in a call, in the main graph; a table of embeddings is looked up in int8,
     and what is found turned into float32.
@@ -145,7 +145,7 @@ def _with_graphs(graph: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def forget_unused(graph: Any) -> None:
-    """Drop constants that no node takes, in all graphs."""
+    """Drops constants that no node takes, in all graphs."""
     used = {name for node in onnx_graph.nodes(graph) for name in node.input}
     used |= {value.name for inner in onnx_graph.graphs(graph) for value in inner.output}
     for inner in onnx_graph.graphs(graph):
@@ -158,7 +158,7 @@ MOST_COPIES = 4  # of the same weights, as of a layer that is called for each of
 
 
 def give_each_its_own(model: Any) -> set[str]:
-    """Copy the weights that a few nodes of a graph share, so that each has its own.
+    """Copies the weights that a few nodes of a graph share, so that each has its own.
 
     ONNX Runtime 1.31 transposes a matrix once for each node that wants it so when it quantizes it.  And with exact
     kernels on x86-64 it does not load a file whose int8 weights are shared: for each node it makes uint8 ones of them,

@@ -63,7 +63,7 @@ def captured(node: Any) -> set[str]:
 
 
 def declare(graph: Any, inputs: Sequence[InputRecord], outputs: Sequence[OutputRecord]) -> None:
-    """Put a graph's inputs and outputs in the order of the records and give them their shapes, the batch a symbol.
+    """Puts a graph's inputs and outputs in the order of the records and gives them their shapes, the batch a symbol.
 
     Raises:
         ConversionError: it has others, or one of another dtype.
@@ -100,7 +100,7 @@ def _declare_tensor(what: str, declared: Any, tensor: TensorSpec) -> None:
 
 
 def name_by_position(model: Any) -> None:
-    """Name all nodes and inner tensors after their op and position, in all graphs: no name is there twice.
+    """Names all nodes and inner tensors after their op and position, in all graphs: no name is there twice.
 
     tf2onnx's own names carry a counter that runs on from model to model.  The names of the model's inputs and outputs
     stay; what is documented or inferred (doc strings, shapes of inner tensors) goes.
@@ -114,7 +114,7 @@ def name_by_position(model: Any) -> None:
 
 
 def _name_graph(graph: Any, place: str, names: _Names) -> None:
-    """Rename what one graph and those inside it make; `names` has the new names of what is made around it."""
+    """Renames what one graph and those inside it make; `names` has the new names of what is made around it."""
     mine = names.maps[0]
     for tensor in graph.initializer:
         mine.setdefault(tensor.name, None)
@@ -169,7 +169,7 @@ def _new_name(name: str, first_use: str, names: _Names) -> str:
 
 
 def drop_repeated(graph: Any) -> None:
-    """Remove a node that is there twice in a graph, under the same output, in this graph and in all inside it.
+    """Removes a node that is there twice in a graph, under the same output, in this graph and in all inside it.
 
     ONNX Runtime's conversion to float16 casts a constant once for each node that takes it.
     """
@@ -186,7 +186,7 @@ def drop_repeated(graph: Any) -> None:
 
 
 def keep_float32_chains(model: Any) -> None:
-    """Remove every cast from float32 to float16 and straight back: between nodes kept in float32 it only rounds.
+    """Removes every cast from float32 to float16 and straight back: between nodes kept in float32 it only rounds.
 
     A longitude of -119.57 would become -119.56 before it is standardised.
     """
@@ -214,7 +214,7 @@ def keep_float32_chains(model: Any) -> None:
 
 
 def remove_unused(graph: Any) -> None:
-    """Remove the nodes, in this graph and in all inside it, whose outputs nothing takes."""
+    """Removes the nodes, in this graph and in all inside it, whose outputs nothing takes."""
     while True:
         used = {name for node in nodes(graph) for name in node.input}
         used |= {value.name for inner in graphs(graph) for value in inner.output}
@@ -229,7 +229,7 @@ def remove_unused(graph: Any) -> None:
 
 
 def sort(graph: Any) -> None:
-    """Put each node of this graph behind those whose outputs it takes; the others keep their order."""
+    """Puts each node of this graph behind those whose outputs it takes; the others keep their order."""
     made = {value.name for value in (*graph.input, *graph.initializer)}
     waiting, ordered = list(graph.node), []
     while waiting:

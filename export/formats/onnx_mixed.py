@@ -27,7 +27,7 @@ SMALL_WEIGHTS = (
 
 
 def store_in_float16(model: Any, names: Iterable[str]) -> None:
-    """Store the float32 weights of the named nodes as float16; a Cast turns them into float32 again, once at load."""
+    """Stores the float32 weights of the named nodes as float16; a Cast turns them into float32 again, once at load."""
     import onnx
 
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -55,7 +55,7 @@ def store_in_float16(model: Any, names: Iterable[str]) -> None:
 
 
 def put_barriers(model: Any, names: Iterable[str]) -> None:
-    """Put an identity behind the named nodes that ONNX Runtime neither removes nor looks through.
+    """Puts an identity behind the named nodes that ONNX Runtime neither removes nor looks through.
 
     A LeakyRelu with the slope 1.  ONNX Runtime computes it inside the convolution or dense layer before it.
     """

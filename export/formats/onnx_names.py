@@ -20,7 +20,7 @@ _ENDINGS = (
 
 
 def shorten(graph: Any) -> None:
-    """Shorten the names of the tensors that quantization added, and take those of its nodes, in this graph alone.
+    """Shortens the names of the tensors that quantization added, and removes those of its nodes, in this graph alone.
 
     A tensor's name stands in the file wherever it is taken: of a network of narrow layers they were a tenth of an int8
     file. Names of other tensors and nodes, which people and the diagnosis know them by, stay.

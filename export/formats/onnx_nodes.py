@@ -8,7 +8,7 @@ from typing import Any
 
 from export.formats import onnx_graph
 from export.formats.onnx_constants import WEIGHTED
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 
 
 def nodes(model: Any) -> list[Node]:

@@ -35,7 +35,7 @@ class _Weighted(NamedTuple):
 
 
 def prove(path: Path, scheme: Scheme, kept: Collection[str] | None = None) -> None:
-    """Prove by the file's own tensors, in all its graphs, that it is what its name says.
+    """Proves by the file's own tensors, in all its graphs, that it is what its name says.
 
     Args:
         path: the file.

@@ -21,7 +21,7 @@ _SAMPLES = 64  # that repairs are measured with
 
 
 def float32(conversion: Conversion) -> tuple[str, ...]:
-    """Write the model as a SavedModel folder with one signature, `serving_default`, and a free batch.
+    """Writes the model as a SavedModel folder with one signature, `serving_default`, and a free batch.
 
     `conversion.source` is the trained model's folder.  The signature has the inputs and outputs of the record, in the
     dtypes that all files have at their edge; what stands before the model, as a scaling of pixels, is part of it.
@@ -39,7 +39,7 @@ def from_original(
     original: Original | None = None,
     wanted: Collection[str] = tuple(REPAIRS),
 ) -> tuple[str, ...]:
-    """Write a trained model that is open as a SavedModel folder.
+    """Writes a trained model that is open as a SavedModel folder.
 
     Args:
         model: the model; its weights may be changed.
@@ -66,7 +66,7 @@ def _samples(model: OriginalModel, original: Original | None) -> dict[str, np.nd
 
 
 def _write(model: OriginalModel, folder: Path) -> None:
-    """Trace the model and write it; the rewrites that are in force are traced with it."""
+    """Traces the model and writes it; the rewrites that are in force are traced with it."""
     import tensorflow as tf
 
     names = [taken.name for taken in model.inputs]
@@ -99,7 +99,7 @@ def _apart(given: tuple[Any, ...], made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_variables_alone(function: Any, folder: Path) -> None:
-    """Write a traced function with the variables that it uses and nothing else.
+    """Writes a traced function with the variables that it uses and nothing else.
 
     What else the SavedModel that it came from holds, as an optimizer or a lookup table that nothing asks, no converter
     takes.

@@ -35,7 +35,7 @@ def _optimized(folder: Path) -> Any:
 
 @contextmanager
 def _protobufs_at_the_end() -> Iterator[None]:
-    """Let tf2onnx write the weights into protobufs in `make_model` alone, not after every pass of its optimizer too.
+    """Lets tf2onnx write the weights into protobufs in `make_model` alone, not after every pass of its optimizer too.
 
     Protobuf frees nothing of a message before all of it goes: the copies of ResNet50 came to 2 GiB.
     """

@@ -26,7 +26,6 @@ from export.formats.tflite_ranges import activations, record_ranges
 from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     Kept,
-    Node,
     kept_at_each_call,
     kept_in_float,
     notes_on_weights,
@@ -35,6 +34,7 @@ from export.quantization.keep_in_float import (
     what_angles_are_made_of,
     without_ranges,
 )
+from export.quantization.nodes import Node
 from export.quantization.saturation import clip, in_tflite
 from runtime.atomic import write_file
 from runtime.bundle.manifest import TensorSpec

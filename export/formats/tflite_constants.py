@@ -57,7 +57,7 @@ def _code(model: Any, schema: Any) -> int:
 
 
 def _float_copy(model: Any, graph: Any, source: int, stored: Stored, schema: Any) -> int:
-    """Store a constant otherwise and add a tensor for its float32 values; the number of that tensor."""
+    """Stores a constant otherwise and adds a tensor for its float32 values; the number of that tensor."""
     tensor = graph.tensors[source]
     floats = np.frombuffer(tflite_graph.stored_bytes(model, tensor), np.float32)
     result = schema.TensorT()

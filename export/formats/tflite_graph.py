@@ -1,7 +1,8 @@
 """What a `.tflite` file holds, read by LiteRT's own classes of TFLite's schema.
 
 The module `ai_edge_litert.schema_py_generated` is generated from the schema and not documented. Read in
-ai-edge-litert 2.3.
+ai-edge-litert 2.3. Its tables keep the place of their vectors in an object that flatbuffers does not document. Read in
+flatbuffers 25.12.
 """
 
 from __future__ import annotations
@@ -255,7 +256,7 @@ def _sources(ops: Sequence[tuple[int, Any]], kind: int) -> dict[int, int]:
 
 
 def _replace(content: bytearray, table: Any, place: int, by: Mapping[int, int]) -> None:
-    """Replace tensors in a vector where it lies: written anew, the file would lose what is behind its graphs."""
+    """Replaces tensors in a vector where it lies: written anew, the file would lose what is behind its graphs."""
     offset = table._tab.Offset(place)
     if offset:
         start = table._tab.Vector(offset)

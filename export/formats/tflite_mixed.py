@@ -15,7 +15,7 @@ import numpy as np
 from export.formats.format import Higher
 from export.formats.tflite_nodes import WEIGHTED
 from export.formats.tflite_quantizer import Quantizer
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 from runtime.errors import ConversionError
 
 CASTABLE = (
@@ -28,7 +28,7 @@ _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 def keep_higher(job: Quantizer, every: Sequence[Node], higher: Mapping[str, Higher], least: int) -> None:
-    """Keep nodes in the schemes that `higher` gives them; those of fewer than `least` weights in float32.
+    """Keeps nodes in the schemes that `higher` gives them; those of fewer than `least` weights in float32.
 
     Weights of 16 or 8 bits are there for ops that the quantizer can store so; the others stay in float32.
     """

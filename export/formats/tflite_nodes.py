@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.formats.format import Ranges
 from export.formats.tflite_graph import Graph, Operator, constants, count, name_of, operators, type_name
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 
 # By op that carries weights, the place of those among its inputs.
 WEIGHTED = {

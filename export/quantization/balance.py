@@ -54,7 +54,7 @@ def lost_bits(link: Link, values: Values) -> float:
 
 
 def balance(link: Link, values: Values, share: float) -> None:
-    """Move the scales of a link's channels, in place; `values` are those of some samples, in float32."""
+    """Moves the scales of a link's channels, in place; `values` are those of some samples, in float32."""
     channels = _channels(link.before)
     largest = _largest(link, values)
     weights = np.abs(kernel_of(link.after).numpy()).astype(np.float64)
@@ -71,7 +71,7 @@ def balance(link: Link, values: Values, share: float) -> None:
 
 
 def move(link: Link, factors: np.ndarray) -> None:
-    """Divide a link's channels by factors, float32 [channels], and multiply the weights behind by them; in place."""
+    """Divides a link's channels by factors, float32 [channels], and multiplies the weights behind by them; in place."""
     _divide(link.before, factors)
     kernel = kernel_of(link.after)
     weights = np.array(kernel.numpy())
@@ -91,7 +91,7 @@ def _largest(link: Link, values: Values) -> np.ndarray:
 
 
 def _divide(layer: Any, factors: np.ndarray) -> None:
-    """Divide what a layer gives by a factor for each channel."""
+    """Divides what a layer gives by a factor for each channel."""
     from keras import layers
 
     if isinstance(layer, layers.BatchNormalization):

@@ -107,7 +107,7 @@ def _last_axis(normalization: Any) -> bool:
 
 
 def _fold(normalization: Any, after: list[np.ndarray]) -> None:
-    """Multiply a normalisation, x·factor + offset, into kernel and bias of the dense layer behind it, in place."""
+    """Multiplies a normalisation, x·factor + offset, into kernel and bias of the dense layer behind it, in place."""
     mean, variance = (np.array(array, np.float64) for array in normalization.get_weights()[-2:])
     factor = 1 / np.sqrt(variance + normalization.epsilon)
     if normalization.scale:
@@ -121,7 +121,7 @@ def _fold(normalization: Any, after: list[np.ndarray]) -> None:
 
 
 def _balance(before: list[np.ndarray], after: list[np.ndarray]) -> None:
-    """Scale each unit so that its largest weight is as large before as behind it, but for one factor; in place."""
+    """Scales each unit so that its largest weight is as large before as behind it, but for one factor; in place."""
     largest_before, largest_after = np.abs(before[0]).max(axis=0), np.abs(after[0]).max(axis=1)
     used = (largest_before > 0) & (largest_after > 0)
     if used.any():

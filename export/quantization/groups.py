@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 
 
 @dataclass(frozen=True)

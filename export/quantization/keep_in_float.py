@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 from export.formats.format import NothingToQuantize, Ranges
+from export.quantization.nodes import Node
 
 LARGEST = 1e5  # what an additive mask adds is 1e9: a scale that reaches there leaves nothing of the scores
 SOFTMAX_SPAN = 24.0  # exp(-24) is 4e-11: what lies further below the largest score has no part in a softmax
@@ -25,33 +25,6 @@ LARGEST_SLIP = 0.05  # of a value whose logarithm is taken, by one step: a logar
 STEPS = 255  # of values of 8 bits, and of the weights of every static scheme
 _SUM = ("ADD", "SUB", "Add", "Sub")
 _SPLIT = ("SPLIT", "SPLIT_V", "Split")
-
-
-@dataclass(frozen=True)
-class Node:
-    """One op of a graph, in TFLite or in ONNX.
-
-    Attributes:
-        key: what its quantizer calls it; no two nodes have the same.
-        op: its kind, such as "CONV_2D" or "Conv".
-        inputs: the names of the tensors that it takes.
-        outputs: the names of the tensors that it makes.
-        weights: how many weights it carries.
-        to_integers: whether it makes whole numbers of real ones.
-        graph: the graph that it is in: 0 is the main one, the others are inside loops and branches.
-        bodies: the graphs that it runs.
-        dimensions: the most that a tensor which it takes or makes has.
-    """
-
-    key: str
-    op: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    weights: int = 0
-    to_integers: bool = False
-    graph: int = 0
-    bodies: tuple[int, ...] = ()
-    dimensions: int = 0
 
 
 # By a node's key, why it stays in float; an empty reason is none that a user has to know.
@@ -199,7 +172,7 @@ def _splits(nodes: Sequence[Node], outputs: Collection[str]) -> set[str]:
 
 
 def refuse_if_all_is_kept(nodes: Iterable[Node], kept: Kept) -> None:
-    """Say so where nothing is left to quantize.
+    """Says so where nothing is left to quantize.
 
     Raises:
         NothingToQuantize: all nodes that carry weights are kept in float.

@@ -108,7 +108,7 @@ class Moments:
         self._count = 0
 
     def add(self, windows: np.ndarray) -> None:
-        """Add [groups, n, columns]."""
+        """Adds [groups, n, columns]."""
         self._sum += windows.sum(axis=1)
         self._products += windows.transpose(0, 2, 1) @ windows
         self._count += windows.shape[1]

@@ -11,7 +11,6 @@ The search is a function of what has been measured so far: it names the next fil
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -34,11 +33,6 @@ class Answer(NamedTuple):
 
 # By mixture, the share of the budget that its file used: it is good enough where that is at most the limit.
 Measured = Mapping[Mixture, float]
-
-
-def most_files(groups: int) -> int:
-    """How many files a search among so many groups measures at most."""
-    return 2 * math.ceil(math.log2(max(2, groups))) + 12
 
 
 def rank(alone: Sequence[float]) -> list[int]:

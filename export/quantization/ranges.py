@@ -137,7 +137,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def write(folder: Path, entries: dict[str, Any]) -> None:
-    """Write calibration.json, if it says anything new."""
+    """Writes calibration.json, if it says anything new."""
     text = json.dumps(entries, sort_keys=True) + "\n"
     path = folder / FILE
     if not path.exists() or path.read_text() != text:

@@ -33,7 +33,7 @@ def repair(model: Any, feed: Mapping[str, Any], wanted: Collection[str]) -> tupl
 
 
 def _balanced(model: Any, feed: Mapping[str, Any]) -> tuple[str, ...]:
-    """Balance the links of a model, where that helps; else its weights stay as they are."""
+    """Balances the links of a model, where that helps; else its weights stay as they are."""
     samples = min(len(values) for values in feed.values()) if feed else 0
     if samples < LEAST_SAMPLES:
         return ()

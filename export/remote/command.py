@@ -23,7 +23,6 @@ from runtime.commands.table import aligned, kib
 from runtime.errors import EdgeProofError, UsageError
 from runtime.measure.metric import metric_text
 from runtime.measure.row import rows_to_json
-from runtime.version import __version__
 
 _printing = threading.Lock()
 
@@ -75,7 +74,6 @@ def _report(host: Host, bundle: Bundle, found: Found) -> str:
         found.rows,
         host=host.name,
         machine=found.facts,
-        edgeproof=__version__,
         model=bundle.manifest.model,
         bundle=bundle.digest,
         ship=found.ship,

@@ -25,7 +25,7 @@ from runtime.measure.row import MeasuredRow
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
-    """Build one variant's file, prove that it is what its name says, and return what was decided on the way."""
+    """Builds one variant's file, proves that it is what its name says, and returns what was decided on the way."""
     conversion.destination.parent.mkdir(parents=True, exist_ok=True)
     notes = format_.converters[scheme](conversion)
     if format_.prove is not None:
@@ -44,7 +44,7 @@ def calibrate(
     return ranges.ranges(original, format_, float32, data_dir, repairs)
 
 
-def verify(
+def judge_file(
     row: MeasuredRow,
     path: Path,
     original: Original,
@@ -54,7 +54,7 @@ def verify(
     which: Half | None = None,
     sensitivity: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
-    """Verify one file on the engine that its row names.
+    """Judges one file on the engine that its row names.
 
     `data` is (data folder,), or None where there are no labelled samples; `which` half of them is asked, or None for
     all.  `sensitivity` is what rounding does to the original, by output.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from export.formats.format import Conversion, Higher, Mixing
 from export.formats.table import FORMATS
@@ -15,15 +15,13 @@ from export.quantization.groups import Group
 from export.quantization.mixed_search import Answer, Mixture, rank, search
 from export.run import mixed_jobs
 from export.run.mixed_jobs import Measured
+from export.run.plan import Plan
+from export.run.rows import built_rows
 from export.run.steps import Key, Results, Step
-from export.run.summary import rows_of
 from export.targets import NOT_NEEDED, TARGETS, Target
 from runtime.choose.limits import drop_interval, dropped, share_of_budget
 from runtime.measure.metric import drop_text
 from runtime.measure.row import MeasuredRow
-
-if TYPE_CHECKING:
-    from export.run.plan import Plan
 
 # Of the budget, what may be used on the search's half: what is the best of many there loses more on others. Where
 # nothing keeps to half of it, all of it may be used.
@@ -36,6 +34,20 @@ _KEPT = {
     "float16": "keep weights in float16 and compute in float32",
     "float32": "stay in float32",
 }
+
+
+def next_steps(plan: Plan, results: Results) -> list[Step]:
+    """Returns what is left to do after these results: further rungs first, then what mixed files are searched by."""
+    rungs = plan.next_rung(results)
+    trying = {step.key[2] for step in rungs}
+    searches = [mixed_plan(plan, target) for target in plan.possible()]
+    ready = [found for found in searches if found is not None and found.plain.name not in trying]
+    return rungs + [step for found in ready for step in found.next_steps(results)]
+
+
+def mixed_plan(plan: Plan, target: Target) -> MixedPlan | None:
+    """Returns the search of a mixed target; None for another."""
+    return MixedPlan(plan, target) if target.mixed else None
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class MixedPlan:
 
     def why_not(self, results: Results) -> str | None:
         """Why there is no mixed file and nothing is wrong; None where there is one, or should be."""
-        rows = rows_of(self.plan, self.plain, results)
+        rows = built_rows(self.plan, self.plain, results)
         lossy = any(row.status == "failed" and row.max_abs_error is not None for row in rows)
         if not lossy and not self.plan.demand.named:
             passes = any(row.passed for row in rows)
@@ -199,7 +211,7 @@ class MixedPlan:
     def _engine(self, results: Results) -> str:
         """The engine that the search asks: the first on which plain int8 fails, else the first there is."""
         engines = self.plan.engines(self.target)
-        rows = rows_of(self.plan, self.plain, results)
+        rows = built_rows(self.plan, self.plain, results)
         failing = [row.engine for row in rows if row.status == "failed" and row.engine in engines]
         return (failing or engines)[0]
 

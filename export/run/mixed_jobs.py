@@ -70,7 +70,7 @@ def judge_mixture(
     """What the gate says of a mixture on the search's half of the test data."""
 
     def measure(path: Path) -> Measured:
-        verdict = jobs.verify(row, path, original, target, (data_dir,), demand, "search")
+        verdict = jobs.judge_file(row, path, original, target, (data_dir,), demand, "search")
         return Measured(verdict.row, path.stat().st_size)
 
     return _with_file(format_, conversion, measure)

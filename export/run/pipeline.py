@@ -14,6 +14,7 @@ from export.checks import flips
 from export.checks.gate import Demand
 from export.pack import Built, pack
 from export.run import fingerprint, latency, steps, summary
+from export.run.mixed import next_steps
 from export.run.plan import Plan
 from export.run.steps import Results, Step
 from export.run.workers import Outcome, Workers
@@ -44,7 +45,7 @@ def export(
     tell: Tell,
     demand: Demand,
 ) -> list[Exported]:
-    """Export these models to these targets; bundles go to `out`/<model>/bundle.
+    """Exports these models to these targets; bundles go to `out`/<model>/bundle.
 
     `missing` says for each model why its test data is not there (None: it is in `data_dir`); `demand` is what is asked
     of quantized files.
@@ -75,7 +76,7 @@ def export(
         results: Results = {}
         while wanted:
             results = steps.run(workers, wanted, done, results)
-            wanted = [step for plan in plans for step in plan.next_steps(results)]
+            wanted = [step for plan in plans for step in next_steps(plan, results)]
             total += len(wanted)
         exported = []
         for plan in plans:

@@ -20,7 +20,6 @@ from export.pack import size_bytes
 from export.quantization import ranges
 from export.quantization.names import OF_WEIGHTS
 from export.run import jobs
-from export.run.mixed import MixedPlan
 from export.run.rungs import Rungs
 from export.run.steps import Key, Results, Step, given
 from export.run.tuning import tune
@@ -72,19 +71,6 @@ class Plan:
         ]
         return steps
 
-    def next_steps(self, results: Results) -> list[Step]:
-        """What is left to do after these results: further rungs first, then what mixed files are searched by."""
-        rungs = self.next_rung(results)
-        trying = {step.key[2] for step in rungs}
-        mixed = [
-            found for found in map(self.mixed, self.possible()) if found and found.plain.name not in trying
-        ]
-        return rungs + [step for found in mixed for step in found.next_steps(results)]
-
-    def mixed(self, target: Target) -> MixedPlan | None:
-        """The search of a mixed target; None for another."""
-        return MixedPlan(self, target) if target.mixed else None
-
     def next_rung(self, results: Results) -> list[Step]:
         """What is tried next, where a static file fails on an engine: a file in which less is quantized."""
         steps = []
@@ -128,10 +114,10 @@ class Plan:
             self.data_dir,
             self._tuning_names(),
         )
-        return Step(rungs.build(rungs.tuned), "device", tune, arguments)
+        return Step(rungs.build_key(rungs.tuned), "device", tune, arguments)
 
     def settle(self, results: Results) -> None:
-        """Put the file of the best rung of each target in its place."""
+        """Puts the file of the best rung of each target in its place."""
         for target in self.possible():
             best = self.rungs(target).best(results)
             if best:
@@ -164,7 +150,7 @@ class Plan:
 
         # TensorFlow takes part in what a format's other schemes are made from, and in nothing else.
         pool: PoolName = "keras" if target.scheme == "float32" else "device"
-        return Step(self.rungs(target).build(rung), pool, jobs.build, arguments, after)
+        return Step(self.rungs(target).build_key(rung), pool, jobs.build, arguments, after)
 
     def _conversion(self, target: Target, destination: Path, results: Results, rung: int) -> Conversion:
         activations = None
@@ -186,7 +172,7 @@ class Plan:
         plain = TARGETS[f"{target.format}-int8"]
         rungs = self.rungs(plain)
         last = rungs.tuned - 1  # tuned ranges are those of a file that is in int8 throughout
-        rung = rungs.best(results, last) if rungs.build() in results else 0
+        rung = rungs.best(results, last) if rungs.build_key() in results else 0
         return replace(self._conversion(target, destination, results, rung), higher=higher)
 
     def build(self, target: Target, conversion: Conversion) -> Step:
@@ -237,9 +223,9 @@ class Plan:
                 moved = self.sensitivity(results)
                 return blank, file, self.original, target, data, self.demand, which, moved
 
-            after: tuple[Key, ...] = (rungs.build(rung),)
+            after: tuple[Key, ...] = (rungs.build_key(rung),)
             after += (self._sensitivity_key,) if target.scheme == "float32" else ()
-            return Step(rungs.verify(rung, engine), pool_of(engine), jobs.verify, arguments, after)
+            return Step(rungs.verify_key(rung, engine), pool_of(engine), jobs.judge_file, arguments, after)
 
         return [step(engine) for engine in rungs.engines]
 
@@ -267,7 +253,7 @@ class Plan:
         return tuple(built.value) if built is not None and built.ok else ()
 
     def keep_ranges(self, results: Results) -> None:
-        """Write what this run recorded beside the model, for the next run without the dataset."""
+        """Writes what this run recorded beside the model, for the next run without the dataset."""
         entries = ranges.read(self.original.folder)
         for format_ in FORMATS:
             outcome = results.get(self.key("calibrate", format_))

@@ -27,24 +27,24 @@ class Rungs:
         """The last rung."""
         return len(FORMATS[self.target.format].rungs)
 
-    def build(self, rung: int = 0) -> Key:
+    def build_key(self, rung: int = 0) -> Key:
         """The key of the step that builds the file of a rung."""
         return self._key("build", rung)
 
-    def verify(self, rung: int, engine: str) -> Key:
+    def verify_key(self, rung: int, engine: str) -> Key:
         """The key of the step that verifies the file of a rung on one engine."""
         return self._key("verify", rung, engine)
 
     def tried(self, results: Results) -> int:
         """The last rung that was tried."""
         rung = 0
-        while self.build(rung + 1) in results:
+        while self.build_key(rung + 1) in results:
             rung += 1
         return rung
 
     def measured(self, rung: int, results: Results) -> list[MeasuredRow]:
         """The rows of the engines that run the file of a rung."""
-        outcomes = [results.get(self.verify(rung, engine)) for engine in self.engines]
+        outcomes = [results.get(self.verify_key(rung, engine)) for engine in self.engines]
         return [outcome.value.row for outcome in outcomes if outcome is not None and outcome.ok]
 
     def best(self, results: Results, last: int | None = None) -> int:

@@ -17,7 +17,7 @@ Results = dict[Key, Outcome]
 
 @dataclass(frozen=True)
 class Step:
-    """Call `function(*arguments(results))` in a worker of `pool` once all steps in `after` succeeded."""
+    """Calls `function(*arguments(results))` in a worker of `pool` once all steps in `after` succeeded."""
 
     key: Key
     pool: PoolName
@@ -37,7 +37,7 @@ def run(
     done: Callable[[Step, Outcome], None],
     before: Mapping[Key, Outcome] = MappingProxyType({}),
 ) -> Results:
-    """Run all steps, at most `workers.jobs` at a time; of those that can run, the first in the list comes first.
+    """Runs all steps, at most `workers.jobs` at a time; of those that can run, the first in the list comes first.
 
     `before` are results of steps that ran earlier; they are among the results.
 

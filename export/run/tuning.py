@@ -75,7 +75,7 @@ def tune(
     data_dir: str | None,
     wanted: Collection[str],
 ) -> tuple[str, ...]:
-    """Build the int8 file with what helps of `wanted`, and say in a sentence each what was done.
+    """Builds the int8 file with what helps of `wanted`, and says in a sentence each what was done.
 
     Args:
         format_: the file's format.
@@ -90,7 +90,7 @@ def tune(
         ConversionError: they are too few, or nothing helps.
     """
     job = Tuning(format_, conversion, engine, original, data_dir)
-    plain = least = job.judge()
+    plain = least = job.held_out_error()
     said: list[str] = []
     changes = ((RANGES, job.search_ranges), (ROUNDING, job.round_weights), (BIAS, job.correct_biases))
     for name, change in changes:
@@ -98,7 +98,7 @@ def tune(
             continue
         before = job.file
         sentence = change()
-        error = job.judge() if sentence else least
+        error = job.held_out_error() if sentence else least
         if error < least:
             said.append(
                 f"{sentence}: on other samples the error of the outputs falls {_decibels(least, error)}."
@@ -160,7 +160,7 @@ class Tuning:
             copy.unlink()
         return Built(source, ranges, self._conversion.destination.read_bytes(), notes)
 
-    def judge(self) -> float:
+    def held_out_error(self) -> float:
         """How far the file's outputs are from those of the float32 file, on the samples that nothing was found by."""
         return self.error(self.file.content, self._judged)
 
@@ -191,7 +191,7 @@ class Tuning:
             path.unlink()
 
     def search_ranges(self) -> str | None:
-        """Build the file with the best ranges; the sentence on it, or None where the recorded ones are."""
+        """Builds the file with the best ranges; the sentence on it, or None where the recorded ones are."""
         source, recorded = self.file.source, self.file.ranges
         values = self._histograms(recorded)
         found = {name: ranges for name, each in values.items() if (ranges := range_search.candidates(each))}
@@ -219,7 +219,7 @@ class Tuning:
         return found
 
     def round_weights(self) -> str | None:
-        """Build the file with weights rounded by the layers' outputs; the sentence on it, or None without layers.
+        """Builds the file with weights rounded by the layers' outputs; the sentence on it, or None without layers.
 
         What they add to the mean of a channel goes into the bias of the float32 file's copy, where the layer has one.
         """
@@ -261,7 +261,7 @@ class Tuning:
         return found
 
     def correct_biases(self) -> str | None:
-        """Correct the biases, from the first op to the last; the sentence on it, or None where there are none.
+        """Corrects the biases, from the first op to the last; the sentence on it, or None where there are none.
 
         All at once they would make good the same error several times: in a convolutional network of this repository the
         error of the outputs grew by 8.9 dB so, and fell by 1.4 dB one after the other.

@@ -49,7 +49,7 @@ class Outcome:
 
 
 def start_worker(log_folder: Path) -> None:
-    """Prepare a worker: its output goes to a log of its own, and no GPU is taken."""
+    """Prepares a worker: its output goes to a log of its own, and no GPU is taken."""
     log = os.open(log_folder / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -58,7 +58,7 @@ def start_worker(log_folder: Path) -> None:
 
 
 def _end(*_: object) -> None:
-    """End this worker when it is terminated, with all that multiprocessing cleans up; once it is ending, let it."""
+    """Ends this worker when it is terminated, with all that multiprocessing cleans up; once it is ending, lets it."""
     if not util.is_exiting():
         process_exit(1)
 
@@ -106,14 +106,14 @@ class Workers:
         self._logs.cleanup()
 
     def stop(self) -> None:
-        """End all workers now, whatever they are doing."""
+        """Ends all workers now, whatever they are doing."""
         for pool in self._pools.values():
             pool.stop()
         for pool in self._pools.values():
             pool.join()
 
     def submit(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run one function in a worker of that pool."""
+        """Runs one function in a worker of that pool."""
         # Ctrl-C is the parent's to handle. A handler of a worker's own would come too late for one that is still
         # importing; so it is blocked while the pool starts.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -126,7 +126,7 @@ class Workers:
         return future
 
     def call(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Outcome:
-        """Run one function in a worker of that pool and wait for what becomes of it."""
+        """Runs one function in a worker of that pool and waits for what becomes of it."""
         return self.outcome(self.submit(pool, function, *arguments))
 
     def outcome(self, future: Future[Any]) -> Outcome:

@@ -1,7 +1,4 @@
-"""What a Keras model does first with each of its inputs: it tells what the input is.
-
-Keras does not document the nodes of its graphs.  Read in keras 3.12 and 3.15.
-"""
+"""What a Keras model does first with each of its inputs: it tells what the input is."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from export.trained.keras_graph import calls, operations
 
 # Layers and operations that pass numbers on as they are, or only arrange them anew.
 _PASSES = (
@@ -95,28 +94,23 @@ def first_layers(model: Any) -> tuple[FirstLayers, ...]:
 def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
     if not steps:
         return
-    for operation in _operations(model):
-        for node in operation._inbound_nodes:
-            places = [place for place, given in enumerate(node.input_tensors) if given is symbol]
+    for operation in operations(model):
+        for call in calls(operation):
+            places = [place for place, given in enumerate(call.inputs) if given is symbol]
             if not places:
                 continue
             if _is_model(operation):
                 for place in places:
                     yield from _behind(operation, operation.inputs[place], steps - 1)
             elif _kind(operation) in _PASSES:
-                for passed in node.output_tensors:
+                for passed in call.outputs:
                     yield from _behind(model, passed, steps - 1)
             elif _kind(operation) not in _MASKS:
                 yield operation
 
 
-def _operations(model: Any) -> list[Any]:
-    """The layers and operations of a model's graph; a Sequential model keeps its graph to itself."""
-    return list(getattr(getattr(model, "_functional", None) or model, "operations", ()))
-
-
 def _is_model(operation: Any) -> bool:
-    return bool(_operations(operation)) and bool(getattr(operation, "inputs", None))
+    return bool(operations(operation)) and bool(getattr(operation, "inputs", None))
 
 
 def _kind(layer: Any) -> str:

@@ -1,7 +1,7 @@
 """Which inputs of a SavedModel are numbers of rows in tables, as of embeddings: its graph tells.
 
 Keras 2 feeds tables of embeddings with floats, so the dtype does not.  TensorFlow has no public function that gives the
-graph without calls and variables; read in tensorflow 2.16 and 2.21.
+graph without calls and variables. Read in tensorflow 2.16 and 2.21.
 """
 
 from __future__ import annotations

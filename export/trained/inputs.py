@@ -43,7 +43,7 @@ class Inputs:
 
 
 def check_tensors(model: LoadedModel) -> None:
-    """Refuse inputs that no device can be given, or whose sizes are not known.
+    """Refuses inputs that no device can be given, or whose sizes are not known.
 
     Raises:
         UsageError: it names the input and the remedy; of unknown sizes all, with the options to type.

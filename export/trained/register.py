@@ -37,7 +37,7 @@ class Registered:
 
 
 def register(user: UserModel, folder: Path) -> Registered:
-    """Write a user's model to `folder`, in the files that training writes; runs in a worker with TensorFlow.
+    """Writes a user's model to `folder`, in the files that training writes; runs in a worker with TensorFlow.
 
     Raises:
         ModelError: the file is no Keras model, or cannot be loaded; the layer that prevents it is named.

@@ -30,7 +30,7 @@ def name_of(path: Path) -> str:
 
 
 def check(path: Path, name: str, out: Path) -> None:
-    """Refuse a path that is no model, and a name that cannot be one, or that a model trained here has.
+    """Refuses a path that is no model, and a name that cannot be one, or that a model trained here has.
 
     Raises:
         UsageError: it says what to do.
@@ -61,7 +61,7 @@ def check(path: Path, name: str, out: Path) -> None:
 
 
 def register_all(workers: Workers, models: Mapping[str, UserModel], out: Path) -> dict[str, Registered]:
-    """Register models, each in the folder of its name below `out`.
+    """Registers models, each in the folder of its name below `out`.
 
     Raises:
         EdgeProofError: one of them cannot be registered; it is the first of them, and none is exported.

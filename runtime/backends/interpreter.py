@@ -1,4 +1,8 @@
-"""Runs .tflite files with the TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share."""
+"""Runs .tflite files with the TensorFlow Lite Interpreter, which LiteRT and tflite-runtime share.
+
+The object inside of an Interpreter is not documented; where a release has it otherwise, the public calls are used. Read
+in ai-edge-litert 1.0, 2.0, 2.1 and 2.3. Read in tflite-runtime 2.14.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -181,8 +185,7 @@ def _fastest_calls(interpreter: Any, given: list[_Row], made: list[_Place]) -> _
 
     The fastest are those of `_interpreter`, the object inside of an Interpreter: the Python wrappers around it add
     0.5 µs, and one check that nobody holds a view of its memory, which nobody here ever does while it runs. This is
-    the one place that uses this private part. It was read in LiteRT 1.0.1, 2.0.2, 2.1.6 and 2.3.0 and in tflite-runtime
-    2.14.0; where a release has it otherwise, the public calls are used.
+    the one place that uses this private part.
     """
     inner: Any = getattr(interpreter, "_interpreter", None)
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundle.reader import SIGNATURE_BYTES, Bundle
-from runtime.errors import BundleError, UsageError
+from runtime.errors import BundleError, PackageError, UsageError
 
 _MAX_KEY_BYTES = 10_000
 INSTALL = "pip install cryptography"
@@ -19,7 +19,8 @@ def verify_signature(bundle: Bundle, public_key: Path) -> None:
 
     Raises:
         BundleError: the bundle is not signed, or with another key, or has changed since.
-        UsageError: the key file is missing or holds no Ed25519 public key, or `cryptography` is not installed.
+        UsageError: the key file is missing or holds no Ed25519 public key.
+        PackageError: `cryptography` is not installed.
     """
     serialization, ed25519, invalid = cryptography_parts()
     key = read_key(public_key, serialization.load_pem_public_key)
@@ -62,11 +63,11 @@ def read_key(path: Path, load: Any) -> Any:
 
 
 def cryptography_parts() -> tuple[Any, Any, Any]:
-    """What signatures need of cryptography: serialization, ed25519, InvalidSignature; UsageError without it."""
+    """What signatures need of cryptography: serialization, ed25519, InvalidSignature; PackageError without it."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
-        raise UsageError(f"a signature needs cryptography; install it with: {INSTALL}") from None
+        raise PackageError(f"a signature needs cryptography; install it with: {INSTALL}") from None
     return serialization, ed25519, InvalidSignature

@@ -110,7 +110,7 @@ class Score(FastNamedTuple):
     better: str | None = None
 
 
-class Original(FastNamedTuple):
+class OriginalRecord(FastNamedTuple):
     """The trained Keras model: SHA-256 of its file, the device it was trained on, its metric there by output."""
 
     sha256: str
@@ -187,7 +187,7 @@ class Manifest(FastNamedTuple):
     parameters: int
     inputs: Mapping[str, InputRecord]
     outputs: Mapping[str, OutputRecord]
-    original: Original
+    original: OriginalRecord
     golden: str
     files: Mapping[str, FileRecord]
     variants: Mapping[str, Variant]

@@ -7,25 +7,30 @@ from typing import Any
 
 from runtime.bundle.manifest import (
     DIRECTIONS,
-    FORMATS,
     MANIFEST_NAME,
     MANIFEST_VERSION,
     MAX_FILE_BYTES,
     MAX_MANIFEST_BYTES,
     SIGNATURE_NAME,
-    DriftLimits,
     FileRecord,
     InputRecord,
     Manifest,
-    Original,
+    OriginalRecord,
     OutputRecord,
     Score,
     TensorSpec,
-    Tolerance,
     Variant,
 )
 from runtime.bundle.signature_json import inputs_to_json, outputs_to_json, plain, read_inputs, read_outputs
 from runtime.bundle.strict_json import Fields, is_safe_path, parse_object
+from runtime.bundle.variant_json import (
+    Signature,
+    read_built,
+    read_recorded,
+    read_sha256,
+    read_tensor,
+    read_tolerance,
+)
 from runtime.errors import BundleError
 
 CHECKSUM = "checksum"
@@ -118,9 +123,6 @@ def from_json(text: str | bytes, where: str = MANIFEST_NAME) -> Manifest:
     )
 
 
-Signature = tuple[dict[str, InputRecord], dict[str, OutputRecord], Original]
-
-
 def _signature(top: Fields) -> Signature:
     inputs = read_inputs(top.fields("inputs", MAX_TENSORS))
     outputs = read_outputs(top.fields("outputs", MAX_TENSORS), inputs)
@@ -133,7 +135,7 @@ def _signature(top: Fields) -> Signature:
         score = metrics.fields(name)
         better = score.one_of("better", DIRECTIONS) if score.has("better") else None
         found[name] = Score(score.text("name", 100), score.optional_number("value"), better)
-    return inputs, outputs, Original(read_sha256(original), original.text("device"), found)
+    return inputs, outputs, OriginalRecord(read_sha256(original), original.text("device"), found)
 
 
 def _check_undamaged(top: Fields, text: str | bytes, where: str) -> None:
@@ -153,14 +155,6 @@ def _files(fields: Fields) -> dict[str, FileRecord]:
         record = fields.fields(path)
         found[path] = FileRecord(read_sha256(record), record.integer("size_bytes", 0, MAX_FILE_BYTES))
     return found
-
-
-def read_sha256(fields: Fields, key: str = "sha256") -> str:
-    """A SHA-256: 64 lower-case hex digits."""
-    digest = fields.text(key, 64)
-    if len(digest) != 64 or digest.strip("0123456789abcdef"):
-        fields.refuse(key, "must be 64 lower-case hex digits")
-    return digest
 
 
 def _variant(
@@ -184,21 +178,6 @@ def _variant(
     )
 
 
-def read_built(name: str, fields: Fields, files: Mapping[str, FileRecord]) -> Variant:
-    """What both versions of the format say of a variant alike; its tensors and limits are missing."""
-    form, scheme = fields.one_of("format", FORMATS), fields.text("scheme", 40)
-    # No slash: the name stands between slashes in the names of golden samples.
-    if name != (form if form == "saved_model" else f"{form}-{scheme}") or "/" in name:
-        fields.refuse(
-            "scheme", f"is {scheme!r} with the format {form!r}, which does not fit the name {name[:80]!r}"
-        )
-    file = fields.path("file")
-    if not (any(path.startswith(f"{file}/") for path in files) if form == "saved_model" else file in files):
-        fields.refuse("file", f"names {file!r}, which is not among the files")
-    engines, converter = fields.texts("engines", 20), fields.text("converter")
-    return Variant(name, form, scheme, file, engines, {}, {}, {}, {}, converter)
-
-
 def _known(fields: Fields, side: str, records: Mapping[str, Any]) -> Fields:
     given = fields.fields(side, MAX_TENSORS)
     unknown = next((name for name in given if name not in records), None)
@@ -209,32 +188,3 @@ def _known(fields: Fields, side: str, records: Mapping[str, Any]) -> Fields:
 
 def _tensors(given: Fields, records: Mapping[str, InputRecord | OutputRecord]) -> dict[str, TensorSpec]:
     return {name: read_tensor(given.fields(name), record.tensor) for name, record in records.items()}
-
-
-def read_tensor(fields: Fields, expected: TensorSpec) -> TensorSpec:
-    """One tensor of a variant, which follows from the input or output that it is for."""
-    shape, dtype = fields.items("shape", 9), fields.text("dtype")
-    if shape != list(expected.shape):
-        wanted = list(expected.row_shape)
-        fields.refuse("shape", f"is {str(shape)[:80]}; expected null for the batch, then {wanted}")
-    if dtype != expected.dtype:
-        fields.refuse("dtype", f"is {dtype[:80]!r}; expected {expected.dtype!r}")
-    return expected
-
-
-def read_tolerance(fields: Fields) -> Tolerance:
-    """The `tolerance` of an object."""
-    tolerance = fields.fields("tolerance")
-    limit = tolerance.number("max_abs_error")
-    if limit < 0:
-        tolerance.refuse("max_abs_error", "must not be negative")
-    return Tolerance(limit, tolerance.text("reason"))
-
-
-def read_recorded(fields: Fields) -> DriftLimits:
-    """The `recorded` of an object."""
-    limits = fields.fields("recorded")
-    most, usual = limits.number("max_abs_error"), limits.number("usual_abs_error")
-    if not 0 <= usual <= most:
-        limits.refuse("usual_abs_error", "must be from 0 to max_abs_error")
-    return DriftLimits(most, usual, limits.text("reason"))

@@ -7,13 +7,15 @@ from runtime.bundle.manifest import (
     FileRecord,
     InputRecord,
     Manifest,
-    Original,
+    OriginalRecord,
     OutputRecord,
     Score,
     TensorSpec,
     Variant,
 )
-from runtime.bundle.manifest_json import (
+from runtime.bundle.signature_json import read_input
+from runtime.bundle.strict_json import Fields
+from runtime.bundle.variant_json import (
     Signature,
     read_built,
     read_recorded,
@@ -21,8 +23,6 @@ from runtime.bundle.manifest_json import (
     read_tensor,
     read_tolerance,
 )
-from runtime.bundle.signature_json import read_input
-from runtime.bundle.strict_json import Fields
 
 _LONGEST_NAME, _MOST_LABELS, _MOST_WIDE = 100, 100_000, 1 << 28
 
@@ -49,7 +49,7 @@ def read_signature(top: Fields) -> Signature:
     return (
         {taken.name: taken},
         {name: OutputRecord(name, tuple(shape), task, labels=labels, units=units)},
-        Original(read_sha256(original), original.text("device"), {name: score}),
+        OriginalRecord(read_sha256(original), original.text("device"), {name: score}),
     )
 
 

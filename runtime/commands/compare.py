@@ -31,7 +31,7 @@ from runtime.measure.memory import peak_rss_mib
 from runtime.measure.metric import metric_name, metric_text
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.measure.watch import Watch
-from runtime.verdicts import engines_here, judge, pairs_of, variants_of
+from runtime.verdicts import engines_here, pairs_of, variants_of, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -101,7 +101,7 @@ def _measured(
         reported = recorded.get((variant.name, engine))
         for threads in args.threads:
             with quiet_engines():
-                row, model = judge(bundle, golden, variant, engine, engines[engine], threads)
+                row, model = verify(bundle, golden, variant, engine, engines[engine], threads)
                 if model and args.memory:
                     row = row._replace(peak_rss_mib=peak_rss_mib(bundle, variant.name, engine, threads))
                 if labelled is None:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from runtime.bundle.manifest import InputRecord
-from runtime.errors import InputError
+from runtime.errors import InputError, PackageError
 
 # The kinds of picture files that are read, on the desk and on the device, by the suffix of their names.
 SUFFIXES = {
@@ -68,7 +68,8 @@ def read_image(path: Path, record: InputRecord, file: BinaryIO | None = None) ->
         The pixels, uint8 [1, height, width, channels] from the input's `low` to its `high`; and the notes.
 
     Raises:
-        InputError: there is no such file, it is no sound picture, or Pillow is not installed.
+        InputError: there is no such file, or it is no sound picture.
+        PackageError: Pillow is not installed.
     """
     image, notes = _opened(path, file or path, "L" if record.shape[-1] == 1 else "RGB")
     height, width, _ = record.shape
@@ -89,7 +90,7 @@ def _opened(path: Path, file: Any, mode: str) -> tuple[Any, list[str]]:
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        raise InputError(
+        raise PackageError(
             f"{path}: reading images needs Pillow; install it with: pip install pillow"
         ) from None
     try:

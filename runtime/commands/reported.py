@@ -12,9 +12,9 @@ def with_reported_metric(
     """The row with the metric of the bundle's report and, of several outputs, the parity of the same output.
 
     Args:
-        row: what `judge` found.
+        row: what `verify` found.
         reported: the row of the report for the same variant and engine, if there is one.
-        model: what `judge` loaded; None where the variant may not be used.
+        model: what `verify` loaded; None where the variant may not be used.
         golden: the golden samples.
     """
     found = row.with_metric_of(reported)

@@ -21,7 +21,7 @@ def scored(
     """A row for each output with targets: its metric on the labelled data, and its parity.
 
     Args:
-        row: what `judge` found of the variant.
+        row: what `verify` found of the variant.
         reported: the row of the bundle's report for the same variant and engine, which has its budget.
         model: the variant, loaded.
         golden: the golden samples.

@@ -28,7 +28,7 @@ from runtime.measure.metric import drop_text
 from runtime.measure.ranking import rank
 from runtime.measure.row import MeasuredRow, read_report, rows_to_json
 from runtime.measure.watch import Watch
-from runtime.verdicts import engines_here, judge, pairs_of, variants_of
+from runtime.verdicts import engines_here, pairs_of, variants_of, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -121,7 +121,7 @@ def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[
     for variant, engine in pairs_of(variants_of(bundle.manifest, args.variant), engines):
         progress(f"trying {variant.name} with {engine}")
         with quiet_engines():
-            row, model = judge(bundle, golden, variant, engine, engines[engine])
+            row, model = verify(bundle, golden, variant, engine, engines[engine])
             judged.append(with_reported_metric(row, recorded.get((variant.name, engine)), model, golden))
     considered = within_but_latency(judged, limits)
     counts = args.threads or _thread_counts()

@@ -16,7 +16,7 @@ from runtime.commands.arguments import (
 from runtime.commands.table import aligned
 from runtime.errors import BundleError
 from runtime.measure.row import MeasuredRow, rows_to_json
-from runtime.verdicts import engines_here, judge, pairs_of, variants_of
+from runtime.verdicts import engines_here, pairs_of, variants_of, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     for variant, engine in pairs_of(variants, engines):
         progress(f"verifying {variant.name} with {engine}")
         with quiet_engines():  # and the model is dropped: one in memory at a time
-            rows.append(judge(bundle, golden, variant, engine, engines[engine], args.threads)[0])
+            rows.append(verify(bundle, golden, variant, engine, engines[engine], args.threads)[0])
     progress("")
     if args.json:
         print(rows_to_json(rows, model=bundle.manifest.model, damaged_files=damaged), end="")

@@ -9,6 +9,7 @@ from runtime.bundle.manifest import DIRECTIONS
 from runtime.bundle.strict_json import Fields, parse_object
 from runtime.measure.metric import METRICS, SCALES
 from runtime.namedtuples import FastNamedTuple
+from runtime.version import __version__
 
 if TYPE_CHECKING:
     from runtime.bundle.reader import Bundle
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 REPORT = "report.json"
 STATUSES = ("ok", "unproven", "failed", "skipped")
 PASSED = ("ok", "unproven")  # a variant of this status may be shipped
+_WRITER = "edgeproof"  # the key beside the rows that names the version which wrote them
 _MOST_ROWS = 10_000
 _LONGEST_REASON = 1000
 
@@ -144,7 +146,7 @@ _READERS = {
 
 
 def rows_to_json(rows: Iterable[MeasuredRow], **beside: Any) -> str:
-    """The text of `{…, "rows": […]}`, with other keys before the rows.
+    """The text of `{"edgeproof": …, …, "rows": […]}`: the version that writes it, and other keys before the rows.
 
     Raises:
         BundleError: the reader would refuse a row, such as one with NaN or a negative latency.
@@ -152,17 +154,29 @@ def rows_to_json(rows: Iterable[MeasuredRow], **beside: Any) -> str:
     objects = [row._asdict() for row in rows]
     for number, row in enumerate(objects):
         _row(Fields(row, f"row {number}"))
-    return json.dumps(beside | {"rows": objects}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    whole = {_WRITER: __version__} | beside | {"rows": objects}
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def rows_from_json(content: str | bytes, where: str = REPORT) -> list[MeasuredRow]:
-    """The rows that `rows_to_json` wrote; keys that are not those of a row are ignored.
+    """The rows that `rows_to_json` wrote. Keys that this version does not know are ignored in a newer version's report.
 
     Raises:
-        BundleError: it is no JSON, lacks a key, or holds what cannot have been measured; `where` names the file.
+        BundleError: it is no JSON, lacks a key, has an unknown one though no newer version wrote it, or holds what
+            cannot have been measured; `where` names the file.
     """
-    objects = parse_object(content, where).items("rows", _MOST_ROWS)
-    return [_row(Fields(value, f"{where}: row {number}")) for number, value in enumerate(objects)]
+    report = parse_object(content, where)
+    newer = report.has(_WRITER) and _release(report.text(_WRITER)) > _release(__version__)
+    rows = [
+        Fields(row, f"{where}: row {number}") for number, row in enumerate(report.items("rows", _MOST_ROWS))
+    ]
+    for row in rows if not newer else ():
+        unknown = next((name for name in row if name not in MeasuredRow.__annotations__), None)
+        if unknown is not None:
+            row.refuse(
+                unknown[:80], "is no key of a row; remove it, or correct its spelling (docs/bundle.md)"
+            )
+    return [_row(row) for row in rows]
 
 
 def read_report(bundle: "Bundle") -> list[MeasuredRow]:
@@ -174,6 +188,12 @@ def read_report(bundle: "Bundle") -> list[MeasuredRow]:
     if REPORT not in bundle.manifest.files:
         return []
     return rows_from_json(bundle.read(REPORT), str(bundle.path / REPORT))
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version; of what is none, the empty tuple, which is older than every version."""
+    parts = version.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
 
 
 def _row(fields: Fields) -> MeasuredRow:

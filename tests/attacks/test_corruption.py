@@ -10,8 +10,8 @@ from tests.campaigns import corruption
 
 
 @pytest.mark.parametrize("form", ["bundle", "bundle.zip"])
-def test_damage_is_refused(image_bundle, tmp_path, form):
-    install(open_bundle(image_bundle), tmp_path / form)
+def test_damage_is_refused(sound, tmp_path, form):
+    install(open_bundle(sound), tmp_path / form)
     outcomes = list(corruption.corrupted(tmp_path / form, 250, random.Random(form)))
     assert [what for what, found in outcomes if found != "refused"] == []
     assert {what for what, _ in outcomes} == {*corruption.DAMAGE, "swapped files"}
@@ -32,8 +32,8 @@ def test_every_byte_of_a_zips_headers_counts(table_bundle, tmp_path):
             assert corruption.refused(path, sound, set()), byte
 
 
-def test_the_campaign_sees_a_check_that_is_missing(image_bundle, tmp_path, monkeypatch):
-    install(open_bundle(image_bundle), tmp_path / "bundle")
+def test_the_campaign_sees_a_check_that_is_missing(sound, tmp_path, monkeypatch):
+    install(open_bundle(sound), tmp_path / "bundle")
     monkeypatch.setattr(
         Bundle, "read", lambda self, name: self.read_member(name, self.manifest.files[name].size_bytes)
     )

@@ -13,7 +13,7 @@ from runtime import loading
 from runtime.bundle.manifest_json import with_checksum
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError
-from tests.bundles import image_bundle as build
+from tests import bundles
 
 
 @pytest.fixture
@@ -31,15 +31,21 @@ def load_all(bundle):
         runtime.load(bundle, variant)
 
 
-def test_the_trap_is_sharp(image_bundle, no_engine):
+def test_the_trap_is_sharp(sound, no_engine):
     with pytest.raises(pytest.fail.Exception):
-        load_all(image_bundle)
+        load_all(sound)
 
 
-FILES = ("tflite-float32.tflite", "tflite-int8.tflite", "onnx-float32.onnx", "onnx-dynamic.onnx")
+FILES = [
+    *(
+        ("image_bundle", name)
+        for name in ("tflite-float32.tflite", "tflite-int8.tflite", "onnx-float32.onnx", "onnx-dynamic.onnx")
+    ),
+    *(("several_bundle", name) for name in ("tflite-float32.tflite", "onnx-float32.onnx")),
+]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("kind", "name"), FILES)
 def test_no_flipped_bit_passes(spoilt, no_engine, name):
     path = spoilt / name
     sound = path.read_bytes()
@@ -51,7 +57,7 @@ def test_no_flipped_bit_passes(spoilt, no_engine, name):
             runtime.load(spoilt, name.split(".")[0])
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("kind", "name"), FILES)
 def test_no_truncated_or_longer_file_passes(spoilt, no_engine, name):
     path = spoilt / name
     sound = path.read_bytes()
@@ -64,7 +70,7 @@ def test_no_truncated_or_longer_file_passes(spoilt, no_engine, name):
         runtime.load(spoilt, name.split(".")[0])
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("kind", "name"), FILES)
 def test_no_zeroed_tail_passes(spoilt, no_engine, name):
     path = spoilt / name
     sound = path.read_bytes()
@@ -73,31 +79,39 @@ def test_no_zeroed_tail_passes(spoilt, no_engine, name):
         runtime.load(spoilt, name.split(".")[0])
 
 
-def test_swapped_files_do_not_pass(spoilt, no_engine):
-    (spoilt / "tflite-int8.tflite").rename(spoilt / "x")
-    (spoilt / "tflite-float32.tflite").rename(spoilt / "tflite-int8.tflite")
-    (spoilt / "x").rename(spoilt / "tflite-float32.tflite")
-    for variant in ("tflite-int8", "tflite-float32"):
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        ("image_bundle", "tflite-int8.tflite", "tflite-float32.tflite"),
+        ("image_bundle", "tflite-int8.tflite", "onnx-float32.onnx"),
+        ("several_bundle", "tflite-float32.tflite", "onnx-float32.onnx"),
+    ],
+)
+def test_swapped_files_do_not_pass(spoilt, no_engine, first, second):
+    (spoilt / first).rename(spoilt / "x")
+    (spoilt / second).rename(spoilt / first)
+    (spoilt / "x").rename(spoilt / second)
+    for variant in (first.split(".")[0], second.split(".")[0]):
         with pytest.raises(BundleError, match="the manifest says"):
             runtime.load(spoilt, variant)
 
 
-def test_files_of_two_exports_do_not_mix(spoilt, tmp_path, no_engine):
-    other = build(tmp_path / "other")
-    content = bytearray((other / "tflite-int8.tflite").read_bytes())
+def test_files_of_two_exports_do_not_mix(spoilt, kind, tmp_path, no_engine):
+    other = getattr(bundles, kind)(tmp_path / "other")
+    content = bytearray((other / "tflite-float32.tflite").read_bytes())
     content[-1] ^= 1
-    (spoilt / "tflite-int8.tflite").write_bytes(content)
+    (spoilt / "tflite-float32.tflite").write_bytes(content)
     with pytest.raises(BundleError, match="damaged"):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_links_are_not_followed(spoilt, tmp_path, no_engine, inside):
     kept = (spoilt if inside else tmp_path) / "kept.tflite"
-    (spoilt / "tflite-int8.tflite").rename(kept)  # the right bytes, by a way that may lead anywhere
-    (spoilt / "tflite-int8.tflite").symlink_to(kept)
+    (spoilt / "tflite-float32.tflite").rename(kept)  # the right bytes, by a way that may lead anywhere
+    (spoilt / "tflite-float32.tflite").symlink_to(kept)
     with pytest.raises(BundleError, match="a symbolic link, which a bundle must not hold"):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
 def test_a_manifest_that_is_a_link_is_refused(spoilt, tmp_path):
@@ -108,34 +122,50 @@ def test_a_manifest_that_is_a_link_is_refused(spoilt, tmp_path):
 
 
 def test_a_linked_folder_inside_is_refused(spoilt, tmp_path, no_engine):
-    text = (spoilt / "manifest.json").read_text().replace("tflite-int8.tflite", "models/tflite-int8.tflite")
+    text = (
+        (spoilt / "manifest.json")
+        .read_text()
+        .replace("tflite-float32.tflite", "models/tflite-float32.tflite")
+    )
     (spoilt / "manifest.json").write_text(with_checksum(json.loads(text)))
     (tmp_path / "elsewhere").mkdir()
-    (spoilt / "tflite-int8.tflite").rename(tmp_path / "elsewhere" / "tflite-int8.tflite")
+    (spoilt / "tflite-float32.tflite").rename(tmp_path / "elsewhere" / "tflite-float32.tflite")
     (spoilt / "models").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BundleError, match="a symbolic link"):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
-def test_what_is_no_regular_file_is_refused_at_once(spoilt, no_engine, kind):
-    path = spoilt / "tflite-int8.tflite"
+@pytest.mark.parametrize("what", ["pipe", "folder", "device"])
+def test_what_is_no_regular_file_is_refused_at_once(spoilt, no_engine, what):
+    path = spoilt / "tflite-float32.tflite"
     path.unlink()
-    if kind == "pipe":
+    if what == "pipe":
         os.mkfifo(path)  # opening it would wait for ever
-    elif kind == "folder":
+    elif what == "folder":
         path.mkdir()
     else:
         path.symlink_to("/dev/zero")  # endless
     with pytest.raises(BundleError, match=r"not a regular file|a symbolic link"):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
-def test_a_file_that_changes_after_loading_changes_nothing(spoilt, golden):
-    model = runtime.load(spoilt, "tflite-int8")
-    before = model.predict(golden["images"])
-    os.truncate(spoilt / "tflite-int8.tflite", 0)  # a mapped file would now kill the process
-    assert np.array_equal(model.predict(golden["images"]), before)
+@pytest.mark.parametrize(
+    ("kind", "name"), [("image_bundle", "tflite-int8"), ("several_bundle", "tflite-float32")]
+)
+def test_a_file_that_changes_after_loading_changes_nothing(spoilt, golden, kind, name):
+    samples = {"image": golden["images"]} if kind == "image_bundle" else bundles.several_golden()[0]
+    model = runtime.load(spoilt, name)
+    before = as_dict(model.predict(samples))
+    os.truncate(spoilt / f"{name}.tflite", 0)  # a mapped file would now kill the process
+    after = as_dict(model.predict(samples))
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(after[output], answers) for output, answers in before.items())
     shutil.rmtree(spoilt)
-    assert np.array_equal(model.predict(golden["images"][:1]), before[:1])
+    alone = as_dict(model.predict({name: rows[:1] for name, rows in samples.items()}))
+    assert all(np.array_equal(alone[output], answers[:1]) for output, answers in before.items())
+
+
+def as_dict(answers):
+    """Answers by output: `predict` gives those of a single output without its name."""
+    return answers if isinstance(answers, dict) else {"": answers}

@@ -28,12 +28,12 @@ def write(bundle, values):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_no_variant_points_outside(spoilt, values, path):
-    record = values["files"].pop("tflite-int8.tflite")
+    record = values["files"].pop("tflite-float32.tflite")
     values["files"][path] = record
-    values["variants"]["tflite-int8"]["file"] = path
+    values["variants"]["tflite-float32"]["file"] = path
     write(spoilt, values)
     with pytest.raises(BundleError):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -78,15 +78,15 @@ def test_a_giant_manifest_is_refused(spoilt):
 
 
 def test_a_claimed_size_takes_no_memory(spoilt, values):
-    values["files"]["tflite-int8.tflite"]["size_bytes"] = 2 << 30
+    values["files"]["tflite-float32.tflite"]["size_bytes"] = 2 << 30
     write(spoilt, values)
     with pytest.raises(BundleError, match="the manifest says 2147483648"):
-        runtime.load(spoilt, "tflite-int8")
+        runtime.load(spoilt, "tflite-float32")
 
 
 def test_the_saved_model_is_never_loaded(spoilt, values):
     variant = dict(
-        values["variants"]["tflite-int8"], format="saved_model", scheme="float32", file="saved_model"
+        values["variants"]["tflite-float32"], format="saved_model", scheme="float32", file="saved_model"
     )
     values["variants"]["saved_model"] = variant | {"engines": ["tensorflow", "litert"]}
     values["files"]["saved_model/saved_model.pb"] = values["files"]["golden.npz"]
@@ -96,7 +96,7 @@ def test_the_saved_model_is_never_loaded(spoilt, values):
     assert runtime.load(spoilt).variant == "tflite-float32"
 
 
-@pytest.mark.parametrize("name", ["tflite-int8", "onnx-float32"])
+@pytest.mark.parametrize("name", ["tflite-float32", "onnx-float32"])
 def test_engines_that_do_not_fit_the_format_refuse_the_bytes(spoilt, values, name):
     other = "onnxruntime" if name.startswith("tflite") else "litert"
     values["variants"][name]["engines"] = [other]

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from bench import layers
 from bench.layers import command, jobs, page, running
 from bench.layers.jobs import Answers
 from bench.layers.page import Cell
@@ -195,7 +194,7 @@ def test_what_counts_as_wrong(cell, mark, kind):
 
 def test_an_unknown_pattern_is_refused():
     with pytest.raises(UsageError) as error:
-        layers.run(layers.parser().parse_args(["NoSuchLayer"]))
+        command.run(command.parser().parse_args(["NoSuchLayer"]))
     assert str(error.value) == f"no row has NoSuchLayer; rows are named like {ROWS[0].name}"
 
 

@@ -92,7 +92,7 @@ def bare_load(engine: str, content: bytes) -> None:
         session = import_module("onnxruntime").InferenceSession(content, providers=["CPUExecutionProvider"])
         session.get_inputs(), session.get_outputs()
         return
-    interpreter = import_module(f"{ENGINES[engine].module}.interpreter").Interpreter(model_content=content)
+    interpreter = import_module(ENGINES[engine].backend).import_engine()(model_content=content)
     interpreter.allocate_tensors()
     (name,) = interpreter.get_signature_list()
     runner = interpreter.get_signature_runner(name)

@@ -16,7 +16,7 @@ from runtime.bundle.authenticity import verify_signature
 from runtime.bundle.install import install
 from runtime.bundle.reader import open_bundle, read_manifest
 from runtime.command import run_command
-from runtime.errors import BundleError, UsageError
+from runtime.errors import BundleError, PackageError, UsageError
 from tests.bundles import change_manifest, image_bundle
 
 FORMS = ("bundle", "bundle.zip")
@@ -163,7 +163,7 @@ def test_without_cryptography_the_pip_line_is_printed(bundle, keys, monkeypatch)
     for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(UsageError, match="needs cryptography; install it with: pip install cryptography"):
+    with pytest.raises(PackageError, match="needs cryptography; install it with: pip install cryptography"):
         verify_signature(open_bundle(bundle), keys[1])
 
 

@@ -18,7 +18,7 @@ _Names = tuple[str, str]  # of the layer, and of the layer that is its activatio
 
 
 def declare_shapes(config: Config, build: Callable[[], Any], file: str) -> None:
-    """Give each activation that is a layer with weights the shape it is built for, in place.
+    """Gives each activation that is a layer with weights the shape it is built for, in place.
 
     Args:
         config: the model's, as Keras 3 writes it.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from export.trained.keras_graph import maker
 from export.trained.model_files import activation_layers, h5, keras_zip
 from export.trained.model_files.config import MODELS, Config, entries, names_of_class
 from runtime.errors import EdgeProofError, ModelError, UsageError
@@ -58,7 +59,7 @@ def from_h5(path: Path, config: Config, objects: dict[str, Any]) -> Any:
 
 
 def _declare_activations(path: Path, config: Config, objects: dict[str, Any]) -> None:
-    """Declare what layers that are activations of others are built for, in place."""
+    """Declares what layers that are activations of others are built for, in place."""
     _quietly(
         path,
         lambda: activation_layers.declare_shapes(config, lambda: _from_config(config, objects), path.name),
@@ -110,7 +111,7 @@ def _by_every_name(config: Config, objects: dict[str, Any]) -> dict[str, Any]:
 
 
 def declare_input(config: Config, shapes: Shapes, file: str) -> None:
-    """Give a Sequential model that was saved without its input the shape it was built with or the user gives, in place.
+    """Gives a Sequential model saved without its input the shape it was built with or the user gives, in place.
 
     Raises:
         ModelError: the shape is neither in the file nor given.
@@ -236,7 +237,7 @@ def _fixed(
 
 
 def _output_names(symbols: Any) -> tuple[str, ...]:
-    return _names(symbols, lambda symbol: str(symbol._keras_history.operation.name))
+    return _names(symbols, lambda symbol: str(maker(symbol).operation.name))
 
 
 def _names(symbols: Any, own: Callable[[Any], str]) -> tuple[str, ...]:

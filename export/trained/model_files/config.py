@@ -35,7 +35,7 @@ def name_of(entry: Config) -> str:
 
 
 def refuse_foreign_code(config: Config, file: str, known: Collection[str]) -> None:
-    """Refuse a layer whose code is not in Keras and was not given by the user.
+    """Refuses a layer whose code is not in Keras and was not given by the user.
 
     Raises:
         ModelError: it names the layer, and the option that brings its code.
@@ -106,7 +106,7 @@ def _refuse_lambda(entry: Config, file: str, known: Collection[str]) -> None:
 
 
 def refuse_quantized(config: Config, file: str) -> None:
-    """Refuse a model that Keras has quantized: its weights are integers that no converter here reads.
+    """Refuses a model that Keras has quantized: its weights are integers that no converter here reads.
 
     Raises:
         ModelError: it names the first quantized layer.
@@ -129,7 +129,7 @@ def refuse_quantized(config: Config, file: str) -> None:
 
 
 def to_float32(config: Config) -> str | None:
-    """Replace reduced precision by float32, in place; a sentence for the user, or None where nothing was replaced."""
+    """Replaces reduced precision by float32, in place; a sentence for the user, or None where nothing was replaced."""
     found = set()
     for entry in entries(config):
         inner = entry["config"]
@@ -154,7 +154,7 @@ def to_float32(config: Config) -> str | None:
 
 
 def free_batch(config: Config) -> None:
-    """Let every input take any batch, in place."""
+    """Lets every input take any batch, in place."""
     for entry in entries(config):
         inner = entry["config"]
         for key in ("batch_shape", "batch_input_shape", "build_input_shape"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from export.trained.keras_graph import calls, maker
 from export.trained.model_files.loaded import LoadedModel, Loss, Tensor
 
 Task = Literal["classification", "binary", "multilabel", "regression", "reconstruction", "tensor"]
@@ -117,7 +118,7 @@ def _head(end: Any) -> _Head:
     """The head behind one symbolic output, through nested models and layers that pass numbers on."""
     activation = _LINEAR
     while True:
-        operation, call, place = end._keras_history
+        operation, call, place = maker(end)
         kind = type(operation).__name__
         if hasattr(operation, "layers") and getattr(operation, "outputs", None):
             end = operation.outputs[place]
@@ -126,7 +127,8 @@ def _head(end: Any) -> _Head:
             operation, kind = operation.layer, type(operation.layer).__name__
         own = _activation(operation, kind)
         activation = own if activation == _LINEAR else activation
-        given = operation._inbound_nodes[call].input_tensors if operation._inbound_nodes else []
+        made = calls(operation)
+        given = made[call].inputs if made else []
         passes = kind in _PASSES or kind == "Activation" or kind in _ACTIVATIONS
         if not passes or len(given) != 1:
             return _Head(kind, activation)

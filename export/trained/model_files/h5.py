@@ -60,7 +60,7 @@ def _plain(value: dict[str, Any]) -> Any:
 
 
 def load_weights(model: Any, path: Path) -> None:
-    """Give the model the file's weights.
+    """Gives the model the file's weights.
 
     Raises:
         ModelError: a layer of the file is not in the model, or its weights have other names, number or shapes.

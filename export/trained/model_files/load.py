@@ -1,4 +1,4 @@
-"""Load any trained model: a `.keras` or `.h5` file, or a SavedModel folder."""
+"""Loads any trained model: a `.keras` or `.h5` file, or a SavedModel folder."""
 
 from __future__ import annotations
 

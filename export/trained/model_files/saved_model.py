@@ -86,7 +86,7 @@ def _operations(definition: Any) -> Iterator[str]:
 
 
 def _drop_slots(definition: Any) -> bool:
-    """Forget which variables were an optimizer's slots, in place; whether there were any.
+    """Forgets which variables were an optimizer's slots, in place; whether there were any.
 
     TensorFlow otherwise asks an object for `add_slot` that only the optimizer's class has.
     """

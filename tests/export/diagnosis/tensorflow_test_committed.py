@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data.original import read_original
-from export.diagnosis.layer_map import accounted, layer_maps
+from export.diagnosis.layer_map import layer_maps
 from export.diagnosis.loss import losses, places, ranking
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from tests.export.diagnosis.faults import FAULTS, FILES
@@ -71,7 +71,8 @@ def test_the_calls_of_all_models_are_found_and_none_wrongly(exports, format_):
     every = [call for found in calls.values() for call in found]
     ways = Counter(call.match.how for call in every)
     print(f"\n{format_}: {len(every)} calls of {len(calls)} models: {dict(sorted(ways.items()))}")
-    assert len(every) > 300 and accounted(every) >= LEAST_FOUND
+    found = [call for call in every if call.match.how != "unused"]  # in a tensor, or folded into one
+    assert len(every) > 300 and len(found) / len(every) >= LEAST_FOUND
     assert {
         name: against
         for name, found in calls.items()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from export import report
+from export import report_files
 from export.__main__ import main
 from export.checks import flips
 from export.page import chart, fresh, loss
@@ -212,15 +212,15 @@ def test_devices_are_compared_pair_by_pair():
 
 def test_an_export_writes_the_page_once(tmp_path):
     rows = pages.rows("digits")
-    report.write(rows, tmp_path, "python -m export digits")
+    report_files.write(rows, tmp_path, "python -m export digits")
     path = tmp_path / "report.html"
     first = path.stat().st_mtime_ns
     assert "python -m export digits" in path.read_text()
     kept = read(tmp_path / "report.json")
     assert kept.rows == rows and kept.command == "python -m export digits" and kept.processor
-    report.write(rows, tmp_path, "python -m export digits")
+    report_files.write(rows, tmp_path, "python -m export digits")
     assert path.stat().st_mtime_ns == first, "nothing changed, and it was written again"
-    report.write([rows[0]._replace(metric=0.5), *rows[1:]], tmp_path, "python -m export digits")
+    report_files.write([rows[0]._replace(metric=0.5), *rows[1:]], tmp_path, "python -m export digits")
     changed = path.stat().st_mtime_ns
     assert changed != first
     pages.kept_flips(tmp_path / "digits")

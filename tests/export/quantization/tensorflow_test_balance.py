@@ -49,7 +49,7 @@ def network(between, behind):
 
 
 def spoil(model, factor=1024.0):
-    """Make one channel a thousand times as large as it was: the answers stay, and eight bits do not suffice."""
+    """Makes one channel a thousand times as large as it was: the answers stay, and eight bits do not suffice."""
     walk = Walk(model)
     link = balance.links(walk)[0]
     factors = np.ones(link.before.output.shape[-1], np.float32)

@@ -1,7 +1,7 @@
 """Groups of layers, on graphs of a few nodes."""
 
 from export.quantization.groups import groups
-from export.quantization.keep_in_float import Node
+from export.quantization.nodes import Node
 
 
 def node(key, inputs, weights=0, graph=0):

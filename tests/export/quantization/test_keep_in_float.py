@@ -4,7 +4,6 @@ import pytest
 
 from export.formats.format import NothingToQuantize
 from export.quantization.keep_in_float import (
-    Node,
     before_weights,
     clip_softmax,
     kept_at_each_call,
@@ -15,6 +14,7 @@ from export.quantization.keep_in_float import (
     what_angles_are_made_of,
     without_ranges,
 )
+from export.quantization.nodes import Node
 
 
 def chain(*ops, weighted=("CONV",)):

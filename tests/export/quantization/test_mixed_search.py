@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from export.quantization.mixed_search import Answer, Mixture, most_files, rank, search
+from export.quantization.mixed_search import Answer, Mixture, rank, search
 
 SCHEMES, CHEAPER = ("float16", "float32"), ("dynamic",)
 
@@ -38,7 +38,7 @@ def test_no_smaller_set_is_enough_and_few_files_are_measured(groups):
         ordered = sorted(losses, reverse=True)
         least = next(count for count in range(1, groups) if sum(ordered[count:]) <= limit)
         assert answer.enough and len(answer.mixture.kept) == least
-        assert len(measured) <= most_files(groups) == 2 * math.ceil(math.log2(groups)) + 12
+        assert len(measured) <= 2 * math.ceil(math.log2(groups)) + 12
 
 
 def test_what_the_ranking_took_along_for_nothing_is_left_out_again():

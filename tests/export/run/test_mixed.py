@@ -10,6 +10,7 @@ from export.formats.format import Conversion
 from export.quantization.groups import Group
 from export.run import plan as module
 from export.run import summary
+from export.run.mixed import next_steps
 from export.run.mixed_jobs import Measured
 from export.run.plan import Plan
 from export.run.workers import Outcome
@@ -57,9 +58,9 @@ def after_int8(plan, lost, status):
 
 
 def searched(plan, found, losses, left=0.0):
-    """Go through the search: what each group loses in int8, and the share of it that is left where it is kept."""
+    """Goes through the search: what each group loses in int8, and the share of it that is left where it is kept."""
     asked, higher = [], {}
-    while steps := plan.next_steps(found):
+    while steps := next_steps(plan, found):
         for step in steps:
             asked.append(step.key[3:])
             jobs = [argument for argument in step.arguments(found) if isinstance(argument, Conversion)]
@@ -89,7 +90,7 @@ def rows(plan, found):
 
 def test_where_int8_passes_nothing_is_searched_and_there_is_no_row(plan):
     found = after_int8(plan, 0.001, "ok")
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found) == [("onnx-int8", "ok", None)]
     (skipped,) = summary.rows_of(plan, MIXED, found)
     assert (skipped.status, skipped.reason) == ("skipped", NOT_NEEDED)
@@ -101,13 +102,13 @@ def test_nothing_is_searched_before_int8_has_been_tried_on_all_rungs(plan):
         found[plan.key("build", INT8.name, "rung 1")],
         found[plan.key("verify", INT8.name, "onnxruntime", "rung 1")],
     )
-    assert {step.key[1] for step in plan.next_steps(found)} == {"build", "verify"}
+    assert {step.key[1] for step in next_steps(plan, found)} == {"build", "verify"}
 
 
 def test_nothing_is_searched_before_ranges_and_biases_have_been_tried(plan):
     found = after_int8(plan, 0.05, "failed")
     del found[plan.key("build", INT8.name, "rung 2")]
-    assert {step.key[1:] for step in plan.next_steps(found)} == {
+    assert {step.key[1:] for step in next_steps(plan, found)} == {
         ("build", "onnx-int8", "rung 2"),
         ("verify", "onnx-int8", "onnxruntime", "rung 2"),
     }
@@ -115,7 +116,7 @@ def test_nothing_is_searched_before_ranges_and_biases_have_been_tried(plan):
     found[plan.key("verify", INT8.name, "onnxruntime", "rung 2")] = Outcome(
         value=Verdict(row(plan, INT8, 0.001, "ok"))
     )
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found) == [("onnx-int8", "ok", None)] and summary.notes(plan, found)["onnx-int8"] == (
         "biases",
     )
@@ -158,7 +159,7 @@ def test_a_target_that_was_named_is_built_though_int8_passes(plan):
 def test_without_labelled_samples_the_reason_is_said(plan):
     plan = replace(plan, missing="mnist not found")
     found = after_int8(plan, 0.05, "failed")
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found)[1] == (
         "onnx-int8-mixed",
         "skipped",
@@ -171,14 +172,14 @@ def test_a_step_of_the_search_that_fails_ends_it(plan):
     found[plan.key("search", MIXED.name, "groups")] = Outcome(
         reason="no graph", error=ConversionError("no graph")
     )
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found)[1] == ("onnx-int8-mixed", "failed", "not built: no graph")
 
 
 def test_a_single_group_cannot_be_mixed(plan):
     found = after_int8(plan, 0.05, "failed")
     found[plan.key("search", MIXED.name, "groups")] = Outcome(value=GROUPS[:1])
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found)[1][1:] == (
         "skipped",
         "int8 quantizes one group of layers only; take onnx-float16",
@@ -196,12 +197,12 @@ def test_a_budget_that_half_of_which_nothing_keeps_to_may_be_used_up(plan):
 def test_where_nothing_is_measured_nothing_is_chosen(plan):
     plan = replace(plan, demand=Demand(named=True))
     found = after_int8(plan, 0.0, "ok")
-    (step,) = plan.next_steps(found)
+    (step,) = next_steps(plan, found)
     found[step.key] = Outcome(value=GROUPS)
-    for step in plan.next_steps(found):
+    for step in next_steps(plan, found):
         blank = plan.blank_row(MIXED, "onnxruntime").with_verdict("ok")
         found[step.key] = Outcome(value=Measured(blank, 1) if step.key[3] == "kept" else 0.1)
-    assert plan.next_steps(found) == []
+    assert next_steps(plan, found) == []
     assert rows(plan, found)[1][1:] == (
         "skipped",
         "what its groups of layers lose is not measured: there are no labels",

@@ -11,7 +11,7 @@ from export.checks.gate import Demand
 from export.formats.table import FORMATS
 from export.run import pipeline, plan
 from export.run.workers import Workers
-from export.targets import TARGETS, Tolerance
+from export.targets import TARGETS, RelativeTolerance
 from export.trained.search import find_original
 from tests.conftest import ENGINES_HERE, NO_TFLITE_RUNTIME, ROOT, shared_workers
 from tests.export.run import crash
@@ -101,7 +101,7 @@ def test_what_is_made_from_a_failed_build_fails_for_its_reason(model, tmp_path, 
 
 
 def test_a_float32_file_outside_its_tolerance_does_not_enter_the_bundle(model, tmp_path):
-    strict = replace(TARGETS["tflite-float32"], tolerance=Tolerance(0.0, "nothing is that good"))
+    strict = replace(TARGETS["tflite-float32"], tolerance=RelativeTolerance(0.0, "nothing is that good"))
     done = export(model, [strict, TARGETS["tflite-int8"]], tmp_path)
     found = {
         row.status for row in done.rows if row.variant == "tflite-float32" and row.engine in ENGINES_HERE
@@ -128,7 +128,7 @@ def test_a_variant_that_loses_too_much_does_not_enter_the_bundle(model, tmp_path
 def test_when_nothing_passes_the_previous_bundle_stays(model, tmp_path):
     good = export(model, [TARGETS["onnx-float32"]], tmp_path)
     before = {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()}
-    impossible = replace(TARGETS["onnx-float32"], tolerance=Tolerance(-1.0, "impossible"))
+    impossible = replace(TARGETS["onnx-float32"], tolerance=RelativeTolerance(-1.0, "impossible"))
     bad = export(model, [impossible], tmp_path)
     assert bad.bundle is None
     assert {path.name: path.read_bytes() for path in good.bundle.iterdir() if path.is_file()} == before

@@ -81,7 +81,7 @@ def test_what_does_not_help_on_other_samples_is_taken_back(job, monkeypatch):
     run, _, _ = job
     # As it is, then before and after the ranges, the weights, and the biases.
     errors = iter([1.0, 1.0, 2.0, 1.0, 1.5, 1.0, 1.0])
-    monkeypatch.setattr(tuning.Tuning, "judge", lambda self: next(errors))
+    monkeypatch.setattr(tuning.Tuning, "held_out_error", lambda self: next(errors))
     with pytest.raises(
         ConversionError, match=r"no other ranges, weights or biases help: the error .* is 1 as"
     ):

@@ -141,7 +141,7 @@ def test_an_ill_conditioned_net_is_allowed_its_rounding_and_one_damaged_weight_i
 
     def verdict(file):
         rounding = {name: tolerances[0].max_abs_error}
-        found = jobs.verify(blank, file, original, target, None, Demand(), sensitivity=rounding)
+        found = jobs.judge_file(blank, file, original, target, None, Demand(), sensitivity=rounding)
         return found.row.status
 
     assert verdict(bundle / "onnx-float32.onnx") == "ok"

@@ -27,9 +27,7 @@ class Recorder:
 def test_the_public_calls_are_those_of_the_object_inside(engine):
     """An Interpreter passes its arguments on as they are: whoever calls the object inside does the same."""
     content = (MODELS / "image-float32.tflite").read_bytes()
-    interpreter = import_module(f"{backends.ENGINES[engine].module}.interpreter").Interpreter(
-        model_content=content
-    )
+    interpreter = import_module(backends.ENGINES[engine].backend).import_engine()(model_content=content)
     real, interpreter._interpreter = interpreter._interpreter, Recorder()
     inside = interpreter._interpreter
     interpreter.set_tensor(3, "an array")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from runtime.bundle.manifest import RESIZES, InputRecord
 from runtime.commands.images import SUFFIXES, fitted, read_image
-from runtime.errors import InputError
+from runtime.errors import InputError, PackageError
 
 GREY = InputRecord("image", "image", (8, 8, 1), "uint8", 0, 255)
 COLOURS = InputRecord("image", "image", (8, 8, 3), "uint8", 0, 255)
@@ -188,5 +188,5 @@ def test_a_missing_image_is_refused(tmp_path):
 def test_without_pillow_the_pip_line_is_printed(tmp_path, monkeypatch):
     path = save(tmp_path, Image.new("L", (8, 8)))
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(InputError, match="needs Pillow; install it with: pip install pillow"):
+    with pytest.raises(PackageError, match="needs Pillow; install it with: pip install pillow"):
         read_image(path, GREY)

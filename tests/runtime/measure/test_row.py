@@ -17,6 +17,7 @@ from runtime.errors import BundleError
 from runtime.measure import row as module
 from runtime.measure.row import MeasuredRow, read_report, rows_from_json, rows_to_json
 from runtime.selftest.parity import Parity
+from runtime.version import __version__
 from tests.bundles import replace_file
 from tests.conftest import ROOT
 from tests.rows import measured
@@ -43,7 +44,11 @@ def test_every_field_is_written_and_read():
     full = FULL._replace(**OF_THE_USER)
     assert None not in full
     assert rows_from_json(rows_to_json([FULL, full, LEAST])) == [FULL, full, LEAST]
-    assert json.loads(rows_to_json([FULL], model="digits")) == {"model": "digits", "rows": [FULL._asdict()]}
+    assert json.loads(rows_to_json([FULL], model="digits")) == {
+        "edgeproof": __version__,
+        "model": "digits",
+        "rows": [FULL._asdict()],
+    }
     assert pickle.loads(pickle.dumps(FULL)) == FULL
 
 
@@ -148,8 +153,28 @@ def test_the_writer_refuses_what_the_reader_would():
         rows_to_json([FULL, LEAST._replace(latency_us_p50=-1.0)])
 
 
-def test_unknown_keys_are_ignored_and_what_the_first_reports_lack_was_not_measured():
-    values = FULL._asdict() | {"joules": 3}
+@pytest.mark.parametrize(
+    "writer", [{}, {"edgeproof": __version__}, {"edgeproof": "0.0.9"}, {"edgeproof": "x.1"}]
+)
+def test_a_misspelt_key_is_refused(writer):
+    values = FULL._asdict()
+    values["latncy_us_low"] = values.pop("latency_us_low")
+    with pytest.raises(BundleError) as refused:
+        rows_from_json(json.dumps(writer | {"rows": [LEAST._asdict(), values]}), "pi.json")
+    assert str(refused.value) == (
+        "pi.json: row 1: 'latncy_us_low' is no key of a row; remove it, or correct its spelling (docs/bundle.md)"
+    )
+
+
+def test_a_newer_version_may_know_more_keys():
+    major = int(__version__.partition(".")[0]) + 1
+    for newer in (f"{__version__}.1", f"{major}.0.0", f"{major}0"):
+        report = {"edgeproof": newer, "rows": [FULL._asdict() | {"joules": 3}]}
+        assert rows_from_json(json.dumps(report)) == [FULL]
+
+
+def test_what_the_first_reports_lack_was_not_measured():
+    values = FULL._asdict()
     for name in module._ADDED_LATER:
         del values[name]
     (row,) = rows_from_json(json.dumps({"state": "x", "rows": [values]}))

@@ -1,4 +1,4 @@
-"""Make models.zip: small models with random weights that a real Keras 2 saved, each with inputs and answers of its own.
+"""Makes models.zip: small models with random weights that a real Keras 2 saved, each with its inputs and answers.
 
 Keras 2 is not among the packages that the tests install.  Run in an environment with TensorFlow 2.21 and tf_keras 2.21:
 python tests/export/trained/model_files/keras2/make.py
