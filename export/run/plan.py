@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from data.original import Original
+from export import golden
 from export.checks.gate import Demand
 from export.checks.halves import Half
 from export.checks.sensitivity import sensitivity
@@ -220,6 +222,15 @@ class Plan:
         """The target's engines that are installed."""
         return [engine for engine in target.engines if _version(engine) is not None]
 
+    @cached_property
+    def golden_rows(self) -> int:
+        """How many golden samples the bundle has room for; unless named, a mixed file replaces a plain one."""
+        counted = [target for target in self.possible() if self.demand.named or not target.mixed]
+        return golden.fitting(
+            self.original,
+            {target.name: self.engines(target) for target in counted if target.format != "saved_model"},
+        )
+
     def rungs(self, target: Target) -> Rungs:
         """The rungs of a target."""
         return Rungs(self.original.name, target, self.engines(target))
@@ -235,7 +246,8 @@ class Plan:
                 blank = self.blank_row(target, engine, file)
                 which: Half | None = "verdict" if target.mixed else None
                 moved = self.sensitivity(results)
-                return blank, file, self.original, target, data, self.demand, which, moved
+                kept = self.golden_rows
+                return blank, file, self.original, target, data, self.demand, which, moved, kept
 
             after: tuple[Key, ...] = (rungs.build(rung),)
             after += (self._sensitivity_key,) if target.scheme == "float32" else ()

@@ -78,8 +78,24 @@ def test_float32_is_verified_once_it_is_known_what_rounding_does_to_the_original
     measured = plan.key("sensitivity", "original")
     assert measured in verify.after
     found = results(plan) | {measured: Outcome(value={"probabilities": 0.25})}
-    assert verify.arguments(found)[-1] == plan.sensitivity(found) == {"probabilities": 0.25}
+    *_, moved, kept = verify.arguments(found)
+    assert moved == plan.sensitivity(found) == {"probabilities": 0.25}
+    assert kept == 32
     assert plan.sensitivity(found | {measured: Outcome(reason="it cannot be loaded")}) == {}
+
+
+def test_the_golden_samples_have_room_for_the_answers_of_the_targets_asked_for(tmp_path):
+    stream = read_original(ROOT / "artifacts" / "streaming-gru")
+
+    def rows(demand, *names):
+        return Plan(stream, [TARGETS[name] for name in names], tmp_path, None, None, demand).golden_rows
+
+    static = ["tflite-int8", "tflite-int16x8", "onnx-int8", "tflite-float32"]
+    assert rows(Demand(), "saved_model") == rows(Demand(), "saved_model", "onnx-int8") == 32
+    assert 4 <= rows(Demand(), *TARGETS) < rows(Demand(), *static) < 32
+    # A mixed file takes the place of plain int8, unless it is built beside it because it was named.
+    assert rows(Demand(), *static, "tflite-int8-mixed") == rows(Demand(), *static)
+    assert rows(Demand(named=True), *static, "tflite-int8-mixed") < rows(Demand(), *static)
 
 
 def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
