@@ -16,7 +16,7 @@ from export.checks.gate import Demand
 from export.checks.halves import Half
 from export.checks.sensitivity import sensitivity
 from export.checks.user_metric import direction
-from export.formats.format import Conversion, FormatName, Higher
+from export.formats.format import Conversion, FormatName, Higher, TracedNote
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
@@ -201,7 +201,7 @@ class Plan:
         after = (self.key("build", source.name),)
 
         def arguments(results: Results) -> tuple[Any, ...]:
-            repairs = (self.demand.repairs, self.repaired(results))
+            repairs = (self.demand.repairs, self.of_saved_model(results)[1])
             return self.original, format_, self.file(source), self.data_dir, repairs
 
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
@@ -273,10 +273,12 @@ class Plan:
             metric_original=score.value if score else None,
         )
 
-    def repaired(self, results: Results) -> tuple[str, ...]:
-        """The sentences on the repairs of weights, which all files have."""
+    def of_saved_model(self, results: Results) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sentences on what became of layers in the SavedModel, and on repairs of weights; all files come of it."""
         built = results.get(self.key("build", "saved_model"))
-        return tuple(built.value) if built is not None and built.ok else ()
+        notes = built.value if built is not None and built.ok else ()
+        traced = tuple(note for note in notes if isinstance(note, TracedNote))
+        return traced, tuple(note for note in notes if note not in traced)
 
     def keep_ranges(self, results: Results) -> None:
         """Write what this run recorded beside the model, for the next run without the dataset."""
