@@ -29,17 +29,23 @@ def samples(original: Original, rows: int) -> tuple[Arrays, Arrays]:
 
 
 def content(chosen: tuple[Arrays, Arrays], recorded: Answers, contract: np.ndarray) -> bytes:
-    """The bytes of the file, as docs/bundle.md specifies it; answers that are not finite are left out."""
+    """The bytes of the file, as docs/bundle.md specifies it; answers that are not finite are left out.
+
+    So are those of an engine which are, bit for bit, those of an engine before it: a reader asks whether any fits.
+    """
     inputs, outputs = chosen
     arrays = {f"inputs/{name}": values for name, values in inputs.items()}
     arrays |= {f"outputs/{name}": kept(values) for name, values in outputs.items()}
+    known: set[tuple[str, bytes]] = set()
     for variant, engines in recorded.items():
         for number, (engine, groups) in enumerate(engines.items()):
             for group, given in zip(("recorded", "probes"), groups, strict=True):
                 for output, values in given.items():
-                    if values.dtype.kind != "f" or np.isfinite(values).all():
-                        name = f"{group}/{variant}/{output}" + (f"/{engine}" if number else "")
-                        arrays[name] = kept(values)
+                    name, bits = f"{group}/{variant}/{output}", kept(values).tobytes()
+                    finite = values.dtype.kind != "f" or np.isfinite(values).all()
+                    if finite and (name, bits) not in known:
+                        known.add((name, bits))
+                        arrays[f"{name}/{engine}" if number else name] = kept(values)
     return npz(contract=contract, **arrays)
 
 
@@ -58,11 +64,16 @@ def fitting(original: Original, engines: Mapping[str, list[str]]) -> int:
 
     def size_bytes(rows: int) -> int:
         chosen = samples(original, rows)
-        noise = {
-            name: np.frombuffer(random.bytes(kept(values).nbytes), np.uint8).reshape(len(values), -1)
-            for name, values in chosen[1].items()
+
+        def noise() -> Arrays:
+            return {
+                name: np.frombuffer(random.bytes(kept(values).nbytes), np.uint8).reshape(len(values), -1)
+                for name, values in chosen[1].items()
+            }
+
+        recorded = {
+            variant: {name: (noise(), noise()) for name in names} for variant, names in engines.items()
         }
-        recorded = {variant: dict.fromkeys(names, (noise, noise)) for variant, names in engines.items()}
         return len(content(chosen, recorded, contract))
 
     rows = answers.count(original.golden()[0])

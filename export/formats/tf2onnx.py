@@ -26,7 +26,7 @@ def _optimized(folder: Path) -> Any:
     """tf2onnx's graph of a SavedModel after all passes of its optimizer, less those that fail."""
     from tf2onnx import optimizer
 
-    with _protobufs_at_the_end():
+    with _protobufs_at_the_end(), _rounding_kept():
         try:
             return optimizer.optimize_graph(_graph(folder), catch_errors=False)
         except Exception:  # to leave out a pass that fails, it takes a copy of all weights before each
@@ -47,6 +47,28 @@ def _protobufs_at_the_end() -> Iterator[None]:
         yield
     finally:
         Graph.update_proto = update
+
+
+@contextmanager
+def _rounding_kept() -> Iterator[None]:
+    """Let tf2onnx keep a cast to a float of 16 bits before another cast: without it nothing is rounded any more."""
+    from onnx import TensorProto
+    from tf2onnx.optimizer import back_to_back_optimizer
+
+    passes = back_to_back_optimizer._func_map
+    drop = passes[("Cast",)]
+
+    def drop_others(graph: Any, node: Any, consumers: list[Any]) -> list[str]:
+        if node.get_attr("to").i in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
+            return [consumer.output[0] for consumer in consumers]
+        kept: list[str] = drop(graph, node, consumers)
+        return kept
+
+    passes[("Cast",)] = drop_others
+    try:
+        yield
+    finally:
+        passes[("Cast",)] = drop
 
 
 def _graph(folder: Path) -> Any:

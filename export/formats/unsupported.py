@@ -71,6 +71,13 @@ RULES = (
         "(initial_state, return_state=True)",
         applies=lambda layer: bool(layer.stateful),
     ),
+    Rule(
+        ("InputLayer",),
+        "takes uint64, which TFLite cannot turn into other numbers (the op Cast)",
+        "let the model take int64, whose numbers go up to 2⁶³ - 1",
+        formats=("tflite",),
+        applies=lambda layer: bool(layer.dtype == "uint64"),
+    ),
     Rule(("JaxLayer", "FlaxLayer"), "runs code of JAX", _FOREIGN),
     Rule(("TorchModuleWrapper",), "runs code of PyTorch", _FOREIGN),
     Rule(("TFSMLayer",), "runs another SavedModel, whose code is not ours to trust", _FOREIGN),

@@ -64,10 +64,14 @@ def test_answers_of_any_bits_fit_and_one_row_more_would_not(model):
 
     def size_bytes(rows):
         chosen = golden.samples(original, rows)
-        noise = {name: random.random(values.shape, np.float32) for name, values in chosen[1].items()}
-        noise = {name: values * random.choice([-1e30, 1e-30], values.shape) for name, values in noise.items()}
-        noise = {name: values.astype(np.float32) for name, values in noise.items()}
-        answers = {variant: dict.fromkeys(names, (noise, noise)) for variant, names in ENGINES.items()}
+
+        def noise():
+            shapes = {name: values.shape for name, values in chosen[1].items()}
+            return {name: random.normal(0, 1e3, shape).astype(np.float32) for name, shape in shapes.items()}
+
+        answers = {
+            variant: {name: (noise(), noise()) for name in names} for variant, names in ENGINES.items()
+        }
         return len(golden.content(chosen, answers, CONTRACT))
 
     rows = golden.fitting(original, ENGINES)
@@ -89,10 +93,20 @@ def test_the_rows_that_stay_cover_every_class():
 def test_answers_that_are_no_numbers_are_left_out():
     inputs, outputs = {"x": np.zeros((4, 2), np.float32)}, {"y": np.zeros((4, 1), np.float32)}
     bad = {"y": np.full((4, 1), np.nan, np.float32)}
-    answers = {"tflite-int8": {"litert": (outputs, bad), "tflite-runtime": (outputs, outputs)}}
+    answers = {"tflite-int8": {"litert": (outputs, bad), "tflite-runtime": (bad, outputs)}}
     found = parse_arrays(golden.content((inputs, outputs), answers, CONTRACT), "a file")
     assert set(found) == {
-        "contract", "inputs/x", "outputs/y", "recorded/tflite-int8/y", "recorded/tflite-int8/y/tflite-runtime",
+        "contract", "inputs/x", "outputs/y", "recorded/tflite-int8/y", "probes/tflite-int8/y/tflite-runtime",
+    }  # fmt: skip
+
+
+def test_equal_answers_of_two_engines_are_kept_once():
+    inputs, outputs = {"x": np.zeros((4, 2), np.float32)}, {"y": np.zeros((4, 1), np.float32)}
+    other = {"y": np.ones((4, 1), np.float32)}
+    answers = {"tflite-int8": {"litert": (outputs, other), "tflite-runtime": (outputs, outputs)}}
+    found = parse_arrays(golden.content((inputs, outputs), answers, CONTRACT), "a file")
+    assert set(found) == {
+        "contract", "inputs/x", "outputs/y", "recorded/tflite-int8/y", "probes/tflite-int8/y",
         "probes/tflite-int8/y/tflite-runtime",
     }  # fmt: skip
 

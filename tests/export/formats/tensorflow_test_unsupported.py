@@ -92,6 +92,16 @@ def test_operations_on_complex_numbers():
     )
 
 
+def test_whole_numbers_that_tflite_does_not_have():
+    x = keras.Input((3,), dtype="uint64", name="x")
+    found = keras.Model(x, layers.Rescaling(1 / 16)(x))
+    assert refusals(found, "onnx") == []
+    assert refusals(found, "tflite") == [
+        "the layer 'x' (InputLayer) takes uint64, which TFLite cannot turn into other numbers (the op Cast); let the "
+        "model take int64, whose numbers go up to 2⁶³ - 1"
+    ]
+
+
 def test_models_that_keras_quantized():
     found = model(layers.Dense(4, name="dense_8"), (8,))
     found.quantize("int8")
