@@ -10,6 +10,7 @@ import numpy as np
 
 from data.original import Original
 from data.trained_model import GOLDEN
+from export.formats import layer_names
 from export.formats.format import Conversion, Format
 from export.formats.tracing import exportable, time_steps
 from export.quantization.names import REPAIRS
@@ -53,7 +54,7 @@ def from_original(
         repaired, notes = repair(model.keras, _samples(model, original), wanted)
         notes = (*time_steps.notes(model.keras), *notes)
         model = model if repaired is model.keras else model.with_keras(repaired)
-    with exportable():
+    with exportable(), layer_names.kept(folder):
         _write(model, folder)
     return notes
 

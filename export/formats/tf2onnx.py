@@ -7,6 +7,8 @@ and `Graph.update_proto` is left out where it only costs memory. Read in tf2onnx
 from __future__ import annotations
 
 import gc
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +19,47 @@ OPSET = 17  # the newest that onnxruntime 1.16, the oldest we support, runs in e
 
 def from_saved_model(folder: Path) -> Any:
     """The steps of `python -m tf2onnx.convert --saved-model`, in this process."""
-    model = _optimized(folder).make_model("edgeproof")
+    with _named_where_it_fails():
+        model = _optimized(folder).make_model("edgeproof")
     gc.collect()  # the graph and its weights hold each other
     return model
+
+
+class NotConverted(Exception):
+    """What tf2onnx says of one op that it fails on.
+
+    Attributes:
+        op: its kind, such as "Erfinv".
+        name: its name in the graph.
+    """
+
+    def __init__(self, op: str, name: str, why: str) -> None:
+        super().__init__(why)
+        self.op, self.name = op, name
+
+
+@contextmanager
+def _named_where_it_fails() -> Iterator[None]:
+    """Raise a NotConverted for an error of one op, which tf2onnx names in its log alone."""
+    failed: list[tuple[str, str]] = []
+
+    def seen(record: logging.LogRecord) -> bool:
+        if record.msg.startswith("Failed to convert node") and isinstance(record.args, tuple):
+            name, _, summary = record.args
+            kind = re.search(r"OP=(\w+)", str(summary))
+            failed.append((kind[1] if kind else "", str(name)))
+        return True
+
+    log = logging.getLogger("tf2onnx.tfonnx")
+    log.addFilter(seen)
+    try:
+        yield
+    except Exception as error:
+        if failed:
+            raise NotConverted(*failed[0], str(error)) from error
+        raise
+    finally:
+        log.removeFilter(seen)
 
 
 def _optimized(folder: Path) -> Any:
