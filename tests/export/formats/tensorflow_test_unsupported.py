@@ -10,8 +10,8 @@ from runtime.errors import ConversionError
 NUMBERS = "move it out of the model: look the strings up before, and give the model numbers"
 STATE = (
     "the layer {!r} ({}) keeps its state between calls (stateful=True): an ONNX file would freeze it at its first "
-    "value (the op AssignVariableOp), and no file that answers the same input otherwise each time can be verified; build it "
-    "with stateful=False, and give its states to the model as inputs and take them as outputs (initial_state, "
+    "value (the op AssignVariableOp), and no file that answers the same input otherwise each time can be verified; "
+    "build it with stateful=False, and give its states to the model as inputs and take them as outputs (initial_state, "
     "return_state=True)"
 )
 
@@ -27,8 +27,8 @@ def both(found, text):
 def test_strings():
     both(
         model(layers.StringLookup(vocabulary=["a"], name="words"), (1,), "string"),
-        "the layer 'words' (StringLookup) takes or gives strings (the op LookupTableFindV2), which the engines of a device "
-        f"do not have; {NUMBERS}",
+        "the layer 'words' (StringLookup) takes or gives strings (the op LookupTableFindV2), which the engines of a "
+        f"device do not have; {NUMBERS}",
     )
     both(
         model(layers.TextVectorization(vocabulary=["a"], name="text"), (1,), "string"),
