@@ -18,7 +18,8 @@ from runtime.bundle.manifest import InputRecord, OutputRecord
 
 FEWEST, MOST = 4, 32
 BUDGET_BYTES = 48 << 10
-# A bundle keeps the answers of about so many files and engines beside the inputs, at least.
+# A bundle keeps the answers of so many files and engines beside the inputs, at least.  How many it does keep is known
+# when it is made: `export.golden` counts them, and takes fewer of these samples where they are too many.
 _ANSWERS = 8
 _KEPT = 2048  # elements of an output's row at most, docs/bundle.md
 # Which shapes stand in for which dataset's images; other images get a mixture of all.
@@ -170,26 +171,33 @@ def _item_bytes(record: InputRecord) -> int:
 
 
 def pick(inputs: Arrays, outputs: Arrays, records: Sequence[OutputRecord], wanted: int = MOST) -> Arrays:
-    """Chooses `wanted` of the inputs by the original's outputs for them; the order stays.
+    """The inputs [n, …] by name at `places`."""
+    chosen = places(outputs, records, wanted)
+    return {name: values[chosen] for name, values in inputs.items()}
+
+
+def places(outputs: Arrays, records: Sequence[OutputRecord], wanted: int) -> NDArray[np.int64]:
+    """Chooses `wanted` samples by the original's outputs for them; the order stays.
 
     Of classes, every one that is answered at all is chosen, each from sure to hesitant.  Of values, inputs are spread
     evenly over the range of the outputs.  Several outputs choose in turn.  Samples with an answer that is no finite
     number are left out.
 
     Args:
-        inputs: the pool by name, [n, …] each.
         outputs: the original's by name, [n, …shape] each.
         records: what the outputs mean.
         wanted: how many are chosen, at most as many as there are.
+
+    Returns:
+        The places of the chosen among the n, ascending.
     """
     sound = np.flatnonzero(np.all([_finite(outputs[record.name]) for record in records], axis=0))
     if not len(sound):
-        return {name: values[:0] for name, values in inputs.items()}
+        return sound
     wishes = [_wishes(record, outputs[record.name][sound], wanted) for record in records]
     turns = (row for turn in itertools.zip_longest(*wishes) for row in turn if row is not None)
     chosen = list(itertools.islice(dict.fromkeys(turns), wanted))
-    places = sound[np.sort(np.asarray(chosen, np.int64))]
-    return {name: values[places] for name, values in inputs.items()}
+    return sound[np.sort(np.asarray(chosen, np.int64))]
 
 
 def _finite(outputs: NDArray[Any]) -> NDArray[np.bool_]:

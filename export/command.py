@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data.original import Original
-from export import bundles, report, report_files, targets
+from export import bundles, golden, report, report_files, targets
 from export.checks import asked_metric
 from export.checks.gate import Demand
 from export.options import OF_ONE_MODEL, parse
@@ -61,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.show(every, console)
     if unneeded := report.unneeded(every, chosen):
         console.print(unneeded, highlight=False)
+    for name in made.rows:
+        if remark := golden.remark(options.out / name / "bundle"):
+            console.print(f"{name}: {remark}", highlight=False, markup=False, soft_wrap=True)
     failed = sum(row.status == "failed" for row in every)
     if made.unchanged:
         console.print(f"nothing changed for {', '.join(made.unchanged)} (--force rebuilds)", highlight=False)

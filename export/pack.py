@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.arrays import npz
 from data.original import Original
 from data.trained_model import TrainedModel
+from export import golden
 from export.checks import drift
 from export.checks.gate import Verdict
 from export.checks.spread import by_rounding, spreads, tolerances
@@ -20,7 +20,7 @@ from export.checks.user_metric import direction
 from export.targets import TARGETS
 from runtime.atomic import replace_folder, write_file
 from runtime.bundle import manifest as contract
-from runtime.bundle.golden import contract_digest, kept
+from runtime.bundle.golden import contract_digest
 from runtime.bundle.manifest_json import to_json
 from runtime.measure.row import REPORT, MeasuredRow, rows_to_json
 from runtime.version import __version__
@@ -100,17 +100,19 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
 
 
 def _golden(original: Original, built: Mapping[str, Built], contract_digest: np.ndarray) -> bytes:
-    inputs, outputs = original.golden()
-    arrays = {f"inputs/{name}": values for name, values in inputs.items()}
-    arrays |= {f"outputs/{name}": kept(values) for name, values in outputs.items()}
-    for variant, each in built.items():
-        for number, (engine, verdict) in enumerate(each.verdicts.items()):
-            for group, answers in (("recorded", verdict.golden_outputs), ("probes", verdict.probe_outputs)):
-                for output, values in answers.items():
-                    if values.dtype.kind != "f" or np.isfinite(values).all():
-                        name = f"{group}/{variant}/{output}" + (f"/{engine}" if number else "")
-                        arrays[name] = kept(values)
-    return npz(contract=contract_digest, **arrays)
+    """The golden samples, with the answers of all files but the SavedModel, which no device loads."""
+    answers = {
+        variant: {
+            engine: (found.golden_outputs, found.probe_outputs) for engine, found in each.verdicts.items()
+        }
+        for variant, each in built.items()
+        if TARGETS[variant].format != "saved_model"
+    }
+    counts = {
+        len(rows) for each in answers.values() for groups in each.values() for rows in groups[0].values()
+    }
+    chosen = golden.samples(original, counts.pop()) if counts else original.golden()
+    return golden.content(chosen, answers, contract_digest)
 
 
 def _manifest(
@@ -132,7 +134,7 @@ def _manifest(
                 for name, found in record.metrics.items()
             },
         ),
-        golden="golden.npz",
+        golden=golden.FILE,
         files={
             str(path.relative_to(folder)): _file_record(path)
             for path in sorted(folder.rglob("*"))

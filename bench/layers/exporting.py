@@ -50,7 +50,7 @@ def _keras(row: Row, folder: Path) -> list[str] | dict[str, str]:
     model = row.model()
     folder.mkdir(parents=True, exist_ok=True)
     refused = {form: "; ".join(refusals(model, form)) for form in ("tflite", "onnx")}
-    if all(refused.values()):
+    if all(refused.values()) and refused_whole(row):
         return {"refused": refused["tflite"]}
     for form, reason in refused.items():
         (folder / f"refused.{form}").write_text(reason)
@@ -60,6 +60,13 @@ def _keras(row: Row, folder: Path) -> list[str] | dict[str, str]:
     (folder / "training.json").write_text(to_json(_record(original, model)))
     from_original(original, folder / "saved_model")
     return []
+
+
+def refused_whole(row: Row) -> bool:
+    """Whether the export has no SavedModel either: no device takes such an input, or the number of rows is fixed."""
+    from export.trained.inputs import EDGE_DTYPES
+
+    return any(values.dtype not in EDGE_DTYPES or values.batch is not None for values in row.inputs)
 
 
 def _original(model: Any, row: Row) -> Any:

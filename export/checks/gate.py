@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Arrays, Split
+from data.golden import places
 from data.original import Original
 from data.trained_model import MetricRecord
 from export.checks import interim
-from export.checks.answers import Run, at_the_edge, count, one_by_one
+from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
 from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
@@ -27,6 +28,7 @@ from export.checks.statistics import Drop, samples_needed
 from export.checks.user_metric import UserMetric, direction
 from export.quantization.names import REPAIRS
 from export.targets import Target
+from runtime.bundle.golden import MOST_ROWS
 from runtime.bundle.manifest import Tolerance
 from runtime.choose.limits import budget, drop_interval, drop_problem, dropped, share_of_budget
 from runtime.errors import ParityError, UsageError
@@ -62,9 +64,10 @@ class Demand:
 class Verdict:
     """What the gate says of one variant on one engine: the row with status, reason and figures.
 
-    Where the variant passed, also its own answers by output: to the golden inputs, one row a call, and to the probes
-    made of them.  The self-test on a device compares with these.  `golden_errors` is the largest distance of the first
-    to the original's, by output.  `flips` are some of the samples that are decided otherwise, passed or not.
+    Where the variant passed, also its own answers by output: to the golden inputs that a bundle keeps, one row a call,
+    and to the probes made of them.  The self-test on a device compares with these.  `golden_errors` is the largest
+    distance to the original's answers to all golden inputs, by output.  `flips` are some of the samples that it
+    decides otherwise, passed or not.
     """
 
     row: MeasuredRow
@@ -83,6 +86,7 @@ def judge(
     demand: Demand,
     part: np.ndarray | None = None,
     sensitivity: Mapping[str, float] = MappingProxyType({}),
+    golden_rows: int = MOST_ROWS,
 ) -> Verdict:
     """Measures one variant on one engine, and judges it; `row` says which, and holds no figures yet.
 
@@ -90,7 +94,7 @@ def judge(
     one and as one batch, then the test data where it is there: all of it, or of a slow variant as much as the verdict
     needs.  Each output is judged by itself; the row holds the figures of the one that failed, else of the one that lost
     most of its budget, else of the one furthest off.  `part` names the test samples that are asked, int64 [n]; None for
-    all.
+    all.  All golden samples are judged, and the answers to `golden_rows` of them are kept.
     """
     inputs, expected = original.golden()
     wide = spreads(original)
@@ -104,7 +108,10 @@ def judge(
         singles = one_by_one(run, feeds)
         seconds = (perf_counter() - began) / count(feeds)
         batch = run(feeds)
-        probes = one_by_one(run, at_the_edge(original, probe_inputs(inputs, _inputs(original))))
+        recorded = places(expected, records, golden_rows)
+        probes = one_by_one(
+            run, at_the_edge(original, probe_inputs(rows(inputs, recorded), _inputs(original)))
+        )
         found: dict[str, MeasuredRow] = {}
         flips: tuple[Flip, ...] = ()
         errors: dict[str, float] = {}
@@ -146,7 +153,7 @@ def judge(
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
         return Verdict(worst, flips=flips)
-    return Verdict(worst, singles, probes, errors, flips)
+    return Verdict(worst, rows(singles, recorded), probes, errors, flips)
 
 
 def _inputs(original: Original) -> dict[str, Any]:

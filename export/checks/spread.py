@@ -31,7 +31,8 @@ def spread(record: OutputRecord, outputs: np.ndarray) -> float:
 
     Where the outputs hardly differ, it is a tenth of the largest of them.
     """
-    low, high = (float(np.min(outputs, initial=np.inf)), float(np.max(outputs, initial=-np.inf)))
+    values = outputs.astype(np.float64)  # whole numbers have no infinity
+    low, high = float(np.min(values, initial=np.inf)), float(np.max(values, initial=-np.inf))
     if record.task in PROBABILITIES and low >= 0 and high <= 1:
         return 1.0
     return max(high - low, LEAST_SHARE * max(abs(low), abs(high)), 1e-6)

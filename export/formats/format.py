@@ -33,6 +33,13 @@ class NothingToQuantize(ConversionError):
 NOTHING_TO_QUANTIZE = "the model has nothing to quantize: none of its ops carries weights; use float32"
 
 
+class TracedNote(str):
+    """A sentence on what became of layers while the model was traced: it is true of every file.
+
+    What else is said of the SavedModel is about repairs of weights, which matter to files of few bits alone.
+    """
+
+
 @dataclass(frozen=True)
 class Conversion:
     """One conversion: read `source`, write `destination`, under the names of the record's inputs and outputs.

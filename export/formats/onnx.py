@@ -49,8 +49,8 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     try:
         model = from_saved_model(conversion.source)
     except Exception as error:
-        raise from_tf2onnx(error) from error
-    _refuse_ops_of_tensorflow(model)
+        raise from_tf2onnx(error, conversion.source) from error
+    _refuse_ops_of_tensorflow(model, conversion.source)
     onnx_graph.declare(model.graph, conversion.record.inputs, conversion.record.outputs)
     try:
         model = onnxruntime.simplified(model)
@@ -58,13 +58,13 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
             onnx_constants.move_into_loops(model.graph)
             model = onnxruntime.simplified(model)  # what a loop made of its constants in every step
     except Exception as error:
-        raise from_tf2onnx(error) from error
+        raise from_tf2onnx(error, conversion.source) from error
     onnx_graph.name_by_position(model)
     _save(model, conversion.destination)
     return ()
 
 
-def _refuse_ops_of_tensorflow(model: Any) -> None:
+def _refuse_ops_of_tensorflow(model: Any, saved_model: Path) -> None:
     """tf2onnx leaves an op that it does not know as it is, and says nothing.
 
     Raises:
@@ -77,7 +77,7 @@ def _refuse_ops_of_tensorflow(model: Any) -> None:
         (node.op_type, node.name) for node in onnx_graph.nodes(model.graph) if node.op_type not in known
     ]
     if foreign:
-        raise no_onnx_ops(foreign)
+        raise no_onnx_ops(foreign, saved_model)
 
 
 def float16(conversion: Conversion) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from data.original import Original
 from data.trained_model import GOLDEN
+from export.formats import layer_names
 from export.formats.format import Conversion, Format
-from export.formats.tracing import exportable
+from export.formats.tracing import exportable, time_steps
 from export.quantization.names import REPAIRS
 from export.quantization.repairs import repair
 from export.trained.original_model import OriginalModel, open_original
@@ -27,7 +28,8 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     dtypes that all files have at their edge; what stands before the model, as a scaling of pixels, is part of it.
 
     Returns:
-        A sentence on each repair of weights that was made for the sake of few bits.
+        A sentence on what became of recurrent layers, a `TracedNote`, and on each repair of weights that was made for
+        the sake of few bits.
     """
     original = Original(conversion.source, conversion.record)
     return from_original(open_original(original), conversion.destination, original, conversion.repairs)
@@ -50,8 +52,9 @@ def from_original(
     notes: tuple[str, ...] = ()
     if model.keras is not None:
         repaired, notes = repair(model.keras, _samples(model, original), wanted)
+        notes = (*time_steps.notes(model.keras), *notes)
         model = model if repaired is model.keras else model.with_keras(repaired)
-    with exportable():
+    with exportable(), layer_names.kept(folder):
         _write(model, folder)
     return notes
 

@@ -7,6 +7,8 @@ and `Graph.update_proto` is left out where it only costs memory. Read in tf2onnx
 from __future__ import annotations
 
 import gc
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +19,54 @@ OPSET = 17  # the newest that onnxruntime 1.16, the oldest we support, runs in e
 
 def from_saved_model(folder: Path) -> Any:
     """The steps of `python -m tf2onnx.convert --saved-model`, in this process."""
-    model = _optimized(folder).make_model("edgeproof")
+    with _named_where_it_fails():
+        model = _optimized(folder).make_model("edgeproof")
     gc.collect()  # the graph and its weights hold each other
     return model
+
+
+class NotConverted(Exception):
+    """What tf2onnx says of one op that it fails on.
+
+    Attributes:
+        op: its kind, such as "Erfinv".
+        name: its name in the graph.
+    """
+
+    def __init__(self, op: str, name: str, why: str) -> None:
+        super().__init__(why)
+        self.op, self.name = op, name
+
+
+@contextmanager
+def _named_where_it_fails() -> Iterator[None]:
+    """Raise a NotConverted for an error of one op, which tf2onnx names in its log alone."""
+    failed: list[tuple[str, str]] = []
+
+    def seen(record: logging.LogRecord) -> bool:
+        if record.msg.startswith("Failed to convert node") and isinstance(record.args, tuple):
+            name, _, summary = record.args
+            kind = re.search(r"OP=(\w+)", str(summary))
+            failed.append((kind[1] if kind else "", str(name)))
+        return True
+
+    log = logging.getLogger("tf2onnx.tfonnx")
+    log.addFilter(seen)
+    try:
+        yield
+    except Exception as error:
+        if failed:
+            raise NotConverted(*failed[0], str(error)) from error
+        raise
+    finally:
+        log.removeFilter(seen)
 
 
 def _optimized(folder: Path) -> Any:
     """tf2onnx's graph of a SavedModel after all passes of its optimizer, less those that fail."""
     from tf2onnx import optimizer
 
-    with _protobufs_at_the_end():
+    with _protobufs_at_the_end(), _rounding_kept():
         try:
             return optimizer.optimize_graph(_graph(folder), catch_errors=False)
         except Exception:  # to leave out a pass that fails, it takes a copy of all weights before each
@@ -47,6 +87,28 @@ def _protobufs_at_the_end() -> Iterator[None]:
         yield
     finally:
         Graph.update_proto = update
+
+
+@contextmanager
+def _rounding_kept() -> Iterator[None]:
+    """Let tf2onnx keep a cast to a float of 16 bits before another cast: without it nothing is rounded any more."""
+    from onnx import TensorProto
+    from tf2onnx.optimizer import back_to_back_optimizer
+
+    passes = back_to_back_optimizer._func_map
+    drop = passes[("Cast",)]
+
+    def drop_others(graph: Any, node: Any, consumers: list[Any]) -> list[str]:
+        if node.get_attr("to").i in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
+            return [consumer.output[0] for consumer in consumers]
+        kept: list[str] = drop(graph, node, consumers)
+        return kept
+
+    passes[("Cast",)] = drop_others
+    try:
+        yield
+    finally:
+        passes[("Cast",)] = drop
 
 
 def _graph(folder: Path) -> Any:

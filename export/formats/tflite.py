@@ -62,7 +62,7 @@ def float32(conversion: Conversion) -> tuple[str, ...]:
     try:
         content = converter.convert()
     except Exception as error:
-        raise from_tflite(error) from error
+        raise from_tflite(error, conversion.source) from error
     write_file(conversion.destination, content)
     _check_signature(conversion)
     return ()

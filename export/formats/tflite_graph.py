@@ -218,11 +218,12 @@ def _sharing_builder(size: int) -> Any:
 
 
 def with_float_edges(content: bytes) -> bytes:
-    """The file with the outputs of its inner graphs before they are quantized, and no op between float and integers.
+    """The file whose outputs, of inner graphs too, are float where they were, and no op between float and integers.
 
     The LiteRT quantizer makes an output of the quantized copy of a tensor that another op in the same graph wants
-    quantized. The engines want what a loop's body gives to be of the type that it takes.  And where an output of the
-    model goes on to another layer, the quantizer gives that layer the float copy beside integer weights.
+    quantized. The engines want what a loop's body gives to be of the type that it takes.  Where an output of the
+    model goes on to another layer, the quantizer gives that layer the float copy beside integer weights; and where it
+    goes on to an op that stays in float, the model's signature keeps the integers.
     """
     schema = schema_of_files()
     changed = bytearray(content)
@@ -233,9 +234,7 @@ def with_float_edges(content: bytes) -> bytes:
             (_builtin(model.OperatorCodes(op.OpcodeIndex())), op)
             for op in map(graph.Operators, range(graph.OperatorsLength()))
         ]
-        if number:
-            before = _sources(ops, schema.BuiltinOperator.QUANTIZE)
-            _replace(changed, graph, _GRAPH_OUTPUTS, before)
+        _replace(changed, graph, _GRAPH_OUTPUTS, _sources(ops, schema.BuiltinOperator.QUANTIZE))
         integers = _sources(ops, schema.BuiltinOperator.DEQUANTIZE)
         for _, op in ops:
             if op.OutputsLength() and graph.Tensors(op.Outputs(0)).Type() in (
@@ -243,11 +242,16 @@ def with_float_edges(content: bytes) -> bytes:
                 schema.TensorType.INT16,
             ):
                 _replace(changed, op, _OP_INPUTS, integers)
+        floats = {taken: made for made, taken in integers.items()}
+        for signature in map(model.SignatureDefs, range(model.SignatureDefsLength())):
+            if signature.SubgraphIndex() == number:
+                for given in map(signature.Outputs, range(signature.OutputsLength())):
+                    _replace_index(changed, given, floats)
     return bytes(changed)
 
 
-# The places of vectors of tensors in the schema's tables.
-_GRAPH_OUTPUTS, _OP_INPUTS = 8, 6
+# The places of vectors of tensors in the schema's tables, and of the one tensor of a signature's output.
+_GRAPH_OUTPUTS, _OP_INPUTS, _SIGNATURE_INDEX = 8, 6, 6
 
 
 def _sources(ops: Sequence[tuple[int, Any]], kind: int) -> dict[int, int]:
@@ -263,6 +267,14 @@ def _replace(content: bytearray, table: Any, place: int, by: Mapping[int, int]) 
         for slot in range(table._tab.VectorLen(offset)):
             (tensor,) = struct.unpack_from("<i", content, start + 4 * slot)
             struct.pack_into("<i", content, start + 4 * slot, by.get(tensor, tensor))
+
+
+def _replace_index(content: bytearray, given: Any, by: Mapping[int, int]) -> None:
+    """Replace the tensor that an output of a signature names, in the same way; that of number 0 is not stored."""
+    offset = given._tab.Offset(_SIGNATURE_INDEX)
+    if offset:
+        tensor = given.TensorIndex()
+        struct.pack_into("<I", content, given._tab.Pos + offset, by.get(tensor, tensor))
 
 
 def _builtin(code: Any) -> int:

@@ -30,7 +30,7 @@ _FOREIGN = "build the model from layers of Keras"
 RULES = (
     Rule(
         ("StringLookup",),
-        "takes or gives strings, which the engines of a device do not have",
+        "takes or gives strings (the op LookupTableFindV2), which the engines of a device do not have",
         _STRINGS,
     ),
     Rule(
@@ -65,18 +65,26 @@ RULES = (
     ),
     Rule(
         ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"),
-        "keeps its state between calls (stateful=True): an ONNX file would freeze it at its first value, and no file "
-        "that answers the same input otherwise each time can be verified",
+        "keeps its state between calls (stateful=True): an ONNX file would freeze it at its first value (the op "
+        "AssignVariableOp), and no file that answers the same input otherwise each time can be verified",
         "build it with stateful=False, and give its states to the model as inputs and take them as outputs "
         "(initial_state, return_state=True)",
         applies=lambda layer: bool(layer.stateful),
+    ),
+    Rule(
+        ("InputLayer",),
+        "takes uint64, which TFLite cannot turn into other numbers (the op Cast)",
+        "let the model take int64, whose numbers go up to 2⁶³ - 1",
+        formats=("tflite",),
+        applies=lambda layer: bool(layer.dtype == "uint64"),
     ),
     Rule(("JaxLayer", "FlaxLayer"), "runs code of JAX", _FOREIGN),
     Rule(("TorchModuleWrapper",), "runs code of PyTorch", _FOREIGN),
     Rule(("TFSMLayer",), "runs another SavedModel, whose code is not ours to trust", _FOREIGN),
     Rule(
         ("FFT", "FFT2", "IFFT2", "IRFFT", "ISTFT", "Angle"),
-        "computes with complex numbers, which neither format has in ops of its own",
+        "computes with complex numbers (the ops FFT, FFT2D, IFFT2D, IRFFT and Angle), which neither format has of its "
+        "own",
         "compute the real and the imaginary part by multiplications with cosines and sines",
     ),
 )

@@ -20,6 +20,7 @@ from export.quantization import ranges
 from export.targets import Target
 from export.trained.samples import load_test_data
 from runtime.backends import open_backend
+from runtime.bundle.golden import MOST_ROWS
 from runtime.measure import timing
 from runtime.measure.row import MeasuredRow
 
@@ -53,15 +54,19 @@ def judge_file(
     demand: Demand,
     which: Half | None = None,
     sensitivity: Mapping[str, float] = MappingProxyType({}),
+    golden_rows: int = MOST_ROWS,
 ) -> Verdict:
     """Judges one file on the engine that its row names.
 
     `data` is (data folder,), or None where there are no labelled samples; `which` half of them is asked, or None for
-    all.  `sensitivity` is what rounding does to the original, by output.
+    all.  `sensitivity` is what rounding does to the original, by output; `golden_rows` is how many golden samples a
+    bundle keeps.
     """
     labelled = None if data is None else load_test_data(original, data[0])
     part = None if which is None or labelled is None else half(len(labelled), which)
-    return judge(runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity)
+    return judge(
+        runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity, golden_rows
+    )
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:

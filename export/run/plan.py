@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from data.original import Original
+from export import golden
 from export.checks.gate import Demand
 from export.checks.halves import Half
 from export.checks.sensitivity import sensitivity
 from export.checks.user_metric import direction
-from export.formats.format import Conversion, FormatName, Higher
+from export.formats.format import Conversion, FormatName, Higher, TracedNote
 from export.formats.table import FORMATS
 from export.pack import size_bytes
 from export.quantization import ranges
@@ -185,7 +187,7 @@ class Plan:
         after = (self.key("build", source.name),)
 
         def arguments(results: Results) -> tuple[Any, ...]:
-            repairs = (self.demand.repairs, self.repaired(results))
+            repairs = (self.demand.repairs, self.of_saved_model(results)[1])
             return self.original, format_, self.file(source), self.data_dir, repairs
 
         return Step(self.key("calibrate", format_), "device", jobs.calibrate, arguments, after)
@@ -206,6 +208,15 @@ class Plan:
         """The target's engines that are installed."""
         return [engine for engine in target.engines if _version(engine) is not None]
 
+    @cached_property
+    def golden_rows(self) -> int:
+        """How many golden samples the bundle has room for; unless named, a mixed file replaces a plain one."""
+        counted = [target for target in self.possible() if self.demand.named or not target.mixed]
+        return golden.fitting(
+            self.original,
+            {target.name: self.engines(target) for target in counted if target.format != "saved_model"},
+        )
+
     def rungs(self, target: Target) -> Rungs:
         """The rungs of a target."""
         return Rungs(self.original.name, target, self.engines(target))
@@ -221,7 +232,8 @@ class Plan:
                 blank = self.blank_row(target, engine, file)
                 which: Half | None = "verdict" if target.mixed else None
                 moved = self.sensitivity(results)
-                return blank, file, self.original, target, data, self.demand, which, moved
+                kept = self.golden_rows
+                return blank, file, self.original, target, data, self.demand, which, moved, kept
 
             after: tuple[Key, ...] = (rungs.build_key(rung),)
             after += (self._sensitivity_key,) if target.scheme == "float32" else ()
@@ -247,10 +259,12 @@ class Plan:
             metric_original=score.value if score else None,
         )
 
-    def repaired(self, results: Results) -> tuple[str, ...]:
-        """The sentences on the repairs of weights, which all files have."""
+    def of_saved_model(self, results: Results) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sentences on what became of layers in the SavedModel, and on repairs of weights; all files come of it."""
         built = results.get(self.key("build", "saved_model"))
-        return tuple(built.value) if built is not None and built.ok else ()
+        notes = built.value if built is not None and built.ok else ()
+        traced = tuple(note for note in notes if isinstance(note, TracedNote))
+        return traced, tuple(note for note in notes if note not in traced)
 
     def keep_ranges(self, results: Results) -> None:
         """Writes what this run recorded beside the model, for the next run without the dataset."""

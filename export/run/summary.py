@@ -49,8 +49,9 @@ def notes(plan: Plan, results: Results) -> dict[str, tuple[str, ...]]:
         rungs, mixed = plan.rungs(target), mixed_plan(plan, target)
         built = results.get(rungs.build_key(rungs.best(results)))
         if built is not None and built.ok:
-            repaired = () if target.scheme == "float32" else plan.repaired(results)
-            found[target.name] = (*(mixed.notes(results) if mixed else ()), *repaired, *built.value)
+            traced, repaired = plan.of_saved_model(results) if target.source else ((), ())
+            repaired = () if target.scheme == "float32" else repaired
+            found[target.name] = (*(mixed.notes(results) if mixed else ()), *traced, *repaired, *built.value)
     return found
 
 

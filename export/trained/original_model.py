@@ -90,7 +90,9 @@ class OriginalModel:
             if taken.kind == "image":
                 values = scaled(values, self.source.pixels.get(taken.name))
                 values = tf.squeeze(values, -1) if len(wanted.shape) == len(taken.shape) else values
-            found[wanted.name] = values if values.dtype == wanted.dtype else tf.cast(values, wanted.dtype)
+            found[wanted.name] = tf.cast(
+                values, wanted.dtype
+            )  # tensors all: Keras takes no mixture with arrays
         return found
 
     def _own(self, name: str) -> str:

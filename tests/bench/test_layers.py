@@ -3,11 +3,12 @@
 import os
 import signal
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from bench.layers import command, jobs, page, running
+from bench.layers import command, exporting, jobs, page, running
 from bench.layers.jobs import Answers
 from bench.layers.page import Cell
 from bench.layers.row import Values
@@ -24,6 +25,40 @@ def row(name):
 
 def test_no_two_rows_have_the_same_name():
     assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+PAGE = (ROOT / "docs" / "layers.md").read_text().splitlines()
+TABLE = [
+    cells for line in PAGE if len(cells := line.removeprefix("| ").removesuffix(" |").split(" | ")) == 13
+]
+SHOWN = [cells for cells in TABLE if cells[0] != "layer"]
+
+
+def test_the_page_has_every_row_of_the_table_and_no_other():
+    rows = [[row.layer, f"`{row.settings}`" if row.settings else "", row.given] for row in ROWS]
+    assert [cells[:3] for cells in SHOWN] == rows
+    assert {tuple(cells[3:]) for cells in TABLE if cells[0] == "layer"} == {tuple(PLAIN)}
+
+
+@pytest.mark.parametrize("place", range(len(PLAIN)), ids=list(PLAIN))
+def test_the_counts_of_the_page_are_those_of_its_tables(place):
+    name, marks = list(PLAIN)[place], [cells[3 + place] for cells in SHOWN]
+    kinds = Counter("ok" if mark in ("ok", "ok¹", "ok²") else mark for mark in marks)
+    (counts,) = [line for line in PAGE if line.startswith(f"| {name} |")]
+    found = dict(
+        zip(("ok", "refused", "–"), map(int, (counts.split(" | ")[at] for at in (1, 3, 4))), strict=True)
+    )
+    assert found == {kind: kinds[kind] for kind in found}
+
+
+def test_a_savedmodel_is_refused_where_the_export_refuses_the_model_whole():
+    refused = [row for row, cells in zip(ROWS, SHOWN, strict=True) if cells[3] == "refused"]
+    assert refused == [row for row in ROWS if exporting.refused_whole(row)]
+    assert {row.layer for row in refused} >= {"StringLookup", "LSTM"}
+    assert not {row.layer for row in refused} & {
+        "Hashing",
+        "HashedCrossing",
+    }  # the export refuses two formats
 
 
 def test_values_are_what_they_say_and_the_same_each_time():

@@ -140,8 +140,8 @@ def _pack(found: Original, built: Path, place: Path, turn: int) -> None:
 
 def _of_engine(answers: Mapping[str, np.ndarray], variant: Variant, engine: str) -> dict[str, np.ndarray]:
     """What golden samples have of a variant's answers on one engine, by output."""
-    behind = "" if engine == variant.engines[0] else f"/{engine}"
-    return {output: answers[f"{variant.name}/{output}{behind}"] for output in variant.outputs}
+    first = {output: answers[f"{variant.name}/{output}"] for output in variant.outputs}
+    return {output: answers.get(f"{variant.name}/{output}/{engine}", rows) for output, rows in first.items()}
 
 
 def campaign(title: str, write: Write, place: Path, kills: int, chance: random.Random) -> Iterator[str]:

@@ -23,6 +23,7 @@ READ = {
 }
 PLACES = {
     ("export/diagnosis/layer_calls.py", "keras"),
+    ("export/formats/layer_names.py", "keras"),
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),

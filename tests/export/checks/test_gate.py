@@ -10,6 +10,7 @@ import data
 from data.original import read_original
 from export.checks import interim
 from export.checks.gate import Demand, judge
+from export.golden import samples
 from export.targets import TARGETS
 from runtime.measure.row import MeasuredRow
 from tests.conftest import ROOT
@@ -217,3 +218,19 @@ def test_a_slow_float32_variant_is_held_to_parity_on_fewer_samples(digits, monke
         labelled,
     )
     assert wrong.row.status == "failed" and "on the test data" in wrong.row.reason
+
+
+def test_answers_to_some_golden_samples_are_kept_and_those_to_all_are_judged(digits):
+    original, run, _ = digits
+    blank = MeasuredRow(original.name, "tflite-float32", "an engine", "skipped", file="a file")
+    kept, expected = samples(original, 31)
+
+    def found():
+        return judge(run, blank, original, TARGETS["tflite-float32"], None, Demand(), golden_rows=31)
+
+    assert np.array_equal(found().golden_outputs[OUTPUT], expected[OUTPUT])
+    assert found().probe_outputs[OUTPUT].shape == (31, 10)
+    every = {row.astype(np.float32).tobytes() for row in original.golden()[0]["image"]}
+    (left_out,) = every - {row.astype(np.float32).tobytes() for row in kept["image"]}
+    run.known[left_out] = np.roll(run.known[left_out], 1)
+    assert found().row.status == "failed"

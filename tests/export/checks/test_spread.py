@@ -24,6 +24,13 @@ def test_the_spread_of_values_is_their_range_and_at_least_a_tenth_of_their_size(
     )
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+def test_the_spread_of_whole_numbers(dtype):
+    record = OutputRecord("place", (1,), "tensor", dtype)
+    most = 1 if dtype == "bool" else 200
+    assert spread(record, np.array([[0], [most]], dtype)) == most
+
+
 def test_the_spread_of_probabilities_is_1_and_that_of_logits_their_range():
     record = OutputRecord("classes", (2,), "classification", labels=("a", "b"))
     assert spread(record, np.array([[0.4, 0.6]], np.float32)) == 1

@@ -26,6 +26,7 @@ def tensors(inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ..
 
 def saved(model: Any, folder: Path) -> tuple[Path, TrainedModel]:
     """A Keras model saved as a trained model's folder holds it, and its record under the model's own names."""
+    from export.trained.inputs import EDGE_DTYPES
     from export.trained.model_files.load import load
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,8 +34,13 @@ def saved(model: Any, folder: Path) -> tuple[Path, TrainedModel]:
     loaded = load(folder / "model.keras")
     return folder, record(
         [
-            InputRecord("tensor", end.name, end.shape[1:], "float" if "float" in end.dtype else end.dtype)
+            InputRecord(
+                "tensor",
+                end.name,
+                end.shape[1:],
+                "float" if "float" in end.dtype else EDGE_DTYPES[end.dtype],
+            )
             for end in loaded.inputs
         ],
-        [OutputRecord(end.name, end.shape[1:], "tensor", end.dtype) for end in loaded.outputs],
+        [OutputRecord(end.name, end.shape[1:], "tensor", EDGE_DTYPES[end.dtype]) for end in loaded.outputs],
     )

@@ -10,8 +10,8 @@ from runtime.errors import ConversionError
 NUMBERS = "move it out of the model: look the strings up before, and give the model numbers"
 STATE = (
     "the layer {!r} ({}) keeps its state between calls (stateful=True): an ONNX file would freeze it at its first "
-    "value, and no file that answers the same input otherwise each time can be verified; build it with "
-    "stateful=False, and give its states to the model as inputs and take them as outputs (initial_state, "
+    "value (the op AssignVariableOp), and no file that answers the same input otherwise each time can be verified; "
+    "build it with stateful=False, and give its states to the model as inputs and take them as outputs (initial_state, "
     "return_state=True)"
 )
 
@@ -27,8 +27,8 @@ def both(found, text):
 def test_strings():
     both(
         model(layers.StringLookup(vocabulary=["a"], name="words"), (1,), "string"),
-        "the layer 'words' (StringLookup) takes or gives strings, which the engines of a device do not have; "
-        f"{NUMBERS}",
+        "the layer 'words' (StringLookup) takes or gives strings (the op LookupTableFindV2), which the engines of a "
+        f"device do not have; {NUMBERS}",
     )
     both(
         model(layers.TextVectorization(vocabulary=["a"], name="text"), (1,), "string"),
@@ -87,9 +87,20 @@ def test_operations_on_complex_numbers():
     found = keras.Model(x, ops.irfft((real, imaginary)))
     (text,) = refusals(found, "tflite")
     assert text == (
-        "the layer 'irfft' (IRFFT) computes with complex numbers, which neither format has in ops of its own; compute "
-        "the real and the imaginary part by multiplications with cosines and sines"
+        "the layer 'irfft' (IRFFT) computes with complex numbers (the ops FFT, FFT2D, IFFT2D, IRFFT and Angle), which "
+        "neither format has of its own; compute the real and the imaginary part by multiplications with cosines and "
+        "sines"
     )
+
+
+def test_whole_numbers_that_tflite_does_not_have():
+    x = keras.Input((3,), dtype="uint64", name="x")
+    found = keras.Model(x, layers.Rescaling(1 / 16)(x))
+    assert refusals(found, "onnx") == []
+    assert refusals(found, "tflite") == [
+        "the layer 'x' (InputLayer) takes uint64, which TFLite cannot turn into other numbers (the op Cast); let the "
+        "model take int64, whose numbers go up to 2⁶³ - 1"
+    ]
 
 
 def test_models_that_keras_quantized():

@@ -7,13 +7,13 @@ import pytest
 
 from data.original import read_original
 from export.checks.gate import Demand, Verdict
-from export.formats.format import NothingToQuantize
+from export.formats.format import NothingToQuantize, TracedNote
 from export.formats.table import FORMATS
 from export.run import plan as module
 from export.run import summary
 from export.run.plan import Plan
 from export.run.workers import Outcome
-from export.targets import TARGETS
+from export.targets import PLAIN, TARGETS
 from runtime.errors import ConversionError, DataError, EngineError
 from runtime.measure.row import MeasuredRow
 from tests.conftest import ROOT
@@ -78,8 +78,40 @@ def test_float32_is_verified_once_it_is_known_what_rounding_does_to_the_original
     measured = plan.key("sensitivity", "original")
     assert measured in verify.after
     found = results(plan) | {measured: Outcome(value={"probabilities": 0.25})}
-    assert verify.arguments(found)[-1] == plan.sensitivity(found) == {"probabilities": 0.25}
+    *_, moved, kept = verify.arguments(found)
+    assert moved == plan.sensitivity(found) == {"probabilities": 0.25}
+    assert kept == 32
     assert plan.sensitivity(found | {measured: Outcome(reason="it cannot be loaded")}) == {}
+
+
+def test_what_became_of_layers_is_said_of_every_file_and_repairs_of_those_of_few_bits(original, tmp_path):
+    plan = Plan(original, list(PLAIN.values()), tmp_path, None, "there is no data", Demand())
+    found = {step.key: Outcome(value=("of itself",)) for step in plan.steps() if step.key[1] != "verify"}
+    said = (TracedNote("The layer lstm is a loop."), "Channels are balanced.")
+    found[plan.key("build", "saved_model")] = Outcome(value=said)
+    notes = summary.notes(plan, found)
+    assert notes.pop("saved_model") == said
+    assert len(notes) == 9
+    for name, sentences in notes.items():
+        repaired = () if name.endswith("float32") else said[1:]
+        assert sentences == (said[0], *repaired, "of itself"), name
+    calibrate = next(step for step in plan.steps() if step.key[1] == "calibrate")
+    _, repairs = calibrate.arguments(found)[-1]
+    assert repairs == said[1:]  # ranges do not depend on what is said of layers
+
+
+def test_the_golden_samples_have_room_for_the_answers_of_the_targets_asked_for(tmp_path):
+    stream = read_original(ROOT / "artifacts" / "streaming-gru")
+
+    def rows(demand, *names):
+        return Plan(stream, [TARGETS[name] for name in names], tmp_path, None, None, demand).golden_rows
+
+    static = ["tflite-int8", "tflite-int16x8", "onnx-int8", "tflite-float32"]
+    assert rows(Demand(), "saved_model") == rows(Demand(), "saved_model", "onnx-int8") == 32
+    assert 4 <= rows(Demand(), *TARGETS) < rows(Demand(), *static) < 32
+    # A mixed file takes the place of plain int8, unless it is built beside it because it was named.
+    assert rows(Demand(), *static, "tflite-int8-mixed") == rows(Demand(), *static)
+    assert rows(Demand(named=True), *static, "tflite-int8-mixed") < rows(Demand(), *static)
 
 
 def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):

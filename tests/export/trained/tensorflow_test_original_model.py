@@ -72,6 +72,23 @@ def test_many_rows_are_answered_in_chunks_as_each_alone(tmp_path):
         )
 
 
+def test_arrays_are_taken_whether_the_model_takes_their_dtype_or_another(tmp_path):
+    """Of a mixture of arrays and tensors, which a cast makes, Keras refuses to answer."""
+    half, byte = (
+        keras.Input((2,), dtype="float16", name="half"),
+        keras.Input((3,), dtype="uint8", name="byte"),
+    )
+    joined = layers.Concatenate()([keras.ops.cast(each, "float32") for each in (half, byte)])
+    records = [InputRecord("tensor", "half", (2,), "float"), InputRecord("tensor", "byte", (3,), "uint8")]
+    found = opened(
+        tmp_path, keras.Model([half, byte], {"y": joined}), records, [OutputRecord("y", (5,), "tensor")]
+    )
+    given = {"half": np.full((4, 2), 0.5, np.float32), "byte": np.full((4, 3), 7, np.uint8)}
+    wanted = np.concatenate([given["half"], given["byte"]], axis=1)
+    np.testing.assert_array_equal(found.serve(given)["y"], wanted)
+    np.testing.assert_array_equal(found.call(given)["y"], wanted)
+
+
 def test_it_can_be_traced_and_owns_its_variables(tmp_path):
     inputs = keras.Input((4,), name="x", dtype="float16")
     model = keras.Model(inputs, layers.Dense(2, name="y")(inputs))
