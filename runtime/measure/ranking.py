@@ -43,15 +43,15 @@ def rank(
 ) -> dict[str, RankedLatency]:
     """Measures the callables in interleaved blocks, fastest first.
 
-    All are screened, twice; those near the fastest are measured again, longer, and then `watch` sees to it that
-    disturbed blocks are measured again.
+    All are screened, twice; those near the fastest are measured again, longer. Throughout, `watch` sees to it that
+    disturbed blocks are measured again: a disturbed screening may leave behind what would be the fastest.
     """
     remaining = list(callables)
     if not remaining:
         return {}
     left_behind: dict[str, RankedLatency] = {}
     for rounds, times_fastest in _SCREENS:
-        screened = _sampled({name: callables[name] for name in remaining}, rounds)
+        screened = _sampled({name: callables[name] for name in remaining}, rounds, watch)
         remaining.sort(key=lambda name: _median(screened[name]))
         limit = _median(screened[remaining[0]]) * times_fastest
         kept = [name for name in remaining if _median(screened[name]) <= limit]
