@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from runtime.choose.limits import drop_interval
+from runtime.choose.limits import known_drop_interval
 from runtime.choose.rule import Choice, drop_of
 from runtime.measure.metric import drop_text, known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
@@ -60,8 +60,11 @@ def role(row: MeasuredRow, choice: Choice) -> str:
         return "★ ship"
     if row in choice.tied:
         return "= tied"
-    limits = {out.row: out.limit for out in choice.excluded}
-    return f"out: {limits[row].removeprefix('latency_us_').replace('_', ' ')}" if row in limits else ""
+    for out in choice.excluded:
+        if out.row == row:
+            limit = out.limit.removeprefix("latency_us_").replace("_", " ")
+            return f"{'undecided' if out.undecided else 'out'}: {limit}"
+    return ""
 
 
 def lost(row: MeasuredRow, rows: Sequence[MeasuredRow], unit: bool = True) -> str:
@@ -70,13 +73,8 @@ def lost(row: MeasuredRow, rows: Sequence[MeasuredRow], unit: bool = True) -> st
     if amount is None:
         return NOTHING
     text = drop_text(row.scale, amount) if unit else f"{amount:.2f}"
-    if (
-        row.split == "test"
-        and row.metric_original
-        and None not in (row.metric_drop_low, row.metric_drop_high)
-    ):
-        low, high = drop_interval(row)
-        text += f" ({low:.2f} to {high:.2f})"
+    if span := known_drop_interval(row):
+        text += f" ({span[0]:.2f} to {span[1]:.2f})"
     return text.replace("-", "−")
 
 

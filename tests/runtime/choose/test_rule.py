@@ -23,7 +23,7 @@ def test_the_fastest_that_keeps_the_metric_is_shipped():
         choice.why == "of the 2 that keep the accuracy, it is the fastest; next is tflite-float32 with litert"
     )
     (out,) = choice.excluded
-    assert out == (rows[2], "drop", "it loses 1.00 points, more than the 0.3 allowed")
+    assert out == (rows[2], "drop", "it loses 1.00 points, more than the 0.3 allowed", False)
 
 
 def test_of_equally_fast_ones_the_smallest_is_shipped():
@@ -118,8 +118,8 @@ def test_what_failed_is_never_shipped():
     choice = choose([failed, skipped])
     assert choice.row is None and choice.why == "no variant agrees with the original here"
     assert choice.excluded == (
-        (skipped, "verdict", "skipped"),
-        (failed, "verdict", "the largest error is 0.3"),
+        (skipped, "verdict", "skipped", False),
+        (failed, "verdict", "the largest error is 0.3", False),
     )
     assert choose([]).why == "there is no variant for a device"
 
@@ -184,14 +184,14 @@ def test_else_the_intervals_of_the_medians_say_it():
         ({"size_bytes": 99}, "size_bytes", "its file has 100 bytes, more than the 99 allowed"),
         ({"drop": 0.05}, "drop", "it loses 0.10 points, more than the 0.05 allowed"),
         (
-            {"latency_us_p50": 11},
+            {"latency_us_p50": 9},
             "latency_us_p50",
-            "its latency_us_p50 may be 12.0 µs, more than the 11 allowed",
+            "its latency_us_p50 is 10.0 to 12.0 µs, more than the 9 allowed",
         ),
         (
             {"latency_us_p90": 12},
             "latency_us_p90",
-            "its latency_us_p90 may be 13.0 µs, more than the 12 allowed",
+            "its latency_us_p90 is 13.0 µs, more than the 12 allowed",
         ),
         ({"latency_us_p99": 13}, "latency_us_p99", "its latency_us_p99 was not measured, and it is limited"),
     ],
@@ -200,9 +200,69 @@ def test_every_limit_excludes_what_is_beyond_it(limits, limit, why):
     row = measured(latency_us=10, metric=0.989, latency_us_high=12, latency_us_p90=13)
     assert choose([row]).row is row
     (out,) = choose([row], Limits(**limits)).excluded
-    assert out == (row, limit, why)
+    assert out == (row, limit, why, False)
     fine = measured("tflite-a", 1, 1, 0.99, latency_us_p90=1, latency_us_p99=1)
     assert choose([row, fine], Limits(**limits)).row is fine
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "why"),
+    [
+        (
+            {"latency_us_p50": 11},
+            "latency_us_p50",
+            "its latency_us_p50 is 10.0 to 12.0 µs, and 11 are allowed",
+        ),
+        (
+            {"latency_us_p90": 13},
+            "latency_us_p90",
+            "its latency_us_p90 is 12.5 to 14.0 µs, and 13 are allowed",
+        ),
+        (
+            {"latency_us_p99": 99},
+            "latency_us_p99",
+            "its latency_us_p99 is at least 15.0 µs, and 99 are allowed",
+        ),
+        ({"drop": 0.3}, "drop", "it loses 0.10 points (-0.20 to 0.40), and 0.3 are allowed"),
+    ],
+)
+def test_an_interval_that_reaches_over_a_limit_leaves_it_undecided(limits, limit, why):
+    row = measured(
+        latency_us=10, metric=0.989, latency_us_high=12, latency_us_p90=13, latency_us_p99=16,
+        latency_us_p90_low=12.5, latency_us_p90_high=14, latency_us_p99_low=15,
+        metric_drop_low=-0.002, metric_drop_high=0.004,
+    )  # fmt: skip
+    found = choose([row], Limits(**limits))
+    assert found.row is None and found.excluded == ((row, limit, f"undecided: {why}", True),)
+    first = f"the first is tflite-int8 with litert: {why}"
+    assert found.why == f"it is undecided whether any variant is within all limits; {first}"
+    # Beside a slower one it matters; beside a smaller one that is as fast it does not.
+    alike = limit == "latency_us_p50"
+    fine = measured("tflite-a", 10.9 if alike else 20, 1, 0.99, latency_us_p90=1, latency_us_p99=1)
+    beside = choose([row, fine], Limits(**limits))
+    might = "; undecided, and the answer might be another: tflite-int8 with litert"
+    assert beside.row is fine and beside.why.endswith(might) == (not alike)
+    # What breaks another limit for certain is not undecided.
+    out = choose([row], Limits(**limits, size_bytes=99))
+    assert [(each.limit, each.undecided) for each in out.excluded] == [("size_bytes", False)]
+
+
+def test_what_the_gate_has_decided_is_not_undecided():
+    """Within the budget of the export but not proved is `unproven`, and may be shipped; float32 is held to parity."""
+    ends = {"metric_drop_low": -0.02, "metric_drop_high": 0.02}
+    row = measured(latency_us=10, metric=0.99, status="unproven", **ends)
+    assert choose([row]).row is row and choose([row], Limits(drop=0.5)).excluded[0].undecided
+    same = measured("tflite-float32", latency_us=10, metric=0.99, **ends)
+    assert choose([same], Limits(drop=0.5)).row is same
+    worse = measured("tflite-float32", latency_us=10, metric=0.9, metric_drop_low=0.08, metric_drop_high=0.1)
+    assert (
+        choose([worse], Limits(drop=0.5)).excluded[0].why == "it loses 9.00 points, more than the 0.5 allowed"
+    )
+
+
+def test_what_is_undecided_is_measured_all_the_same():
+    row = measured(metric=0.99, metric_drop_low=-0.02, metric_drop_high=0.02)
+    assert within_but_latency([row], Limits(drop=0.5)) == [row]
 
 
 def test_what_was_not_measured_is_beyond_a_limit():
@@ -222,7 +282,7 @@ def test_the_limit_that_excludes_everything_is_named():
         "every file is too large; the nearest is tflite-b with litert: its file has 50 bytes, more than the 49 allowed"
     )
     assert choose(rows, Limits(latency_us_p50=5)).why == (
-        "every variant is too slow; the nearest is tflite-a with litert: its latency_us_p50 may be 10.0 µs, more than "
+        "every variant is too slow; the nearest is tflite-a with litert: its latency_us_p50 is 10.0 µs, more than "
         "the 5 allowed"
     )
     assert choose(rows, Limits(latency_us_p50=15)).why == (

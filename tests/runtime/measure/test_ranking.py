@@ -1,15 +1,14 @@
 """The fastest of several, with the confidence to say so, or to say that two are tied."""
 
-from math import comb
-
 import numpy as np
 import pytest
 
 from runtime.choose.rule import choose
 from runtime.loading import load
 from runtime.measure import ranking
+from runtime.measure.interval import median_interval
 from runtime.measure.latency import measure
-from runtime.measure.ranking import compared, interval, least_blocks, rank
+from runtime.measure.ranking import compared, least_blocks, rank
 from runtime.measure.watch import Watch
 from tests.bundles import golden
 from tests.rows import measured as measured_row
@@ -96,21 +95,6 @@ def test_nothing_has_no_rank():
     assert rank({}) == {}
 
 
-@pytest.mark.parametrize("count", [6, 10, 40, 41, 100])
-def test_the_interval_holds_the_median_with_95_percent(count):
-    low, high = interval(np.arange(count, dtype=float)[::-1])
-    k = int(low) + 1
-    assert high == count - k  # as many on either side
-    outside = 2 * sum(comb(count, below) for below in range(k)) / 2**count
-    narrower = outside + 2 * comb(count, k) / 2**count
-    assert outside <= 0.05 < narrower
-
-
-def test_of_few_samples_there_is_none():
-    assert interval(np.array([3.0, 1.0, 2.0, 4.0, 5.0])) is None
-    assert interval(np.arange(6.0)) == (0, 5)
-
-
 def drifting(rng, shape, level):
     """Blocks of a machine that warms up, with load that comes and goes, and calls that differ as they do."""
     blocks, calls = shape
@@ -151,8 +135,8 @@ def test_of_too_few_blocks_nothing_is_said():
 @pytest.mark.parametrize("count", [1, 2, 5, 14, 100])
 def test_the_least_blocks_are_enough_and_one_less_is_not(count):
     least = least_blocks(count)
-    assert interval(np.zeros(least), max(1, count - 1)) is not None
-    assert interval(np.zeros(least - 1), max(1, count - 1)) is None
+    assert median_interval(np.zeros(least), max(1, count - 1)) == (0, 0)
+    assert median_interval(np.zeros(least - 1), max(1, count - 1)) == (None, None)
 
 
 def test_two_loads_of_one_file_are_seldom_told_apart_on_this_machine(image_bundle):
