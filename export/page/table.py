@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from runtime.choose.limits import known_drop_interval
@@ -16,10 +17,16 @@ VERDICTS = {"ok": "✓ ok", "unproven": "? unproven", "failed": "✗ failed", "s
 
 
 class Cell(NamedTuple):
-    """What a table shows, and the number that it is sorted by; None: by the number or the text that is shown."""
+    """What a table shows; the number that it is sorted by, None: by the number or the text that is shown; its class."""
 
     text: str
     key: float | None = None
+    kind: str = ""
+
+    @property
+    def says(self) -> bool:
+        """Whether it has a figure or a word."""
+        return self.text not in ("", NOTHING)
 
 
 class Column(NamedTuple):
@@ -31,27 +38,98 @@ class Column(NamedTuple):
     numbers: bool = True
 
 
+class Line(NamedTuple):
+    """One line of a table: its class, and its cells."""
+
+    kind: str
+    cells: list[Cell]
+
+
 class Table(NamedTuple):
-    """The columns that say something of these rows, and by row their cells."""
+    """The columns that say something, those of words first, and the lines; `groups` are devices with their columns."""
 
     columns: list[Column]
-    rows: list[tuple[MeasuredRow, list[Cell]]]
+    lines: list[Line]
+    groups: Mapping[str, int] = MappingProxyType({})
+
+    @property
+    def words(self) -> int:
+        """How many columns of words come first."""
+        return next((at for at, column in enumerate(self.columns) if column.numbers), len(self.columns))
 
 
-def table(rows: Sequence[MeasuredRow], choice: Choice, fronts: Mapping[str, Sequence[MeasuredRow]]) -> Table:
-    """The table of all rows of one model on one device; columns without a figure are left out.
+class Answered(NamedTuple):
+    """The rows of one model on one device, what the rule says of them, and by name the rows on a front."""
 
-    Args:
-        rows: all of them.
-        choice: which of them is recommended, and what is not.
-        fronts: by name, the rows on a front.
+    rows: Sequence[MeasuredRow]
+    choice: Choice
+    fronts: Mapping[str, Sequence[MeasuredRow]]
+
+
+def table(answered: Answered) -> Table:
+    """The table of all rows of one model on one device; columns without a figure are left out."""
+    rows = answered.rows
+    shown = [column for column in _columns(answered) if any(column.cell(row).says for row in rows)]
+    lines = [Line(_kind(row, answered.choice), [column.cell(row) for column in shown]) for row in rows]
+    return Table(shown, lines)
+
+
+_LEFT_OUT = ("front", "max error")  # of little use beside another device's
+
+
+def tables(devices: Mapping[str, Answered]) -> tuple[Table, Table]:
+    """Of several devices the table of what they agree on, and the table of what differs, side by side.
+
+    A column is in the first where no file has different cells on two devices.
     """
-    shown = [
-        column
-        for column in _columns(rows, choice, fronts)
-        if any(column.cell(row).text not in ("", NOTHING) for row in rows)
+    by_key = {name: {_key(row): row for row in each.rows} for name, each in devices.items()}
+    keys = list(dict.fromkeys(key for rows in by_key.values() for key in rows))
+    columns: dict[str, Column] = {}
+    cells: dict[tuple[str, str], list[Cell]] = {}  # by heading and device
+    for name, each in devices.items():
+        for column in _columns(each):
+            rows = [by_key[name].get(key) for key in keys]
+            found = [Cell(NOTHING) if row is None else column.cell(row) for row in rows]
+            if any(cell.says for cell in found):
+                columns.setdefault(column.heading, column)
+                cells[column.heading, name] = found
+    agreed: dict[str, list[Cell]] = {}
+    for heading in columns:
+        by_file = [*zip(*(its for (mine, _), its in cells.items() if mine == heading), strict=True)]
+        if all(len({cell.text for cell in same if cell.says}) < 2 for same in by_file):
+            agreed[heading] = [next((cell for cell in same if cell.says), same[0]) for same in by_file]
+    ships = [
+        any(by_key[name].get(key) == each.choice.row is not None for name, each in devices.items())
+        for key in keys
     ]
-    return Table(shown, [(row, [column.cell(row) for column in shown]) for row in rows])
+
+    def made(chosen: Sequence[tuple[str, list[Cell]]], groups: Mapping[str, int]) -> Table:
+        lines = [
+            Line("ship-row" if ship else "", [its[at] for _, its in chosen]) for at, ship in enumerate(ships)
+        ]
+        return Table([columns[heading] for heading, _ in chosen], lines, groups)
+
+    names = [(heading, its) for heading, its in agreed.items() if heading in ("variant", "engine", "threads")]
+    own = {
+        name: [
+            (heading, its)
+            for (heading, device), its in cells.items()
+            if device == name and heading not in agreed and heading not in _LEFT_OUT
+        ]
+        for name in devices
+    }
+    side_by_side = [*names, *(each for its in own.values() for each in its)]
+    return made([*agreed.items()], {}), made(
+        side_by_side, {"": len(names)} | {n: len(its) for n, its in own.items()}
+    )
+
+
+def _key(row: MeasuredRow) -> tuple[str, str, int]:
+    return row.variant, row.engine, row.threads or 1
+
+
+def _kind(row: MeasuredRow, choice: Choice) -> str:
+    return "ship-row" if row == choice.row else "" if row.passed else "out"
 
 
 def role(row: MeasuredRow, choice: Choice) -> str:
@@ -89,9 +167,9 @@ def _latency(name: str, what: str) -> Column:
     return Column(f"{name} µs", f"latency of a single call, {what}", cell)
 
 
-def _columns(
-    rows: Sequence[MeasuredRow], choice: Choice, fronts: Mapping[str, Sequence[MeasuredRow]]
-) -> list[Column]:
+def _columns(answered: Answered) -> list[Column]:
+    """All columns, those of words first."""
+    rows, choice, fronts = answered
     names = {row.metric_name for row in rows if row.metric is not None}
     metric = shown_name(*names) if len(names) == 1 else "metric"
     units = list({known_scale(row.scale).drop_unit for row in rows if row.metric is not None})
@@ -100,11 +178,11 @@ def _columns(
     return [
         Column("variant", "format and scheme", lambda row: Cell(row.variant), numbers=False),
         Column("engine", "what ran it", lambda row: Cell(row.engine), numbers=False),
-        Column("threads", "for one call", lambda row: _number(row.threads if several else None, str)),
-        Column("verdict", "of the gate", lambda row: Cell(VERDICTS[row.status]), numbers=False),
+        Column("verdict", "of the gate", lambda row: Cell(VERDICTS[row.status], kind=row.status), numbers=False),
         Column("choice", "of the rule", lambda row: Cell(role(row, choice)), numbers=False),
-        Column("KiB", "size of the file", lambda row: _number(row.size_bytes, lambda size: f"{size / 1024:,.1f}")),
         Column("output", "the one that lost most", lambda row: Cell(row.output or ""), numbers=False),
+        Column("threads", "for one call", lambda row: _number(row.threads if several else None, str)),
+        Column("KiB", "size of the file", lambda row: _number(row.size_bytes, lambda size: f"{size / 1024:,.1f}")),
         Column(metric, "on labelled data", lambda row: _number(row.metric, lambda v: metric_text(row.scale, v))),
         Column(
             f"loses, {units[0]}" if len(units) == 1 else "loses",
