@@ -11,14 +11,15 @@ from runtime.measure.row import MeasuredRow
 def slower(first: Sequence[MeasuredRow], other: Sequence[MeasuredRow]) -> str:
     """How many times the first device's median latencies those of another one are; empty where nothing ran on both.
 
-    Of several numbers of threads the fewest count.
+    That is the median of all files, and in brackets the least and the most. Of several numbers of threads the fewest
+    count.
     """
     ours, theirs = _latencies(first), _latencies(other)
     times = sorted(theirs[pair] / latency for pair, latency in ours.items() if pair in theirs and latency > 0)
     if not times:
         return ""
     least, middle, most = (f"{value:.2g}" for value in (times[0], median(times), times[-1]))
-    return f"{middle} times as long" + (f" ({least} to {most})" if least != most else "")
+    return middle if least == most else f"{middle} ({least} to {most})"
 
 
 def _latencies(rows: Sequence[MeasuredRow]) -> dict[tuple[str, str], float]:

@@ -39,7 +39,8 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
     Where labelled data was there it is the paired difference to the original, which rows of fewer samples have too; of
     outputs with different metrics, as the share of each one's budget.  Elsewhere it is the largest error.
     """
-    drops = {row: lost for row in rows if (lost := drop_of(row, rows)) is not None}
+    # What differs by less is rounding, and no reason to be on the front.
+    drops = {row: round(lost, 9) for row in rows if (lost := drop_of(row, rows)) is not None}
     if not drops:
         return _largest_errors(rows)
     intervals = {row: span for row in drops if (span := known_drop_interval(row))}

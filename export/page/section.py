@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def _of_devices(noted: Sequence[tuple[str, str]], count: int) -> list[str]:
     """Each note once, with the devices that have it, where not all do."""
     found: dict[str, list[str]] = {}
     for device, note in noted:
-        found.setdefault(note, []).append(device)
+        found.setdefault(_with_minus(note), []).append(device)
     return [note if len(its) == count else f"{', '.join(its)}: {note}" for note, its in found.items()]
 
 
@@ -191,7 +192,12 @@ def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[Measured
 
 def sentence(text: str) -> str:
     """What a line says, as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{_with_minus(text)[1:]}."
+
+
+def _with_minus(text: str) -> str:
+    """A line whose negative numbers have a minus, not a hyphen."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
 
 
 def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, str]:
@@ -205,10 +211,11 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.size_bytes is not None:
         found["size"] = chart.kib(row.size_bytes / 1024)
     if row.metric is not None:
-        name = shown_name(row.metric_name)
-        fewer = row.samples != max(each.samples or 0 for each in rows)
-        found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(row.scale, row.metric)
+        found[shown_name(row.metric_name)] = metric_text(row.scale, row.metric)
         found["loses"] = lost(row, rows)
+        most = max(each.samples or 0 for each in rows)
+        if row.samples is not None and row.samples < most:
+            found["compared on"] = f"{row.samples:,} of {most:,} samples"
     elif row.max_abs_error is not None:
         found["largest error"] = f"{row.max_abs_error:.1e}"
     return found

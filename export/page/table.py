@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runtime.choose.limits import known_drop_interval
 from runtime.choose.rule import Choice, drop_of
-from runtime.measure.metric import drop_text, known_scale, metric_text, shown_name
+from runtime.measure.metric import drop_text, known_scale, metric_text, plain, shown_name
 from runtime.measure.row import MeasuredRow
 
 NOTHING = "–"
@@ -74,6 +74,14 @@ def table(answered: Answered) -> Table:
     return Table(shown, lines)
 
 
+_OF_A_DEVICE = (
+    "choice",
+    "p50 µs",
+    "p99 µs",
+    "MiB",
+    "mJ",
+    "disturbed",
+)  # beside each other even where they agree
 _LEFT_OUT = ("front", "max error")  # of little use beside another device's
 
 
@@ -96,7 +104,8 @@ def tables(devices: Mapping[str, Answered]) -> tuple[Table, Table]:
     agreed: dict[str, list[Cell]] = {}
     for heading in columns:
         by_file = [*zip(*(its for (mine, _), its in cells.items() if mine == heading), strict=True)]
-        if all(len({cell.text for cell in same if cell.says}) < 2 for same in by_file):
+        alike = all(len({cell.text for cell in same if cell.says}) < 2 for same in by_file)
+        if alike and heading not in _OF_A_DEVICE:
             agreed[heading] = [next((cell for cell in same if cell.says), same[0]) for same in by_file]
     ships = [
         any(by_key[name].get(key) == each.choice.row is not None for name, each in devices.items())
@@ -150,9 +159,9 @@ def lost(row: MeasuredRow, rows: Sequence[MeasuredRow], unit: bool = True) -> st
     amount = drop_of(row, rows)
     if amount is None:
         return NOTHING
-    text = drop_text(row.scale, amount) if unit else f"{amount:.2f}"
+    text = drop_text(row.scale, amount) if unit else plain(amount)
     if span := known_drop_interval(row):
-        text += f" ({span[0]:.2f} to {span[1]:.2f})"
+        text += f" ({plain(span[0])} to {plain(span[1])})"
     return text.replace("-", "−")
 
 
@@ -175,6 +184,7 @@ def _columns(answered: Answered) -> list[Column]:
     units = list({known_scale(row.scale).drop_unit for row in rows if row.metric is not None})
     looks = len({row.samples for row in rows if row.samples}) > 1
     several = len({row.threads for row in rows if row.threads}) > 1
+    disturbed = any(row.blocks_disturbed for row in rows)
     return [
         Column("variant", "format and scheme", lambda row: Cell(row.variant), numbers=False),
         Column("engine", "what ran it", lambda row: Cell(row.engine), numbers=False),
@@ -197,7 +207,10 @@ def _columns(answered: Answered) -> list[Column]:
         *(_latency(*each) for each in (("p50", "the median"), ("p99", "99th percentile"))),
         Column("MiB", "peak memory of its process", lambda row: _number(row.peak_rss_mib, "{:,.0f}".format)),
         Column("mJ", "energy of one call, of the whole board", lambda row: _number(row.energy_mj, "{:.3g}".format)),
-        Column("disturbed", "blocks that stayed so", lambda row: _number(row.blocks_disturbed, "{:,}".format)),
+        Column(
+            "disturbed", "blocks that stayed so",
+            lambda row: _number(row.blocks_disturbed if disturbed else None, "{:,}".format),
+        ),
         Column(
             "front", "none is better in both this and what it loses",
             lambda row: Cell(", ".join(name for name, on in fronts.items() if row in on)), numbers=False,

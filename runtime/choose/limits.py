@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from runtime.measure.metric import drop, drop_text, known_scale
+from runtime.measure.metric import drop, drop_text, known_scale, plain
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -89,7 +89,9 @@ def _of_drop(row: MeasuredRow, drop: float, most: float | None) -> Iterator[Prob
     if problem := drop_problem(row, low, most):
         yield Problem("drop", low, problem if span is None else drop_problem(row, max(low, drop), most))
     elif span and most is not None and high > most + _SLACK and not row.variant.endswith("-float32"):
-        why = f"it loses {drop_text(row.scale, drop)} ({low:.2f} to {high:.2f}), and {most:g} are allowed"
+        why = (
+            f"it loses {drop_text(row.scale, drop)} ({plain(low)} to {plain(high)}), and {most:g} are allowed"
+        )
         yield Problem("drop", high, why, undecided=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.choose.limits import LATENCIES, SAME_WIDTH, TIE_WIDTH, Limits, Problem, problems
-from runtime.measure.metric import drop, known_scale, metric_text
+from runtime.measure.metric import drop, known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -161,7 +161,7 @@ def _why(within: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
     chosen = tied[0]
     if len(within) == 1:
         return "the only one that may be used here"
-    kept = "" if chosen.metric is None else f" that keep the {chosen.metric_name}"
+    kept = "" if chosen.metric is None else f" that keep the {shown_name(chosen.metric_name)}"
     threads = len({row.threads for row in within}) > 1
     among = f"of the {len(within)}{kept}, it is the"
     if len(tied) == 1:
@@ -264,9 +264,10 @@ def ship_line(choice: Choice) -> str:
     takes = f"{_latency(row):.1f} µs"
     if row.size_bytes is not None:
         takes += f" and {row.size_bytes / 1024:,.1f} KiB"
-    score = f"{row.metric_name or 'budget'} not {'measured' if row.metric_name else 'checked'}"
+    name = shown_name(row.metric_name) if row.metric_name else None
+    score = f"{name or 'budget'} not {'measured' if name else 'checked'}"
     if row.metric is not None:
-        score = f"{row.metric_name} {metric_text(row.scale, row.metric)}"
+        score = f"{name} {metric_text(row.scale, row.metric)}"
     elif row.max_abs_error is not None:
         score += f", largest error {row.max_abs_error:.2g}"
     threads = f", {row.threads} threads" if (row.threads or 1) > 1 else ""
