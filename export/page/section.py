@@ -95,6 +95,15 @@ class Section:
         return {row.engine for answer in self.answers for row in answer.rows if row.status != "skipped"}
 
     @property
+    def diagnose(self) -> str:
+        """What a user types to find the layers that cost most; empty where they are known, or nothing can be found."""
+        if self.layers is not None or self.origin is None or not _has_quantized(self.origin):
+            return ""
+        folder = self.origin.folder.parent.parent
+        out = "" if folder == Path("artifacts") else f" --out {shlex.quote(str(folder))}"
+        return f"python -m export diagnose {shlex.quote(self.model)}{out}"
+
+    @property
     def commands(self) -> list[str]:
         """What a user types to do it again."""
         folder = self.origin.folder if self.origin else Path("artifacts", self.model, "bundle")
@@ -188,6 +197,15 @@ def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[Measured
     for row in sorted(rows, key=lambda row: (row != choice.row, row.status not in PASSED)):
         found.setdefault(row.variant, row)
     return list(found.values())
+
+
+def _has_quantized(origin: Origin) -> bool:
+    """Whether the bundle has a quantized file, and the one in float32 that it can be compared with."""
+    schemes: dict[str, set[str]] = {}
+    for name in origin.manifest.variants:
+        form, _, scheme = name.partition("-")
+        schemes.setdefault(form, set()).add(scheme)
+    return any("float32" in its and len(its) > 1 for its in schemes.values())
 
 
 def sentence(text: str) -> str:

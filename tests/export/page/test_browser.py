@@ -93,7 +93,9 @@ def test_axe_and_the_console_would_show_a_fault(browser, page_file, tmp_path):
 
 def column(tab, table, heading):
     """The texts of a column, row by row, of the rows that are shown."""
-    heads = [text.strip("↕↑↓\u2009 ") for text in tab.locator(f"{table} thead tr:last-child th").all_inner_texts()]
+    heads = [
+        text.strip("↕↑↓\u2009 ") for text in tab.locator(f"{table} thead tr:last-child th").all_inner_texts()
+    ]
     at = heads.index(heading) + 1
     return tab.locator(f"{table} tbody tr:visible > :nth-child({at})").all_inner_texts()
 

@@ -22,6 +22,7 @@ from runtime.choose.rule import choose, ship_line
 from runtime.command import run_command
 from runtime.errors import DataError
 from runtime.measure.row import STATUSES, rows_from_json, rows_to_json
+from tests import bundles
 from tests.export.page import pages
 from tests.rows import measured
 
@@ -378,6 +379,26 @@ def test_the_layers_that_cost_most_are_those_of_the_recommended_variant(tmp_path
     assert layers(tmp_path, "digits", measured("tflite-float32")).variant == "onnx-int8"
     assert layers(tmp_path, "another", None) is None and layers(None, "digits", None) is None
     assert "Layers that cost tflite-int8 most Keep conv2d in a higher scheme." in plain(full[1])
+
+
+def test_where_the_layers_are_not_known_the_page_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, command in (
+        ("artifacts", "diagnose digits"),
+        ("my files", "diagnose digits --out &#39;my files&#39;"),
+    ):
+        folder = tmp_path / name
+        (folder / "digits").mkdir(parents=True)
+        bundles.image_bundle(folder / "digits" / "bundle")
+        measured_here = [Measured("host", pages.rows("digits"))]
+        sections = write(measured_here, tmp_path / "report.html", folder.relative_to(tmp_path))
+        assert sections[0].layers is None
+        assert f"<code>python -m export {command}</code> finds out." in (tmp_path / "report.html").read_text()
+        pages.kept_diagnosis(folder / "digits")
+        write(measured_here, tmp_path / "report.html", folder.relative_to(tmp_path))
+        assert "export diagnose" not in (tmp_path / "report.html").read_text()
+    write(measured_here, tmp_path / "report.html", None)  # no bundle, nothing to look at
+    assert "export diagnose" not in (tmp_path / "report.html").read_text()
 
 
 def test_damaged_flips_are_one_line(tmp_path):
