@@ -18,6 +18,7 @@ COMMANDS = {
     "readers": "what the runtime's own readers cost and refuse, beside the standard library and the engines",
     "layers": "every layer of Keras in each format on each engine",
     "means": "what each means to meet the budget gains, on models that are hard to quantize",
+    "pictures": "the pictures of the documentation, of what an export measured",
     "limits": "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",
 }
 
