@@ -103,18 +103,28 @@ def drifting(rng, shape, level):
     return level * (warm * load)[:, None] * (1 + 0.05 * rng.standard_exponential((blocks, calls)))
 
 
-@pytest.mark.parametrize(("count", "blocks"), [(2, 11), (14, 11), (3, 20), (8, 20), (2, 40), (14, 40)])
-def test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower(count, blocks):
+def share_told_apart(count, blocks, runs=600):
+    """In which share of runs one of several equal callables is called slower, and how often one of two is."""
     rng = np.random.default_rng(count * 100 + blocks)
-    runs, wrong, pairs = 600, 0, 0
+    wrong, pairs = 0, 0
     for _ in range(runs):
         shared = drifting(rng, (blocks, 1), 10)
         found = compared({str(k): shared * around(1)(rng, (blocks, 20)) for k in range(count)})
         slower = [ranked.slower_low > 1 for ranked in found.values()]
         wrong += any(slower)
         pairs += sum(slower)
-    # Of a rate of 5 %, 600 runs show more than 8 % in one of a thousand tries.
-    assert wrong / runs <= 0.08 and pairs / (runs * (count - 1)) <= 0.05
+    return wrong / runs, pairs / (runs * (count - 1))
+
+
+@pytest.mark.parametrize(("count", "blocks"), [(2, 11), (14, 11), (3, 20), (8, 20), (2, 40), (14, 40)])
+def test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower(count, blocks):
+    """The seed is fixed, so the share is the same whenever this runs: there is no chance to allow for."""
+    assert max(share_told_apart(count, blocks)) <= 0.05
+
+
+def test_each_comparison_at_95_percent_would_call_too_many_slower(monkeypatch):
+    monkeypatch.setattr(ranking, "median_interval", lambda values, statements=1: median_interval(values))
+    assert share_told_apart(14, 11)[0] > 0.1
 
 
 def test_a_real_difference_is_told():
@@ -141,11 +151,12 @@ def test_the_least_blocks_are_enough_and_one_less_is_not(count):
 
 def test_two_loads_of_one_file_are_seldom_told_apart_on_this_machine(image_bundle):
     """What `compare` says of the same file, loaded twice; memory lies a little worse for one of them."""
-    image, told = golden()["images"][:1], 0
-    for _ in range(40):
+    image, told, runs = golden()["images"][:1], 0, 100
+    for _ in range(runs):
         models = {name: load(image_bundle, "tflite-float32", "litert") for name in ("a", "b")}
         calls = {name: (lambda model=model: model.predict(image)) for name, model in models.items()}
         found = measure(calls, 200, Watch())
         rows = [measured_row()._replace(variant=name, **ranked._asdict()) for name, ranked in found.items()]
         told += not choose(rows).tied
-    assert told <= 7  # of a rate of 5 %, more than 7 in 40 come once in 1,500 times
+    # The statement itself. Of a rate of 0.5 %, more comes once in 80,000 times; of 12 %, in 98 of 100.
+    assert told / runs <= 0.05
