@@ -1,49 +1,23 @@
-"""The picture of the documentation is made of what an export measured."""
-
-import subprocess
-import sys
+"""The picture of the documentation: what it cannot be drawn of. tests/export/page/test_picture.py has one drawn."""
 
 import pytest
-from PIL import Image
 
 from bench import pictures
 from bench.__main__ import main
 from runtime.errors import UsageError
 from runtime.measure.row import rows_to_json
-from tests.conftest import ROOT
 from tests.export.page import pages
-from tests.export.page.conftest import browser
-
-__all__ = ["browser"]
 
 
-@pytest.fixture
-def report(tmp_path):
-    rows = [row for model in ("digits", *pictures.MODELS) for row in pages.rows(model)]
-    (tmp_path / "report.json").write_text(rows_to_json(rows))
-    return tmp_path / "report.json"
-
-
-def test_it_shows_the_top_of_the_page_as_far_as_the_first_pictures(report, tmp_path, browser):
-    # In a process of its own: one process has one playwright, and here it is that of the tests.
-    command = [sys.executable, "-m", "bench", "pictures", str(report), "--to", str(tmp_path / "a.png")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    drawn = Image.open(tmp_path / "a.png").convert("RGB")
-    assert done.stdout.startswith(f"{tmp_path / 'a.png'}: {drawn.width} x {drawn.height} pixels, ")
-    assert drawn.width == 1240 and 800 < drawn.height < 1400
-    # The ground of the recommendation is on it, and below the pictures there is nothing more.
-    colours = {colour for _, colour in drawn.getcolors(1 << 20)}
-    assert any(green > red + 8 and green > blue + 5 and red > 220 for red, green, blue in colours)
-    assert len(drawn.crop((0, drawn.height - 8, 1240, drawn.height)).getcolors()) == 1
-
-
-def test_what_is_missing_is_one_line(report, tmp_path, monkeypatch):
-    rows = pages.rows("mnist-cnn")
-    (tmp_path / "few.json").write_text(rows_to_json(rows))
+def test_what_is_missing_is_one_line(tmp_path, monkeypatch):
+    for name, models in (("few", ["mnist-cnn"]), ("all", pictures.MODELS)):
+        (tmp_path / f"{name}.json").write_text(
+            rows_to_json(row for model in models for row in pages.rows(model))
+        )
     with pytest.raises(
         UsageError, match=r"few\.json has no rows of cifar-cnn, fashion-mlp, .*run python -m export"
     ):
         main(["pictures", str(tmp_path / "few.json")])
     monkeypatch.setattr(pictures.shutil, "which", lambda name: None)
     with pytest.raises(UsageError, match=r"none of chromium, .* is installed"):
-        main(["pictures", str(report)])
+        main(["pictures", str(tmp_path / "all.json")])
