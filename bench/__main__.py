@@ -31,6 +31,7 @@ COMMANDS = {
     "means": Command(
         "bench.means.command", "what each means to meet the budget gains, on models that are hard to quantize"
     ),
+    "pictures": Command("bench.pictures", "the pictures of the documentation, of what an export measured"),
     "limits": Command(
         "bench.limits",
         "what the engines installed here can run: the rows of runtime/requirements/engine_limits.py",

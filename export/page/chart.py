@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -26,6 +27,7 @@ Places = Mapping[MeasuredRow, tuple[float, float]]
 # The shape says which engine it is, and so does the colour.
 MARKERS = {"litert": "o", "tflite-runtime": "^", "onnxruntime": "s", "tensorflow": "D"}
 FAILED = "X"
+_DASHES = ("solid", "dashed", "dotted", "dashdot")  # of several devices each has a line of its own
 _INCHES = (5.6, 3.3)  # 72 units of the SVG each, which a page shows as pixels
 _EDGES = {"left": 0.115, "right": 0.985, "top": 0.97, "bottom": 0.16}
 # Where an axis spans more than so many times, its ticks stand at these multiples of powers of ten.
@@ -81,40 +83,86 @@ def on_front(where: Places) -> list[MeasuredRow]:
     return front({row: place for row, place in where.items() if row.passed and row.engine != "tensorflow"})
 
 
-def draw(
-    where: Places, loss: Loss, across: Across, chosen: MeasuredRow | None, name: str, styles: Styles
-) -> Chart | None:
-    """A picture of the rows of one model; None where fewer than two have a place in it.
+class Drawn(NamedTuple):
+    """What one device has to show: the rows and where they stand, what they lose, and which one is recommended."""
+
+    where: Places
+    loss: Loss
+    chosen: MeasuredRow | None
+
+
+class _Picture(NamedTuple):
+    """What is in one picture: all rows with their places, what they lose, the front of each device, the recommended."""
+
+    where: dict[MeasuredRow, tuple[float, float]]
+    loss: Loss
+    fronts: dict[str, list[MeasuredRow]]
+    chosen: dict[str, MeasuredRow]
+
+    def names(self) -> dict[tuple[float, float], str]:
+        """What is written beside which point; of several devices, which one it is beside what is recommended."""
+        if len(self.fronts) > 1:
+            return {self.where[row]: f"{device}: {row.variant}" for device, row in self.chosen.items()}
+        named = dict.fromkeys(
+            [*self.chosen.values(), *(row for best in self.fronts.values() for row in best)]
+        )
+        variants = [row.variant for row in named]
+        return {
+            self.where[row]: row.variant
+            if variants.count(row.variant) == 1
+            else f"{row.variant}, {row.engine}"
+            for row in named
+        }
+
+
+def _picture(devices: Mapping[str, Drawn]) -> _Picture:
+    """Of one device everything; of several the fronts and what is recommended, or nobody could tell them apart."""
+    first = next(iter(devices.values()))
+    alike = {name: each for name, each in devices.items() if each.loss.axis == first.loss.axis}
+    fronts = {name: on_front(each.where) for name, each in alike.items()}
+    chosen = {name: each.chosen for name, each in alike.items() if each.chosen in each.where}
+    where = {
+        row: place
+        for name, each in alike.items()
+        for row, place in each.where.items()
+        if len(alike) == 1 or row in fronts[name] or row == each.chosen
+    }
+    intervals = {row: ends for each in alike.values() for row, ends in each.loss.intervals.items()}
+    return _Picture(where, first.loss._replace(intervals=intervals), fronts, chosen)  # type: ignore[arg-type]
+
+
+def draw(devices: Mapping[str, Drawn], across: Across, name: str, styles: Styles) -> Chart | None:
+    """A picture of one model; None where fewer than two rows have a place in it.
 
     Args:
-        where: the rows to show, and where.
-        loss: what they lose.
+        devices: what each has to show, at least one; those with another scale than the first are left out.
         across: the horizontal axis.
-        chosen: the recommended row, which gets a ring.
         name: a prefix of the identifiers in the picture, unique on the page.
         styles: the classes of the page.
     """
-    if len(where) < 2:
+    shown = _picture(devices)
+    if len(shown.where) < 2:
         return None
-    best = on_front(where)
+    loss = shown.loss
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "edgeproof", "font.size": 11}):
         figure = Figure(figsize=_INCHES, frameon=False)
         canvas = FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         figure.subplots_adjust(**_EDGES)
         axes.patch.set_visible(False)
-        bottom, top = _limits(where, loss)
-        axes.set_ylim(bottom, top)
-        _axes(axes, loss, across, where)
-        _lines(axes, loss, where, best)
-        _points(axes, loss, across, where, best, chosen)
-        named = dict.fromkeys([chosen, *best] if chosen in where else best)
-        labels.put(axes, {where[row]: row.variant for row in named if row is not None}, list(where.values()))
+        axes.set_ylim(*_limits(shown.where, loss))
+        _axes(axes, loss, across, shown.where)
+        _lines(axes, shown)
+        _points(axes, across, shown)
+        labels.put(axes, shown.names(), list(shown.where.values()))
         written = io.BytesIO()
         canvas.print_svg(written, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    title = f"{loss.axis} against {across.label}"
-    description = _described(best, where, loss, across, chosen)
-    return Chart(for_a_page(written.getvalue(), name, styles, title, description), title, loss.zero)
+    title = f"{loss.axis} against {across.label}" + (
+        ": the fronts of the devices" if len(shown.fronts) > 1 else ""
+    )
+    return Chart(
+        for_a_page(written.getvalue(), name, styles, title, _described(across, shown)), title, loss.zero
+    )
 
 
 def _axes(axes: Any, loss: Loss, across: Across, where: Places) -> None:
@@ -146,8 +194,9 @@ def _axes(axes: Any, loss: Loss, across: Across, where: Places) -> None:
     axes.set_axisbelow(True)
 
 
-def _lines(axes: Any, loss: Loss, where: Places, best: Sequence[MeasuredRow]) -> None:
-    """The original, the budget, and the front."""
+def _lines(axes: Any, shown: _Picture) -> None:
+    """The original, the budget, and the fronts."""
+    loss = shown.loss
     if not loss.logarithmic:
         axes.axhline(0, color=STAND_INS["ink"], linewidth=0.8)
     if loss.most is not None:
@@ -156,25 +205,28 @@ def _lines(axes: Any, loss: Loss, where: Places, best: Sequence[MeasuredRow]) ->
             "budget", (1, loss.most), xycoords=("axes fraction", "data"), ha="right", va="bottom",
             xytext=(0, 2), textcoords="offset points", color=STAND_INS["limit"],
         )  # fmt: skip
-    if len(best) > 1:
-        xs, ys = zip(*(where[row] for row in best), strict=True)
-        axes.plot(xs, ys, color=STAND_INS["ink"], linewidth=1, drawstyle="steps-post", zorder=2)
+    for best, dashes in zip(shown.fronts.values(), cycle(_DASHES)):
+        if len(best) > 1:
+            xs, ys = zip(*(shown.where[row] for row in best), strict=True)
+            axes.plot(
+                xs,
+                ys,
+                color=STAND_INS["ink"],
+                linewidth=1,
+                linestyle=dashes,
+                drawstyle="steps-post",
+                zorder=2,
+            )
 
 
-def _points(
-    axes: Any,
-    loss: Loss,
-    across: Across,
-    where: Places,
-    best: Sequence[MeasuredRow],
-    chosen: MeasuredRow | None,
-) -> None:
+def _points(axes: Any, across: Across, shown: _Picture) -> None:
     bottom, top = axes.get_ylim()
-    for row in sorted(where, key=lambda row: row.engine):  # one behind the other they share an element
-        x, y = where[row]
+    best = {row for rows in shown.fronts.values() for row in rows}
+    for row in sorted(shown.where, key=lambda row: row.engine):  # one behind the other they share an element
+        x, y = shown.where[row]
         colour = STAND_INS.get(row.engine, STAND_INS["tensorflow"])
         end = across.end(row) or x
-        low, high = loss.intervals.get(row, (y, y))
+        low, high = shown.loss.intervals.get(row, (y, y))
         if y <= bottom:
             axes.plot(
                 (x, end, np.nan, x, x), (y, y, np.nan, max(low, top), min(high, bottom)),
@@ -184,11 +236,11 @@ def _points(
             [x], [min(y, bottom)], FAILED if row.status == "failed" else MARKERS.get(row.engine, "P"),
             markersize=6.5, markeredgewidth=1.3, markeredgecolor=colour,
             markerfacecolor=colour if row in best else STAND_INS["ground"], zorder=3, clip_on=False,
-            gid=f"{in_words(row, threads=(row.threads or 1) > 1)}: {across.tick(x)}, {loss.tick(y)}",
+            gid=f"{in_words(row, threads=(row.threads or 1) > 1)}: {across.tick(x)}, {shown.loss.tick(y)}",
         )  # fmt: skip
-    if chosen is not None and chosen in where:
+    for row in shown.chosen.values():
         axes.plot(
-            *where[chosen], "o", markersize=14, markerfacecolor="none", markeredgecolor=STAND_INS["ink"],
+            *shown.where[row], "o", markersize=14, markerfacecolor="none", markeredgecolor=STAND_INS["ink"],
             markeredgewidth=1.4, zorder=4, clip_on=False,
         )  # fmt: skip
 
@@ -205,12 +257,14 @@ def _limits(where: Places, loss: Loss) -> tuple[float, float]:
     return max(values) + margin, min(values) - margin
 
 
-def _described(
-    best: Sequence[MeasuredRow], where: Places, loss: Loss, across: Across, chosen: MeasuredRow | None
-) -> str:
-    parts = [
-        f"{in_words(row, threads=(row.threads or 1) > 1)}{' (recommended)' if row == chosen else ''} "
-        f"{across.tick(where[row][0])}, {loss.tick(where[row][1])}"
-        for row in best
-    ]
-    return f"{len(where)} points. On the front, from left to right: {'; '.join(parts) or 'none'}."
+def _described(across: Across, shown: _Picture) -> str:
+    parts = [f"{len(shown.where)} points."]
+    for device, best in shown.fronts.items():
+        points = "; ".join(
+            f"{in_words(row, threads=(row.threads or 1) > 1)}"
+            f"{' (recommended)' if row == shown.chosen.get(device) else ''} "
+            f"{across.tick(shown.where[row][0])}, {shown.loss.tick(shown.where[row][1])}"
+            for row in best
+        )
+        parts.append(f"On the front{device and f' of {device}'}, from left to right: {points or 'none'}.")
+    return " ".join(parts)

@@ -1,44 +1,31 @@
-"""What differs between the devices that measured one model."""
+"""How the devices that measured one model differ in speed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from statistics import median
 
 from runtime.measure.row import MeasuredRow
 
 
-class Difference(NamedTuple):
-    """One variant on one engine, on every device: its row there, None where it has none."""
+def slower(first: Sequence[MeasuredRow], other: Sequence[MeasuredRow]) -> str:
+    """How many times the first device's median latencies those of another one are; empty where nothing ran on both.
 
-    variant: str
-    engine: str
-    rows: list[MeasuredRow | None]
-
-    @property
-    def verdicts_differ(self) -> bool:
-        """Whether one device refuses what another one accepts."""
-        return len({row.passed for row in self.rows if row is not None and row.status != "skipped"}) > 1
-
-    def times(self, number: int) -> float | None:
-        """How many times the first device's median latency that of another one is."""
-        first, other = self.rows[0], self.rows[number]
-        if first is None or other is None or not first.latency_us_p50 or other.latency_us_p50 is None:
-            return None
-        return other.latency_us_p50 / first.latency_us_p50
+    That is the median of all files, and in brackets the least and the most. Of several numbers of threads the fewest
+    count.
+    """
+    ours, theirs = _latencies(first), _latencies(other)
+    times = sorted(theirs[pair] / latency for pair, latency in ours.items() if pair in theirs and latency > 0)
+    if not times:
+        return ""
+    least, middle, most = (f"{value:.2g}" for value in (times[0], median(times), times[-1]))
+    return middle if least == most else f"{middle} ({least} to {most})"
 
 
-def differences(by_device: Mapping[str, Sequence[MeasuredRow]]) -> list[Difference]:
-    """Every variant and engine that at least two devices have a row of; of several numbers of threads the fewest."""
-    pairs = dict.fromkeys((row.variant, row.engine) for rows in by_device.values() for row in rows)
-    found = []
-    for variant, engine in pairs:
-        rows = [_row(rows, variant, engine) for rows in by_device.values()]
-        if sum(row is not None for row in rows) > 1:
-            found.append(Difference(variant, engine, rows))
-    return found
-
-
-def _row(rows: Sequence[MeasuredRow], variant: str, engine: str) -> MeasuredRow | None:
-    mine = [row for row in rows if (row.variant, row.engine) == (variant, engine)]
-    return min(mine, key=lambda row: row.threads or 1, default=None)
+def _latencies(rows: Sequence[MeasuredRow]) -> dict[tuple[str, str], float]:
+    """The median latency of each variant and engine."""
+    return {
+        (row.variant, row.engine): row.latency_us_p50
+        for row in sorted(rows, key=lambda row: -(row.threads or 1))
+        if row.latency_us_p50 is not None
+    }

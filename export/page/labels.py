@@ -10,7 +10,8 @@ from export.page.svg import STAND_INS
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 _LETTER, _LINE = 6.4, 12.5  # about the width of a letter and the height of a line, in points
 _POINT = 5.0  # the half of a marker
-_OFFSETS = (8.0, 16.0, 28.0, 40.0)
+# Up first: most points lie on the line of the original, which would go through a name beside them.
+_OFFSETS = (12.0, -12.0, 0.0, 24.0, -24.0, 38.0, -38.0)
 
 
 def put(axes: Any, names: Mapping[tuple[float, float], str], points: Sequence[tuple[float, float]]) -> None:
@@ -40,7 +41,7 @@ def put(axes: Any, names: Mapping[tuple[float, float], str], points: Sequence[tu
 def _candidates(at: tuple[float, ...], width: float) -> list[tuple[Box, tuple[float, float], str]]:
     """Boxes around a point, the nearest first, each with its offset and alignment."""
     found: list[tuple[Box, tuple[float, float], str]] = []
-    for up in (0.0, *(sign * offset for offset in _OFFSETS for sign in (1, -1))):
+    for up in _OFFSETS:
         for side, align in ((1, "left"), (-1, "right")):
             start = at[0] + side * 9
             left, right = (start, start + width) if side > 0 else (start - width, start)

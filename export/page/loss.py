@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from runtime.choose.limits import budget, drop_interval, share_of_budget
+from runtime.choose.limits import budget, known_drop_interval, share_of_budget
 from runtime.choose.rule import drop_of
 from runtime.measure.metric import known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
@@ -39,15 +39,11 @@ def loss_of(rows: Sequence[MeasuredRow]) -> Loss:
     Where labelled data was there it is the paired difference to the original, which rows of fewer samples have too; of
     outputs with different metrics, as the share of each one's budget.  Elsewhere it is the largest error.
     """
-    drops = {row: lost for row in rows if (lost := drop_of(row, rows)) is not None}
+    # What differs by less is rounding, and no reason to be on the front.
+    drops = {row: round(lost, 9) for row in rows if (lost := drop_of(row, rows)) is not None}
     if not drops:
         return _largest_errors(rows)
-    intervals = {
-        row: drop_interval(row)
-        for row in drops
-        if row.split == "test" and row.metric_original
-        if row.metric_drop_low is not None and row.metric_drop_high is not None
-    }
+    intervals = {row: span for row in drops if (span := known_drop_interval(row))}
     names = {(row.metric_name, row.scale) for row in drops}
     if len(names) > 1:
         used = {row: share_of_budget(row, lost) for row, lost in drops.items()}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from export.checks.flips import Flip
 from runtime.measure.row import MeasuredRow
 
-MOST = 8
+MOST = 6
 
 
 class Sample(NamedTuple):

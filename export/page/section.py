@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ from pathlib import Path
 
 from export.checks import flips
 from export.page import chart, loss
-from export.page.devices import Difference, differences
+from export.page.devices import slower
 from export.page.layers import Layers, layers
 from export.page.origin import Origin, origin
 from export.page.samples import Sample, samples
 from export.page.svg import Styles
-from export.page.table import Table, lost, table
+from export.page.table import Answered, Table, lost, table, tables
 from export.report import notes
 from runtime.choose.limits import Limits
 from runtime.choose.rule import Choice, choose, drop_of, in_words
@@ -32,9 +33,8 @@ class Answer:
         reason: why, as one sentence.
         figures: of the recommended row, by what they are.
         counts: how many rows have each verdict.
-        table: all rows.
-        latency: the picture of loss against latency; None where nothing was timed.
-        notes: what the rows have to say.
+        rows: all of them.
+        slower: how many times as slow as the first device it is; empty for the first, and where nobody knows.
     """
 
     device: str
@@ -42,9 +42,8 @@ class Answer:
     reason: str
     figures: dict[str, str]
     counts: dict[str, int]
-    table: Table
-    latency: chart.Chart | None
-    notes: list[str]
+    rows: Sequence[MeasuredRow]
+    slower: str
 
     @property
     def in_short(self) -> str:
@@ -54,30 +53,36 @@ class Answer:
     @property
     def lost(self) -> float | None:
         """What the recommended variant loses, in its metric's unit; None where that was not measured."""
-        return (
-            None if self.choice.row is None else drop_of(self.choice.row, [row for row, _ in self.table.rows])
-        )
+        return None if self.choice.row is None else drop_of(self.choice.row, self.rows)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One model; `size` is the picture of loss against size, which is the same on all devices."""
+    """One model.
+
+    Attributes:
+        model: its name.
+        anchor: an identifier that is unique on the page.
+        about: what the original can do.
+        answers: what each device says.
+        charts: the pictures of loss against latency and against size.
+        tables: by heading, the tables of all files.
+        notes: what the rows have to say.
+        samples: those that are decided otherwise than by the original.
+        layers: those that cost most; None where nobody looked.
+        origin: where the files come from; None where there is no bundle.
+    """
 
     model: str
     anchor: str
     about: str
     answers: list[Answer]
-    size: chart.Chart | None
-    differences: list[Difference]
+    charts: list[chart.Chart]
+    tables: dict[str, Table]
+    notes: list[str]
     samples: list[Sample]
     layers: Layers | None
     origin: Origin | None
-
-    @property
-    def charts(self) -> list[tuple[str, chart.Chart]]:
-        """The pictures, each with the device that it is of."""
-        drawn = [(answer.device, answer.latency) for answer in self.answers] + [("all devices", self.size)]
-        return [(device, each) for device, each in drawn if each is not None]
 
     @property
     def agreed(self) -> bool:
@@ -87,9 +92,16 @@ class Section:
     @property
     def engines(self) -> set[str]:
         """The engines that a picture has points of."""
-        return {
-            row.engine for answer in self.answers for row, _ in answer.table.rows if row.status != "skipped"
-        }
+        return {row.engine for answer in self.answers for row in answer.rows if row.status != "skipped"}
+
+    @property
+    def diagnose(self) -> str:
+        """What a user types to find the layers that cost most; empty where they are known, or nothing can be found."""
+        if self.layers is not None or self.origin is None or not _has_quantized(self.origin):
+            return ""
+        folder = self.origin.folder.parent.parent
+        out = "" if folder == Path("artifacts") else f" --out {shlex.quote(str(folder))}"
+        return f"python -m export diagnose {shlex.quote(self.model)}{out}"
 
     @property
     def commands(self) -> list[str]:
@@ -122,23 +134,39 @@ def section(
         styles: the classes of the page.
         said: reasons that the page says once for all models.
     """
-    answers, size = [], None
-    for number, (device, rows) in enumerate(measured.items()):
+    answers: list[Answer] = []
+    said_of: dict[str, Answered] = {}
+    drawn: dict[str, chart.Drawn] = {}
+    size: chart.Chart | None = None
+    for device, rows in measured.items():
         choice = choose(rows, limits)
         lose = loss.loss_of(rows)
         by_latency = chart.places(rows, lose, chart.LATENCY)
         by_size = chart.places(_one_a_variant(rows, choice), lose, chart.SIZE)
         fronts = {"latency": chart.on_front(by_latency), "size": chart.on_front(by_size)}
-        latency = chart.draw(by_latency, lose, chart.LATENCY, choice.row, f"{anchor}l{number}", styles)
-        size = size or chart.draw(by_size, lose, chart.SIZE, choice.row, f"{anchor}s{number}", styles)
+        said_of[device] = Answered(rows, choice, fronts)
+        drawn[device] = chart.Drawn(by_latency, lose, choice.row)
+        # Files are the same on all devices.
+        size = size or chart.draw(
+            {"": chart.Drawn(by_size, lose, choice.row)}, chart.SIZE, f"{anchor}s", styles
+        )
         counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
         answers.append(
             Answer(
                 device, choice, sentence(choice.why), _figures(choice.row, rows),
                 {status: count for status, count in counts.items() if count},
-                table(rows, choice, fronts), latency, notes(list(rows), said),
+                rows, slower(next(iter(measured.values())), rows) if answers else "",
             )
         )  # fmt: skip
+    latency = chart.draw(
+        drawn if len(drawn) > 1 else {"": drawn[answers[0].device]}, chart.LATENCY, f"{anchor}l", styles
+    )
+    if len(said_of) > 1:
+        alike, own = tables(said_of)
+        shown = {"All files": alike, "On each device": own}
+    else:
+        shown = {"All files": table(*said_of.values())}
+    noted = [(answer.device, note) for answer in answers for note in notes(list(answer.rows), said)]
     kept = flips.read(artifacts / model) if artifacts is not None else {}
     first = answers[0].choice.row
     return Section(
@@ -146,12 +174,21 @@ def section(
         anchor,
         _about(next(iter(measured.values()))),
         answers,
-        size,
-        differences(measured) if len(measured) > 1 else [],
+        [each for each in (latency, size) if each is not None],
+        shown,
+        _of_devices(noted, len(answers)),
         samples(kept, first),
         layers(artifacts, model, first),
         origin(artifacts, model),
     )
+
+
+def _of_devices(noted: Sequence[tuple[str, str]], count: int) -> list[str]:
+    """Each note once, with the devices that have it, where not all do."""
+    found: dict[str, list[str]] = {}
+    for device, note in noted:
+        found.setdefault(_with_minus(note), []).append(device)
+    return [note if len(its) == count else f"{', '.join(its)}: {note}" for note, its in found.items()]
 
 
 def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[MeasuredRow]:
@@ -162,9 +199,23 @@ def _one_a_variant(rows: Sequence[MeasuredRow], choice: Choice) -> list[Measured
     return list(found.values())
 
 
+def _has_quantized(origin: Origin) -> bool:
+    """Whether the bundle has a quantized file, and the one in float32 that it can be compared with."""
+    schemes: dict[str, set[str]] = {}
+    for name in origin.manifest.variants:
+        form, _, scheme = name.partition("-")
+        schemes.setdefault(form, set()).add(scheme)
+    return any("float32" in its and len(its) > 1 for its in schemes.values())
+
+
 def sentence(text: str) -> str:
     """What a line says, as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{_with_minus(text)[1:]}."
+
+
+def _with_minus(text: str) -> str:
+    """A line whose negative numbers have a minus, not a hyphen."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
 
 
 def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, str]:
@@ -178,10 +229,11 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.size_bytes is not None:
         found["size"] = chart.kib(row.size_bytes / 1024)
     if row.metric is not None:
-        name = shown_name(row.metric_name)
-        fewer = row.samples != max(each.samples or 0 for each in rows)
-        found[f"{name} on {row.samples:,} samples" if fewer else name] = metric_text(row.scale, row.metric)
+        found[shown_name(row.metric_name)] = metric_text(row.scale, row.metric)
         found["loses"] = lost(row, rows)
+        most = max(each.samples or 0 for each in rows)
+        if row.samples is not None and row.samples < most:
+            found["compared on"] = f"{row.samples:,} of {most:,} samples"
     elif row.max_abs_error is not None:
         found["largest error"] = f"{row.max_abs_error:.1e}"
     return found

@@ -44,7 +44,7 @@ class Styles:
 
     def shape(self, path: str) -> str:
         """The identifier of a marker's shape."""
-        return self._shapes.setdefault(path, f"shape{len(self._shapes)}")
+        return self._shapes.setdefault(path, f"s{len(self._shapes)}")
 
     def shapes(self) -> str:
         """An element without size that has all shapes, for the beginning of the page."""
@@ -70,16 +70,16 @@ def for_a_page(content: bytes, prefix: str, styles: Styles, title: str, descript
     SubElement(made, "desc", id=f"{prefix}d").text = description
     shapes: dict[str, str] = {}
     last: Element | None = None
-    for element, called in _drawn(root, None):
-        drawn = _small(element, called, shapes, styles)
-        if drawn is None:
-            continue
+    small = (_small(element, called, shapes, styles) for element, called in _drawn(root, None))
+    # Words come last: nothing covers them, and lines of one style follow each other.
+    for drawn in sorted((each for each in small if each is not None), key=lambda each: each.tag == "text"):
         if last is not None and last.tag == drawn.tag == "path" and last.get("class") == drawn.get("class"):
             last.set("d", last.get("d", "") + drawn.get("d", ""))
             continue
         made.append(drawn)
         last = drawn
-    return ElementTree.tostring(made, encoding="unicode", short_empty_elements=True).replace(" />", "/>")
+    text = ElementTree.tostring(made, encoding="unicode", short_empty_elements=True).replace(" />", "/>")
+    return re.sub(r'(?<==)"([\w.#-]+)"(?=[ >])', r"\1", text)  # HTML needs no quotes there
 
 
 def _drawn(group: Element, called: str | None) -> Iterator[tuple[Element, str | None]]:
@@ -104,7 +104,7 @@ def _small(element: Element, called: str | None, shapes: dict[str, str], styles:
     for colour, variable in _VARIABLES.items():
         style = style.replace(colour, variable)
     if kind == "path":
-        made.set("d", _rounded(element.get("d", "")))
+        made.set("d", _straight(_rounded(element.get("d", ""))))
     else:
         for name in ("x", "y"):
             made.set(name, _rounded(element.get(name, "")))
@@ -122,6 +122,20 @@ def _small(element: Element, called: str | None, shapes: dict[str, str], styles:
     if style:
         made.set("class", styles.name(style))
     return made
+
+
+def _straight(path: str) -> str:
+    """A path with the short words for lines that are upright or level, and without those that have no length."""
+    found, at = [], ("", "")
+    for letter, x, y in re.findall(r"([A-Za-z])(?:(-?[\d.]+) (-?[\d.]+)(?= ?[MLz]|$))?", path):
+        if letter not in "ML" or not x:
+            return path
+        if letter == "M":
+            found.append(f"M{x} {y}")
+        elif (x, y) != at:
+            found.append(f"V{y}" if x == at[0] else f"H{x}" if y == at[1] else f"L{x} {y}")
+        at = (x, y)
+    return re.sub(r"M[^MVHL]*(?=M|$)", "", "".join(found))
 
 
 def _rounded(text: str) -> str:

@@ -13,7 +13,6 @@ from export.page import chart
 from export.page.measured import Measured
 from export.page.section import Section, section, sentence
 from export.page.svg import Styles
-from export.page.table import VERDICTS
 from export.report import absent
 from runtime.atomic import write_file
 from runtime.choose.limits import Limits
@@ -100,7 +99,6 @@ def html(
         script=whole("script.js"),
         shapes=Markup(styles.shapes()),
         markup=Markup,
-        verdicts=VERDICTS,
         microseconds=chart.microseconds,
         legend=_LEGEND,
         sentence=sentence,

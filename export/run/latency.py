@@ -59,7 +59,7 @@ def measure(
             else:
                 samples.setdefault(index, []).append(found)
     for index in calls:
-        latency = timing.summary(np.concatenate(samples[index]))
+        latency = timing.summary(np.stack(samples[index]))
         timed[index] = timed[index]._replace(**latency._asdict(), board=cpu_name())
     finished = iter(timed)
     return [next(finished) if row.passed else row for row in rows]

@@ -1,8 +1,9 @@
 """The limits that a variant must keep to be shipped: all numbers of the rule, and what each limit says of a row."""
 
+import math
 from collections.abc import Iterator
 
-from runtime.measure.metric import drop, drop_text, known_scale
+from runtime.measure.metric import drop, drop_text, known_scale, plain
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -28,49 +29,86 @@ class Limits(FastNamedTuple):
 
     drop: float | None = None  # percentage points of a score that is a fraction, or percent of an error
     size_bytes: int | None = None
-    latency_us_p50: float | None = (
-        None  # of the upper end of its confidence interval, where that was measured
-    )
+    latency_us_p50: float | None = None
     latency_us_p90: float | None = None
     latency_us_p99: float | None = None
 
 
 class Problem(FastNamedTuple):
-    """A limit that a row does not keep: its name, the row's value (None: not measured), and why in words.
+    """A limit that a row does not keep for certain: its name, a value to order rows by, and why in words.
 
-    The name is that of a field of Limits, or "latency" where no latency was measured.
+    The name is that of a field of Limits, or "latency" where no latency was measured. The value is the least that the
+    quantity can be, or where that would keep the limit and the row is `undecided`, the most; None: not measured.
     """
 
     limit: str
     value: float | None
     why: str
+    undecided: bool = False
 
 
-LATENCIES = ("latency_us_p50", "latency_us_p90", "latency_us_p99")
+# By each percentile that can be limited, the fields of the ends of its confidence interval.
+LATENCIES = {
+    "latency_us_p50": ("latency_us_low", "latency_us_high"),
+    "latency_us_p90": ("latency_us_p90_low", "latency_us_p90_high"),
+    "latency_us_p99": ("latency_us_p99_low", "latency_us_p99_high"),
+}
 
 
 def problems(row: MeasuredRow, drop: float | None, limits: Limits) -> Iterator[Problem]:
-    """Every limit that a row does not keep; `drop` is what its variant loses, None where that was not measured."""
+    """Every limit that a row does not keep for certain; `drop` is what its variant loses, None where not measured.
+
+    A limit is kept where the whole interval of a quantity lies within it, broken where none of it does, and else
+    undecided. A figure without an interval stands for itself.
+    """
     size, most_size = row.size_bytes, limits.size_bytes
     if most_size is not None and size is None:
         yield Problem("size_bytes", None, "its size was not measured, and it is limited")
     elif most_size is not None and size is not None and size > most_size:
         yield Problem("size_bytes", size, f"its file has {size} bytes, more than the {most_size} allowed")
-    if drop is None:
-        if limits.drop is not None:
-            yield Problem("drop", None, "what it loses was not measured, and the drop is limited")
-    elif problem := drop_problem(row, drop, limits.drop):
-        yield Problem("drop", drop, problem)
+    if drop is not None:
+        yield from _of_drop(row, drop, limits.drop)
+    elif limits.drop is not None:
+        yield Problem("drop", None, "what it loses was not measured, and the drop is limited")
     if row.latency_us_p50 is None:
         yield Problem("latency", None, "its latency was not measured")
         return
-    median = row.latency_us_p50 if row.latency_us_high is None else row.latency_us_high
-    for name, value in zip(LATENCIES, (median, row.latency_us_p90, row.latency_us_p99), strict=True):
+    for name in LATENCIES:
         most = getattr(limits, name)
-        if most is not None and value is None:
-            yield Problem(name, None, f"its {name} was not measured, and it is limited")
-        elif most is not None and not value <= most:
-            yield Problem(name, value, f"its {name} may be {value:.1f} µs, more than the {most:g} allowed")
+        if most is not None:
+            yield from _of_latency(row, name, most)
+
+
+def _of_drop(row: MeasuredRow, drop: float, most: float | None) -> Iterator[Problem]:
+    """Where nobody asked for a limit, the gate has decided already what an interval does not: `ok` or `unproven`.
+
+    So it has for float32, which it holds to parity.
+    """
+    span = known_drop_interval(row)
+    low, high = span or (drop, drop)
+    if problem := drop_problem(row, low, most):
+        yield Problem("drop", low, problem if span is None else drop_problem(row, max(low, drop), most))
+    elif span and most is not None and high > most + _SLACK and not row.variant.endswith("-float32"):
+        why = (
+            f"it loses {drop_text(row.scale, drop)} ({plain(low)} to {plain(high)}), and {most:g} are allowed"
+        )
+        yield Problem("drop", high, why, undecided=True)
+
+
+def _of_latency(row: MeasuredRow, name: str, most: float) -> Iterator[Problem]:
+    value, *ends = (getattr(row, field) for field in (name, *LATENCIES[name]))
+    if value is None:
+        yield Problem(name, None, f"its {name} was not measured, and it is limited")
+        return
+    low = value if ends[0] is None else ends[0]
+    # Too few calls have a lower end alone.
+    high = ends[1] if ends[1] is not None else value if ends[0] is None else math.inf
+    span = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+    span = span if math.isfinite(high) else f"at least {low:.1f}"
+    if low > most:
+        yield Problem(name, low, f"its {name} is {span} µs, more than the {most:g} allowed")
+    elif high > most:
+        yield Problem(name, high, f"its {name} is {span} µs, and {most:g} are allowed", undecided=True)
 
 
 def drop_problem(row: MeasuredRow, drop: float, most: float | None = None) -> str:
@@ -96,6 +134,15 @@ def dropped(row: MeasuredRow) -> float | None:
 def share_of_budget(row: MeasuredRow, lost: float) -> float:
     """What a drop is of a row's budget; of a budget of nothing, any drop is very much."""
     return lost / max(budget(row), _LEAST_BUDGET)
+
+
+def known_drop_interval(row: MeasuredRow) -> tuple[float, float] | None:
+    """The ends of the interval of what a row loses, as `drop_interval` gives them; None where it has no interval.
+
+    The interval is that of the test split. Of an original without any error there is none in percent.
+    """
+    known = None not in (row.metric_drop_low, row.metric_drop_high)
+    return drop_interval(row) if row.split == "test" and row.metric_original and known else None
 
 
 def drop_interval(row: MeasuredRow) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runtime.choose.limits import LATENCIES, SAME_WIDTH, TIE_WIDTH, Limits, Problem, problems
-from runtime.measure.metric import drop, known_scale, metric_text
+from runtime.measure.metric import drop, known_scale, metric_text, shown_name
 from runtime.measure.row import MeasuredRow
 from runtime.namedtuples import FastNamedTuple
 
@@ -17,6 +17,8 @@ _MOST_NAMES = 3  # so many of the tied rows stand in the sentence
 class Exclusion(FastNamedTuple):
     """A row that may not be shipped: the first limit that excludes it, and why in words.
 
+    `undecided`: by their intervals, its figures may keep all limits or not.
+
     `limit` is "format" for a SavedModel, "verdict" for a row that is neither ok nor unproven, "latency" for one whose
     latency was not measured, or the name of a field of `Limits`.
     """
@@ -24,6 +26,7 @@ class Exclusion(FastNamedTuple):
     row: MeasuredRow
     limit: str
     why: str
+    undecided: bool = False
 
 
 class Choice(FastNamedTuple):
@@ -41,28 +44,35 @@ def choose(rows: Sequence[MeasuredRow], limits: Limits = DEFAULT_LIMITS) -> Choi
     Of the rows that are ok or unproven, can run on a device and are within all limits, the fastest wins. Those that
     the measurement cannot tell from the fastest are tied with it; of these the smallest file wins, then the fewest
     threads, then the lower upper end of the latency, then the name. All of this follows from the ends of the
-    intervals: another run whose figures lie within them gives the same answer.
+    intervals: another run whose figures lie within them gives the same answer. Where an interval reaches over a limit,
+    it is undecided whether the row keeps it: the row is not shipped, and where that may change the answer, it is said.
 
     Raises:
         BundleError: a metric is unknown.
     """
-    found = {row: list(_problems(row, rows, limits)) for row in sorted(rows, key=_name)}
-    excluded = tuple(
-        Exclusion(row, broken[0].limit, broken[0].why) for row, broken in found.items() if broken
-    )
+    found = {row: _problems(row, rows, limits) for row in sorted(rows, key=_name)}
+    excluded = tuple(_exclusion(row, broken[0]) for row, broken in found.items() if broken)
     within = [row for row, broken in found.items() if not broken]
+    undecided = {row: broken for row, broken in found.items() if broken and broken[0].undecided}
     if not within:
-        return Choice(None, (), _why_nothing(found), excluded)
+        why = _why_undecided(undecided) if undecided else _why_nothing(found)
+        return Choice(None, (), why, excluded)
     tied = sorted(_fastest(within), key=_preference)
-    return Choice(tied[0], tuple(tied[1:]), _why(within, tied), excluded)
+    maybe = [row for row in undecided if min(_fastest([*within, row]), key=_preference) is not tied[0]]
+    return Choice(tied[0], tuple(tied[1:]), _why(within, tied) + _maybe(maybe), excluded)
+
+
+def _exclusion(row: MeasuredRow, problem: Problem) -> Exclusion:
+    why = f"undecided: {problem.why}" if problem.undecided else problem.why
+    return Exclusion(row, problem.limit, why, problem.undecided)
 
 
 def within_but_latency(rows: Sequence[MeasuredRow], limits: Limits) -> list[MeasuredRow]:
-    """The rows that nothing excludes but, where it was not measured yet, their latency."""
+    """The rows that nothing excludes for certain but, where it was not measured yet, their latency."""
     return [
         row
         for row in rows
-        if all(problem.limit.startswith("latency") for problem in _problems(row, rows, limits))
+        if all(each.undecided or each.limit.startswith("latency") for each in _problems(row, rows, limits))
     ]
 
 
@@ -93,8 +103,12 @@ def _float32_metrics(row: MeasuredRow, rows: Sequence[MeasuredRow]) -> list[floa
     ]
 
 
-def _problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> Iterator[Problem]:
-    """Everything that excludes a row; the first is the one to name."""
+def _problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> list[Problem]:
+    """Everything that excludes a row; the first is the one to name. What is undecided comes last."""
+    return sorted(_all_problems(row, rows, limits), key=lambda problem: problem.undecided)
+
+
+def _all_problems(row: MeasuredRow, rows: Sequence[MeasuredRow], limits: Limits) -> Iterator[Problem]:
     if row.variant == "saved_model" or row.engine == "tensorflow":
         yield Problem("format", None, "a SavedModel is code and stays on the export machine")
     if not row.passed:
@@ -147,7 +161,7 @@ def _why(within: list[MeasuredRow], tied: list[MeasuredRow]) -> str:
     chosen = tied[0]
     if len(within) == 1:
         return "the only one that may be used here"
-    kept = "" if chosen.metric is None else f" that keep the {chosen.metric_name}"
+    kept = "" if chosen.metric is None else f" that keep the {shown_name(chosen.metric_name)}"
     threads = len({row.threads for row in within}) > 1
     among = f"of the {len(within)}{kept}, it is the"
     if len(tied) == 1:
@@ -172,6 +186,24 @@ def _first_by(tied: list[MeasuredRow]) -> str:
     return "first by name"
 
 
+def _maybe(rows: Sequence[MeasuredRow]) -> str:
+    """Says of which rows it is undecided whether they are within all limits, where they would change the answer."""
+    if not rows:
+        return ""
+    names = [in_words(row) for row in rows[:_MOST_NAMES]]
+    more = [f"{len(rows) - _MOST_NAMES} more"] if len(rows) > _MOST_NAMES else []
+    return f"; undecided, and the answer might be another: {', '.join(names + more)}"
+
+
+def _why_undecided(undecided: Mapping[MeasuredRow, list[Problem]]) -> str:
+    """Of which row it is undecided whether it is within all limits, where no row is for certain."""
+    first = min(_fastest([*undecided]), key=_preference)
+    figures = "; ".join(problem.why for problem in undecided[first])
+    return (
+        f"it is undecided whether any variant is within all limits; the first is {in_words(first)}: {figures}"
+    )
+
+
 _NOTHING_LEFT = {
     "size_bytes": "every file is too large",
     "drop": "every variant loses too much",
@@ -188,7 +220,10 @@ def _why_nothing(found: Mapping[MeasuredRow, list[Problem]]) -> str:
         return "no variant agrees with the original here" if verdicts else "there is no variant for a device"
     for limit, sentence in _NOTHING_LEFT.items():
         its = [
-            (row, problem) for row, broken in sound.items() for problem in broken if problem.limit == limit
+            (row, problem)
+            for row, broken in sound.items()
+            for problem in broken
+            if problem.limit == limit and not problem.undecided
         ]
         if len(its) == len(sound):
             nearest, problem = min(its, key=lambda pair: math.inf if pair[1].value is None else pair[1].value)
@@ -229,9 +264,10 @@ def ship_line(choice: Choice) -> str:
     takes = f"{_latency(row):.1f} µs"
     if row.size_bytes is not None:
         takes += f" and {row.size_bytes / 1024:,.1f} KiB"
-    score = f"{row.metric_name or 'budget'} not {'measured' if row.metric_name else 'checked'}"
+    name = shown_name(row.metric_name) if row.metric_name else None
+    score = f"{name or 'budget'} not {'measured' if name else 'checked'}"
     if row.metric is not None:
-        score = f"{row.metric_name} {metric_text(row.scale, row.metric)}"
+        score = f"{name} {metric_text(row.scale, row.metric)}"
     elif row.max_abs_error is not None:
         score += f", largest error {row.max_abs_error:.2g}"
     threads = f", {row.threads} threads" if (row.threads or 1) > 1 else ""

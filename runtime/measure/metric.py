@@ -131,7 +131,12 @@ def metric_text(scale: str | None, score: float | None) -> str:
 
 def drop_text(scale: str | None, amount: float | None) -> str:
     """A drop as tables show it; `scale` is a key of SCALES."""
-    return "not measured" if amount is None else f"{amount:.2f} {known_scale(scale).drop_unit}"
+    return "not measured" if amount is None else f"{plain(amount)} {known_scale(scale).drop_unit}"
+
+
+def plain(amount: float) -> str:
+    """A drop with two decimals; what rounds to nothing has no sign."""
+    return f"{round(amount, 2) + 0.0:.2f}"
 
 
 def in_scale_of(record: OutputRecord, values: np.ndarray) -> np.ndarray:

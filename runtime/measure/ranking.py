@@ -1,18 +1,17 @@
 """The fastest of several callables, with the confidence to say so, or to say that two are tied."""
 
 from collections.abc import Callable, Mapping
-from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runtime.measure.interval import median_interval, tail_intervals
 from runtime.measure.timing import times
 from runtime.namedtuples import FastNamedTuple
 
 if TYPE_CHECKING:
     from runtime.measure.watch import Watch
 
-CONFIDENCE = 0.95
 # Screened twice, since one that takes a hundred times as long as the others leaves them few calls of the budget.
 _SCREENS = ((2, 5.0), (8, 1.5))  # rounds; how many times the fastest's latency goes on
 _ROUNDS = 40
@@ -23,9 +22,9 @@ _MOST_CALLS = 50  # a block
 class RankedLatency(FastNamedTuple):
     """Latency of one callable in µs, as a measured row holds it; how it compares to the fastest.
 
-    latency_us_low and latency_us_high bound the confidence interval of the median; slower_low and slower_high that of
-    the ratio of its latency to the fastest's. The ratio is None for one that the screenings left behind; both intervals
-    are where there were too few blocks for them.
+    latency_us_low and latency_us_high bound the confidence interval of the median, those with p90 and p99 in their
+    names that of the percentile; slower_low and slower_high that of the ratio of its latency to the fastest's. The
+    ratio is None for one that the screenings left behind; an end is where there were too few blocks or calls for it.
     """
 
     latency_us_p50: float
@@ -36,6 +35,10 @@ class RankedLatency(FastNamedTuple):
     latency_us_high: float | None
     slower_low: float | None
     slower_high: float | None
+    latency_us_p90_low: float | None = None
+    latency_us_p90_high: float | None = None
+    latency_us_p99_low: float | None = None
+    latency_us_p99_high: float | None = None
 
 
 def rank(
@@ -43,15 +46,15 @@ def rank(
 ) -> dict[str, RankedLatency]:
     """Measures the callables in interleaved blocks, fastest first.
 
-    All are screened, twice; those near the fastest are measured again, longer, and then `watch` sees to it that
-    disturbed blocks are measured again.
+    All are screened, twice; those near the fastest are measured again, longer. Throughout, `watch` sees to it that
+    disturbed blocks are measured again: a disturbed screening may leave behind what would be the fastest.
     """
     remaining = list(callables)
     if not remaining:
         return {}
     left_behind: dict[str, RankedLatency] = {}
     for rounds, times_fastest in _SCREENS:
-        screened = _sampled({name: callables[name] for name in remaining}, rounds)
+        screened = _sampled({name: callables[name] for name in remaining}, rounds, watch)
         remaining.sort(key=lambda name: _median(screened[name]))
         limit = _median(screened[remaining[0]]) * times_fastest
         kept = [name for name in remaining if _median(screened[name]) <= limit]
@@ -82,7 +85,7 @@ def compared(samples_us: Mapping[str, np.ndarray]) -> dict[str, RankedLatency]:
 def least_blocks(count: int) -> int:
     """How many blocks it takes to say with confidence of one of so many callables that it is slower."""
     blocks = 1
-    while interval(np.zeros(blocks), max(1, count - 1)) is None:
+    while median_interval(np.zeros(blocks), max(1, count - 1))[0] is None:
         blocks += 1
     return blocks
 
@@ -90,15 +93,16 @@ def least_blocks(count: int) -> int:
 def _ranked(samples_us: np.ndarray, fastest: np.ndarray | None, comparisons: int) -> RankedLatency:
     medians = _medians(samples_us)
     p90, p99 = np.percentile(samples_us, (90, 99))
-    ratio = None if fastest is None else interval(medians / fastest, max(1, comparisons))
     unknown = (None, None)
+    ratio = unknown if fastest is None else median_interval(medians / fastest, max(1, comparisons))
     return RankedLatency(
         _median(samples_us),
         float(p90),
         float(p99),
         samples_us.size,
-        *(interval(medians) or unknown),
-        *(ratio or unknown),
+        *median_interval(medians),
+        *ratio,
+        **tail_intervals(samples_us),
     )
 
 
@@ -110,21 +114,6 @@ def _medians(samples_us: np.ndarray) -> np.ndarray:
 
 def _median(samples_us: np.ndarray) -> float:
     return float(np.median(_medians(samples_us)))
-
-
-def interval(values: np.ndarray, statements: int = 1) -> tuple[float, float] | None:
-    """Bounds of the median's confidence interval from its samples [n]: the k-th smallest and the k-th largest.
-
-    The median lies outside of them with the chance that fewer than k of n coins show heads, or tails. Where there are
-    several statements, all of them are right together with the confidence. None where n is too small even for the
-    smallest and the largest.
-    """
-    count, ordered = len(values), np.sort(values)
-    outside, k = 0.0, 0
-    while 2 * (outside + comb(count, k) / 2**count) <= (1 - CONFIDENCE) / statements:
-        outside += comb(count, k) / 2**count
-        k += 1
-    return (float(ordered[k - 1]), float(ordered[count - k])) if k else None
 
 
 def _sampled(

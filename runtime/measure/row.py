@@ -60,6 +60,10 @@ class MeasuredRow(FastNamedTuple):
     calls: int | None = None
     latency_us_low: float | None = None
     latency_us_high: float | None = None
+    latency_us_p90_low: float | None = None
+    latency_us_p90_high: float | None = None
+    latency_us_p99_low: float | None = None
+    latency_us_p99_high: float | None = None
     slower_low: float | None = None
     slower_high: float | None = None
     load_ms: float | None = None
@@ -122,8 +126,9 @@ _OF_A_METRIC = (
 _ADDED_LATER = frozenset(
     {
         "threads", "file", "output", "budget", "metric_better", "metric_drop_low", "metric_drop_high", "flips",
-        "latency_us_low", "latency_us_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row", "peak_rss_mib",
-        "energy_mj", "board", "governor", "clock_mhz_low", "clock_mhz_high", "temperature_c", "throttled",
+        "latency_us_low", "latency_us_high", "latency_us_p90_low", "latency_us_p90_high", "latency_us_p99_low",
+        "latency_us_p99_high", "slower_low", "slower_high", "load_ms", "batch_us_per_row", "peak_rss_mib", "energy_mj",
+        "board", "governor", "clock_mhz_low", "clock_mhz_high", "temperature_c", "throttled",
         "memory_available_mib", "other_load", "blocks", "blocks_repeated", "blocks_disturbed", "disturbance",
     }
 )  # fmt: skip
@@ -132,6 +137,8 @@ _MAY_BE_NEGATIVE = frozenset({"metric_drop_low", "metric_drop_high", "sqnr_db", 
 _ASCENDING = (
     ("latency_us_p50", "latency_us_p90", "latency_us_p99"),
     ("latency_us_low", "latency_us_p50", "latency_us_high"),
+    ("latency_us_p90_low", "latency_us_p90", "latency_us_p90_high"),
+    ("latency_us_p99_low", "latency_us_p99", "latency_us_p99_high"),
     ("slower_low", "slower_high"),
     ("metric_drop_low", "metric_drop_high"),
     ("clock_mhz_low", "clock_mhz_high"),

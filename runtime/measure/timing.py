@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from runtime.measure.interval import tail_intervals
+
 if TYPE_CHECKING:
     from runtime.measure.watch import Watch
 
@@ -17,12 +19,16 @@ _WARM_UP_NS = 100_000_000  # a call that takes as long as this has warmed everyt
 
 
 class Latency(NamedTuple):
-    """The latency of single calls in microseconds, and how many calls were measured."""
+    """The latency of single calls in microseconds, how many were measured, and the intervals of the percentiles."""
 
     latency_us_p50: float
     latency_us_p90: float
     latency_us_p99: float
     calls: int
+    latency_us_p90_low: float | None = None
+    latency_us_p90_high: float | None = None
+    latency_us_p99_low: float | None = None
+    latency_us_p99_high: float | None = None
 
 
 def times(
@@ -60,9 +66,10 @@ def times(
 
 
 def summary(nanoseconds: np.ndarray) -> Latency:
-    """The percentiles of single latencies given in nanoseconds."""
-    p50, p90, p99 = np.percentile(nanoseconds, (50, 90, 99)) / 1000
-    return Latency(float(p50), float(p90), float(p99), nanoseconds.size)
+    """The percentiles of single latencies, and the intervals of the last two; int64 nanoseconds [blocks, calls]."""
+    microseconds = nanoseconds / 1000
+    p50, p90, p99 = map(float, np.percentile(microseconds, (50, 90, 99)))
+    return Latency(p50, p90, p99, nanoseconds.size, **tail_intervals(microseconds))
 
 
 def _block(call: Callable[[], object], into: np.ndarray) -> None:

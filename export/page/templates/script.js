@@ -3,6 +3,7 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
+  const heads = [...table.tHead.rows].at(-1).cells;
   const key = (row, at) => {
     const cell = row.cells[at];
     if (cell.dataset.k !== undefined) return Number(cell.dataset.k);
@@ -16,14 +17,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
     if (noA || noB) return noA - noB;
     return sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
   };
-  for (const [at, head] of [...table.tHead.rows[0].cells].entries()) {
+  for (const [at, head] of [...heads].entries()) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
       const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
       body.append(...[...rows].sort((a, b) => compare(key(a, at), key(b, at), sign)));
     });

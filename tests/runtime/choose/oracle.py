@@ -21,10 +21,12 @@ KEYS = [
     for engine in ("litert", "tflite-runtime")
     for threads in (1, 2, 3)
 ]
-TIMES = (
-    "latency_us_p50", "latency_us_p90", "latency_us_p99", "latency_us_low", "latency_us_high", "slower_low",
-    "slower_high",
-)  # fmt: skip
+ENDS = {
+    "latency_us_p50": ("latency_us_low", "latency_us_high"),
+    "latency_us_p90": ("latency_us_p90_low", "latency_us_p90_high"),
+    "latency_us_p99": ("latency_us_p99_low", "latency_us_p99_high"),
+}
+TIMES = (*ENDS, *(end for ends in ENDS.values() for end in ends), "slower_low", "slower_high")
 
 
 def random_row(key, seed, name, original, timing):
@@ -46,7 +48,24 @@ def random_row(key, seed, name, original, timing):
         row = row._replace(slower_low=low, slower_high=high)
     p90, p99 = latency + chance.randint(0, 8) / 8, latency + chance.randint(8, 24) / 8
     row = row._replace(latency_us_p90=chance.choice([None, p90, p90, p90]), latency_us_p99=p99)
+    if how != "plain":
+        row = row._replace(**tail_ends(row, chance))
+    if row.metric is not None and original is not None and chance.random() < 0.6:
+        lost = (original - row.metric) * (1 if name == "accuracy" else -1)
+        low, high = lost - chance.randint(0, 4) / 1000, lost + chance.randint(0, 4) / 1000
+        row = row._replace(metric_drop_low=low, metric_drop_high=high)
     return row._replace(**dict.fromkeys(TIMES)) if chance.random() < 0.1 else row
+
+
+def tail_ends(row, chance):
+    """The ends of the intervals of the 90th and 99th percentile; of few calls there is no upper one."""
+    found = {}
+    for name in ("latency_us_p90", "latency_us_p99"):
+        value = getattr(row, name)
+        if value is not None:
+            high = chance.choice([None, *(value + eighths / 8 for eighths in range(8))])
+            found |= dict(zip(ENDS[name], (value - chance.randint(0, 4) / 8, high), strict=True))
+    return found
 
 
 def drop_by_hand(row, rows):
@@ -68,21 +87,50 @@ def drop_by_hand(row, rows):
     return max(Fraction(100 * (thousandths - reference), reference) for reference in references)
 
 
-def allowed_by_hand(row, rows, limits):
+def verdict_by_hand(row, rows, limits):
+    """Whether a row keeps all limits by all that its intervals hold ("kept"), by none of it, or "undecided"."""
     if row.variant == "saved_model" or row.status in ("failed", "skipped") or row.latency_us_p50 is None:
-        return False
+        return "broken"
     lost = drop_by_hand(row, rows)
-    budget = {"accuracy": Fraction(3, 10), "rmse": Fraction(1)}[row.metric_name]
-    if limits.drop is not None and (lost is None or lost > Fraction(limits.drop)):
-        return False
-    if limits.drop is None and lost is not None and lost > budget:
-        return False
-    if limits.size_bytes is not None and row.size_bytes > limits.size_bytes:
-        return False
-    slowest = row.latency_us_p50 if row.latency_us_high is None else row.latency_us_high
-    latencies = [(limits.latency_us_p50, slowest)]
-    latencies += [(limits.latency_us_p90, row.latency_us_p90), (limits.latency_us_p99, row.latency_us_p99)]
-    return all(most is None or (value is not None and value <= most) for most, value in latencies)
+    spans = []
+    if lost is None and limits.drop is not None:
+        return "broken"
+    if lost is not None:
+        most = {"accuracy": Fraction(3, 10), "rmse": Fraction(1)}[row.metric_name]
+        most = most if limits.drop is None else Fraction(limits.drop)
+        low, high = lost, lost
+        if row.split == "test" and row.metric_drop_low is not None:
+            unit = (
+                10
+                if row.metric_name == "accuracy"
+                else Fraction(row.metric_original).limit_denominator(1000) * 10
+            )
+            low, high = (
+                Fraction(round(1000 * end)) / unit for end in (row.metric_drop_low, row.metric_drop_high)
+            )
+            # What the interval leaves open was decided by the gate: by parity, or by the budget of the export.
+            high = low if row.variant.endswith("float32") or limits.drop is None else high
+        spans.append((low, high, most))
+    if limits.size_bytes is not None:
+        spans.append((row.size_bytes, row.size_bytes, limits.size_bytes))
+    for name, ends in ENDS.items():
+        most, value = getattr(limits, name), getattr(row, name)
+        if most is not None:
+            if value is None:
+                return "broken"
+            low, high = (getattr(row, end) for end in ends)
+            spans.append(
+                (value, value, most)
+                if low is high is None
+                else (low, float("inf") if high is None else high, most)
+            )
+    if any(low > most for low, _, most in spans):
+        return "broken"
+    return "undecided" if any(high > most for _, high, most in spans) else "kept"
+
+
+def allowed_by_hand(row, rows, limits):
+    return verdict_by_hand(row, rows, limits) == "kept"
 
 
 def slowest_by_hand(row):
@@ -114,7 +162,10 @@ def better_by_hand(a, b):
 
 
 def winner_by_hand(rows, limits):
-    good = [row for row in rows if allowed_by_hand(row, rows, limits)]
+    return best_by_hand([row for row in rows if allowed_by_hand(row, rows, limits)])
+
+
+def best_by_hand(good):
     ranked = any(row.slower_high is not None for row in good)
     tied = [row for row in good if not any(certainly_faster_by_hand(other, row, ranked) for other in good)]
     if not tied:
@@ -122,3 +173,11 @@ def winner_by_hand(rows, limits):
         return None, []
     (winner,) = [one for one in tied if all(row is one or better_by_hand(one, row) for row in tied)]
     return winner, [row for row in tied if row is not winner]
+
+
+def might_win_by_hand(rows, limits):
+    """The undecided rows that would change the answer if they kept all limits."""
+    good = [row for row in rows if allowed_by_hand(row, rows, limits)]
+    winner, _ = best_by_hand(good)
+    undecided = [row for row in rows if verdict_by_hand(row, rows, limits) == "undecided"]
+    return [row for row in undecided if best_by_hand([*good, row])[0] != winner]

@@ -34,7 +34,7 @@ def test_the_budget_of_an_error_is_in_percent():
     row = measured(latency_us=1, metric_name="rmse")
     assert not list(problems(row, 1.0, Limits()))
     (problem,) = problems(row, 1.01, Limits())
-    assert problem == ("drop", 1.01, "it loses 1.01 %, more than the 1 allowed")
+    assert problem == ("drop", 1.01, "it loses 1.01 %, more than the 1 allowed", False)
 
 
 def test_a_drop_of_exactly_the_budget_is_within_it_whatever_floats_say():

@@ -115,8 +115,13 @@ def test_too_slow_is_no_choice(cli, spoilt, latency):
     latency["tflite-int8 litert 1"] = 5, True
     code, out, _ = cli("select", spoilt, "--max-latency-us", "5.4")
     assert (
-        "Use nothing: every variant is too slow; the nearest is tflite-int8 with litert: its latency_us_p50 may be "
-        "5.5 µs, more than the 5.4 allowed." in out
+        "Use nothing: it is undecided whether any variant is within all limits; the first is tflite-int8 with litert: "
+        "its latency_us_p50 is 4.5 to 5.5 µs, and 5.4 are allowed." in out
+    )
+    code, out, _ = cli("select", spoilt, "--max-latency-us", "4.4")
+    assert (
+        "Use nothing: every variant is too slow; the nearest is tflite-int8 with litert: its latency_us_p50 is 4.5 to "
+        "5.5 µs, more than the 4.4 allowed." in out
     )
     assert code == 1
     assert "Remembered" not in out

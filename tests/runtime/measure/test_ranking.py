@@ -1,15 +1,14 @@
 """The fastest of several, with the confidence to say so, or to say that two are tied."""
 
-from math import comb
-
 import numpy as np
 import pytest
 
 from runtime.choose.rule import choose
 from runtime.loading import load
 from runtime.measure import ranking
+from runtime.measure.interval import median_interval
 from runtime.measure.latency import measure
-from runtime.measure.ranking import compared, interval, least_blocks, rank
+from runtime.measure.ranking import compared, least_blocks, rank
 from runtime.measure.watch import Watch
 from tests.bundles import golden
 from tests.rows import measured as measured_row
@@ -96,21 +95,6 @@ def test_nothing_has_no_rank():
     assert rank({}) == {}
 
 
-@pytest.mark.parametrize("count", [6, 10, 40, 41, 100])
-def test_the_interval_holds_the_median_with_95_percent(count):
-    low, high = interval(np.arange(count, dtype=float)[::-1])
-    k = int(low) + 1
-    assert high == count - k  # as many on either side
-    outside = 2 * sum(comb(count, below) for below in range(k)) / 2**count
-    narrower = outside + 2 * comb(count, k) / 2**count
-    assert outside <= 0.05 < narrower
-
-
-def test_of_few_samples_there_is_none():
-    assert interval(np.array([3.0, 1.0, 2.0, 4.0, 5.0])) is None
-    assert interval(np.arange(6.0)) == (0, 5)
-
-
 def drifting(rng, shape, level):
     """Blocks of a machine that warms up, with load that comes and goes, and calls that differ as they do."""
     blocks, calls = shape
@@ -119,18 +103,28 @@ def drifting(rng, shape, level):
     return level * (warm * load)[:, None] * (1 + 0.05 * rng.standard_exponential((blocks, calls)))
 
 
-@pytest.mark.parametrize(("count", "blocks"), [(2, 11), (14, 11), (3, 20), (8, 20), (2, 40), (14, 40)])
-def test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower(count, blocks):
+def share_told_apart(count, blocks, runs=600):
+    """In which share of runs one of several equal callables is called slower, and how often one of two is."""
     rng = np.random.default_rng(count * 100 + blocks)
-    runs, wrong, pairs = 600, 0, 0
+    wrong, pairs = 0, 0
     for _ in range(runs):
         shared = drifting(rng, (blocks, 1), 10)
         found = compared({str(k): shared * around(1)(rng, (blocks, 20)) for k in range(count)})
         slower = [ranked.slower_low > 1 for ranked in found.values()]
         wrong += any(slower)
         pairs += sum(slower)
-    # Of a rate of 5 %, 600 runs show more than 8 % in one of a thousand tries.
-    assert wrong / runs <= 0.08 and pairs / (runs * (count - 1)) <= 0.05
+    return wrong / runs, pairs / (runs * (count - 1))
+
+
+@pytest.mark.parametrize(("count", "blocks"), [(2, 11), (14, 11), (3, 20), (8, 20), (2, 40), (14, 40)])
+def test_of_equal_callables_at_most_5_percent_of_runs_call_one_slower(count, blocks):
+    """The seed is fixed, so the share is the same whenever this runs: there is no chance to allow for."""
+    assert max(share_told_apart(count, blocks)) <= 0.05
+
+
+def test_each_comparison_at_95_percent_would_call_too_many_slower(monkeypatch):
+    monkeypatch.setattr(ranking, "median_interval", lambda values, statements=1: median_interval(values))
+    assert share_told_apart(14, 11)[0] > 0.1
 
 
 def test_a_real_difference_is_told():
@@ -151,17 +145,18 @@ def test_of_too_few_blocks_nothing_is_said():
 @pytest.mark.parametrize("count", [1, 2, 5, 14, 100])
 def test_the_least_blocks_are_enough_and_one_less_is_not(count):
     least = least_blocks(count)
-    assert interval(np.zeros(least), max(1, count - 1)) is not None
-    assert interval(np.zeros(least - 1), max(1, count - 1)) is None
+    assert median_interval(np.zeros(least), max(1, count - 1)) == (0, 0)
+    assert median_interval(np.zeros(least - 1), max(1, count - 1)) == (None, None)
 
 
 def test_two_loads_of_one_file_are_seldom_told_apart_on_this_machine(image_bundle):
     """What `compare` says of the same file, loaded twice; memory lies a little worse for one of them."""
-    image, told = golden()["images"][:1], 0
-    for _ in range(40):
+    image, told, runs = golden()["images"][:1], 0, 100
+    for _ in range(runs):
         models = {name: load(image_bundle, "tflite-float32", "litert") for name in ("a", "b")}
         calls = {name: (lambda model=model: model.predict(image)) for name, model in models.items()}
         found = measure(calls, 200, Watch())
         rows = [measured_row()._replace(variant=name, **ranked._asdict()) for name, ranked in found.items()]
         told += not choose(rows).tied
-    assert told <= 7  # of a rate of 5 %, more than 7 in 40 come once in 1,500 times
+    # The statement itself. Of a rate of 0.5 %, more comes once in 80,000 times; of 12 %, in 98 of 100.
+    assert told / runs <= 0.05

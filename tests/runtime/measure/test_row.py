@@ -26,6 +26,7 @@ FULL = measured(
     latency_us=12.5, metric=0.985, reason="a reason", engine_version="2.3.0", metric_drop_low=-0.001,
     metric_drop_high=0.004, flips=12, max_abs_error=0.25, mean_abs_error=0.01, sqnr_db=-3.5, top1_agreement=0.99,
     latency_us_p90=13.0, latency_us_p99=20.0, calls=500, latency_us_low=12.25, latency_us_high=12.75,
+    latency_us_p90_low=12.8, latency_us_p90_high=13.5, latency_us_p99_low=18.0, latency_us_p99_high=30.0,
     slower_low=1.0, slower_high=1.5, load_ms=3.5, batch_us_per_row=0.5, output="classes", budget=0.3,
     peak_rss_mib=48.5, energy_mj=1.5, board="Raspberry Pi 4 Model B Rev 1.5", governor="ondemand", clock_mhz_low=600.0,
     clock_mhz_high=1800.0, temperature_c=61.5, throttled="under-voltage", memory_available_mib=700.0, other_load=0.5,

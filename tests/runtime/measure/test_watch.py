@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from runtime.measure import sensors
+from runtime.measure import ranking, sensors
 from runtime.measure.latency import measure
+from runtime.measure.ranking import rank
 from runtime.measure.row import MeasuredRow, rows_from_json, rows_to_json
 from runtime.measure.sensors import Sensors
 from runtime.measure.timing import times
@@ -164,3 +165,44 @@ def test_the_row_has_the_conditions_and_survives_the_way(board, watch):
     row = MeasuredRow("m", "v", "e", "ok")._replace(**latency._asdict(), **watch.conditions("it")._asdict())
     assert rows_from_json(rows_to_json([row])) == [row]
     assert row.blocks_disturbed == row.blocks and row.throttled.count(", ") == 3
+
+
+def test_throttling_while_select_screens_is_flagged_in_the_row_that_it_leaves_behind(board, monkeypatch):
+    """What would be the fastest is screened while the processor is held back, and is never measured again."""
+    monkeypatch.setattr(ranking, "_BUDGET_NS", 2e7)
+
+    def held_back():
+        board({FIRMWARE: "4"})
+        time.sleep(0.02)
+
+    def steady():
+        board({FIRMWARE: "0"})
+        time.sleep(0.0005)
+
+    watch = Watch(Sensors(board({})), sleep=lambda seconds: None)
+    found = rank({"held back": held_back, "steady": steady}, watch)
+    assert found["held back"].slower_high is None and found["steady"].slower_high == 1
+    seen = watch.conditions("held back")
+    assert seen.throttled == seen.disturbance == "throttled" and seen.blocks_disturbed == seen.blocks <= 2 + 8
+    assert seen.blocks_repeated >= 1
+    assert watch.conditions("steady").blocks == 2 + 8 + 40
+
+
+def test_a_screening_that_was_disturbed_once_is_measured_again_and_leaves_nothing_behind(board, monkeypatch):
+    monkeypatch.setattr(ranking, "_BUDGET_NS", 2e7)
+    hot = [True]
+
+    def call():
+        if hot:
+            board({FIRMWARE: "4"})
+        time.sleep(0.03 if hot else 0.0005)
+
+    def cool(seconds):
+        hot.clear()
+        board({FIRMWARE: "0"})
+
+    watch = Watch(Sensors(board({})), sleep=cool)
+    found = rank({"it": call, "steady": lambda: time.sleep(0.002)}, watch)
+    assert found["it"].slower_high is not None  # it was left behind if that screening counted
+    seen = watch.conditions("it")
+    assert seen.throttled == "throttled" and seen.blocks_repeated >= 1 and seen.disturbance != "throttled"
