@@ -33,13 +33,24 @@ class Wish(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The environment that a device gets; `key` names it, and changes with everything it is made of."""
+    """What a device gets: an environment of engines, and over it one of the runtime.
+
+    Attributes:
+        engines: their names.
+        requirements: for pip.
+        wheels: brought along.
+        system_packages: whether the device's own packages are seen.
+        offline: whether no package index is asked.
+        engines_key: names the environment of engines, and changes with everything that it is made of.
+        key: names that of the runtime; it changes with the runtime too.
+    """
 
     engines: tuple[str, ...]
     requirements: tuple[str, ...]
     wheels: tuple[Path, ...]
     system_packages: bool
     offline: bool
+    engines_key: str
     key: str
 
 
@@ -67,9 +78,13 @@ def plan(host: str, facts: Mapping[str, Any], manifest: Manifest, wish: Wish, ru
         raise RemoteError(
             f"{host}: its Python cannot make virtual environments; run there: sudo apt install python3-venv"
         )
-    parts = [requirements, [path.name for path in wheels], system, facts["python"], runtime_digest]
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    return Plan(engines, requirements, wheels, system, wish.offline is not None, key)
+    below = _key(requirements, [path.name for path in wheels], system, facts["python"])
+    offline = wish.offline is not None
+    return Plan(engines, requirements, wheels, system, offline, below, _key(below, runtime_digest))
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def check_space(host: str, facts: Mapping[str, Any]) -> None:

@@ -79,6 +79,10 @@ def test_the_key_changes_with_everything_an_environment_is_made_of(manifest, tmp
         plan("pi", PI, manifest, Wish(), "1" * 64).key,
     }
     assert len(keys) == 6 and made(manifest).key == made(manifest).key
+    other = plan(
+        "pi", PI, manifest, Wish(), "1" * 64
+    )  # the runtime is another, and stands on the same engines
+    assert other.engines_key == made(manifest).engines_key != made(manifest, Wish(("litert",))).engines_key
 
 
 def test_of_a_folder_of_wheels_those_of_the_machine_are_brought_along(manifest, tmp_path):

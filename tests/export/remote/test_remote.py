@@ -97,7 +97,7 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
     assert re.search(r"(?m)^Ship \S+ with litert: of the \d+, ", out)
     place = device.home / "edgeproof"
     assert sorted(path.name for path in place.iterdir()) == [
-        ".edgeproof", "bundles", "current", "environments", "lock",
+        ".edgeproof", "bundles", "current", "engines", "environments", "lock",
     ]  # fmt: skip
     assert open_bundle(place / "bundles" / "tiny-table").digest == report["bundle"]
     done = subprocess.run(
@@ -113,7 +113,7 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
     )
     (place / "bundles" / "tiny-table" / "onnx-float32.onnx").write_bytes(b"damaged")
     code, _, err = remote("pi", *asked, "--remove")
-    assert code == 0 and "sending 1 files" in err and "removed from" in err
+    assert code == 0 and "sending 1 file, " in err and "removed from" in err
     assert files(device.home) == []
 
 
