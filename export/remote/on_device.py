@@ -62,11 +62,10 @@ def main(order: dict[str, Any]) -> None:
             tell(done=look(folder, order))
             return
         claim(folder)
-        with (folder / "lock").open("w") as lock:
-            take(lock, folder)
-            if order["action"] != "receive":  # its standard input is what it receives
-                threading.Thread(target=stop_when_left, daemon=True).start()
-            tell(done=ACTIONS[order["action"]](folder, order))
+        take_lock(folder)
+        if order["action"] != "receive":  # its standard input is what it receives
+            threading.Thread(target=stop_when_left, daemon=True).start()
+        tell(done=ACTIONS[order["action"]](folder, order))
     except Refused as error:
         clean_up()
         what, *program = error.args
@@ -77,8 +76,9 @@ def main(order: dict[str, Any]) -> None:
         tell(failed="its disk is full" if full else f"{error.filename or folder}: {error.strerror or error}")
 
 
-def take(lock: Any, folder: Path) -> None:
-    """Takes the lock; Refused where another run holds it for longer than one that is ending does."""
+def take_lock(folder: Path) -> None:
+    """Takes the lock until this program ends; Refused where another run has it for longer than one that is ending."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     for _ in range(_TRIES):
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
