@@ -2,17 +2,7 @@
 
 It needs the standard library alone. It comes as `python3 -c`, takes one JSON text as its argument, and prints a JSON
 object a line: what it is doing, and in the last line what came of it. Where the connection breaks, its standard input
-ends: it then stops what it has started, and removes what is not whole.
-
-    edgeproof/
-      .edgeproof                says that the folder is ours
-      current                   a link to the environment in use
-      environments/<key>/       virtual environments of the runtime; `complete` is written last
-      engines/<key>/            those that they stand on, of numpy and engines; likewise
-      bundles/<model>/          installed bundles
-      files/<sha256>/<name>     what was sent and is not in its place yet
-      temporary/                of pip, whose own place may be small and in memory
-      lock                      one run at a time
+ends: it then stops what it has started, and removes what is not whole. The package's docstring shows the folder.
 """
 
 import errno
@@ -33,11 +23,8 @@ from typing import Any
 COMPLETE = "complete"
 MADE = ("environments", "engines")
 MARK = ".edgeproof"
-PARTS = ("current", *MADE, "bundles", "files", "temporary", "lock", MARK)
+PARTS = ("current", *MADE, "bundles", "lock", MARK)
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "install")
-_TRIES = (
-    50  # to take the lock, in five seconds: a run that was broken off may still be removing what it had begun
-)
 _children: list[subprocess.Popen[str]] = []  # what is at work
 _unfinished: list[Path] = []  # folders that are being made
 
@@ -55,8 +42,6 @@ def main(order: dict[str, Any]) -> None:
     """Does one action of an order, and tells what came of it."""
     folder = Path(order["folder"]).expanduser()
     folder = folder if folder.is_absolute() else Path.home() / folder
-    if "python" in order:
-        order["python"] = str(Path(order["python"]).expanduser())
     try:
         if order["action"] == "look":
             tell(done=look(folder, order))
@@ -79,7 +64,7 @@ def main(order: dict[str, Any]) -> None:
 def take_lock(folder: Path) -> None:
     """Takes the lock until this program ends; Refused where another run has it for longer than one that is ending."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-    for _ in range(_TRIES):
+    for _ in range(50):  # in five seconds; a run that was broken off may still be cleaning up
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -120,7 +105,7 @@ def look(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     exec(order["facts"], names)
     near = next(path for path in (folder, *folder.parents) if path.exists())
     held = [path.name for path in (folder / "files").glob("*") if len(path.name) == 64]
-    held += [digest_of(path) for path in installed(folder, order["bundle"])]
+    held += installed(folder, order["bundle"])
     return {
         "folder": str(folder),
         "facts": names["facts"](place=str(near)),
@@ -129,9 +114,9 @@ def look(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def installed(folder: Path, bundle: str) -> list[Path]:
-    """The files of an installed bundle."""
-    return [path for path in sorted((folder / "bundles" / bundle).rglob("*")) if path.is_file()]
+def installed(folder: Path, bundle: str) -> dict[str, Path]:
+    """The files of an installed bundle, by their digests."""
+    return {digest_of(path): path for path in (folder / "bundles" / bundle).rglob("*") if path.is_file()}
 
 
 def digest_of(path: Path) -> str:
@@ -222,8 +207,8 @@ def fill_runtime(folder: Path, place: Path, order: dict[str, Any]) -> None:
     tell(doing="installing edgeproof_runtime")
     run("python3 -m venv", folder, sys.executable, "-m", "venv", "--without-pip", *order["venv"], str(place))
     (packages,) = place.glob("lib/python3*/site-packages")
-    engines = Path("engines") / order["engines"] / packages.relative_to(place)
-    (packages / ".engines").symlink_to(Path("../../../../..") / engines)
+    engines = Path("../../../../../engines") / order["engines"]
+    (packages / ".engines").symlink_to(engines / packages.relative_to(place))
     (packages / "engines.pth").write_text(".engines\n")
     pip = [str(place / "bin" / "python"), *PIP, "--no-index", "--no-deps"]
     run("pip install edgeproof_runtime", folder, *pip, str(sent(folder, order["runtime"])))
@@ -246,7 +231,7 @@ def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     source = folder / "files" / ".bundle"
     shutil.rmtree(source, ignore_errors=True)
     _unfinished.append(source)
-    before = {digest_of(path): path for path in installed(folder, order["bundle"])}
+    before = installed(folder, order["bundle"])
     for name, digest in order["files"].items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         held = before.get(digest) or sent(folder, digest)
@@ -271,6 +256,7 @@ def tidy(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Removes what is no longer needed: environments but those of the keys, if any are given, and what was sent."""
     for path in (path for name in MADE for path in (folder / name).glob("*")):
         if order["keys"] and path.name not in order["keys"]:
+            (path / COMPLETE).unlink(missing_ok=True)  # first: this may be broken off too
             shutil.rmtree(path, ignore_errors=True)
     for name in ("files", "temporary"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -279,6 +265,7 @@ def tidy(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 def remove(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Removes all that was put into the folder, and the folder, if nothing else is in it."""
+    tidy(folder, {"keys": ["none"]})
     for name in PARTS:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
@@ -307,8 +294,9 @@ def started(folder: Path, *arguments: str) -> tuple[int, str, str]:
     temporary.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    program = str(Path(arguments[0]).expanduser())  # the user's --python may begin with ~
     with subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [program, *arguments[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment, start_new_session=True,
     ) as child:  # fmt: skip
         _children.append(child)

@@ -9,6 +9,7 @@ import tarfile
 
 import pytest
 
+from export.remote import on_device
 from tests.conftest import ROOT
 
 PROGRAM = ROOT / "export" / "remote" / "on_device.py"
@@ -144,6 +145,17 @@ def test_environments_of_before_go_when_another_is_used(tmp_path):
     assert len(list(place.glob("e*/*"))) == 4
     ask(place, "tidy", keys=["now", "now-too"])
     assert sorted(path.name for path in place.glob("e*/*")) == ["now", "now-too"]
+
+
+@pytest.mark.parametrize(("action", "order"), [("tidy", {"keys": ["now"]}), ("remove", {})])
+def test_what_is_half_removed_does_not_count_as_whole(tmp_path, monkeypatch, action, order):
+    for name in on_device.MADE:
+        (tmp_path / name / "before").mkdir(parents=True)
+        (tmp_path / name / "before" / on_device.COMPLETE).touch()
+
+    monkeypatch.setattr(on_device.shutil, "rmtree", lambda *_, **__: None)  # broken off before its first file
+    on_device.ACTIONS[action](tmp_path, order)
+    assert len(list(tmp_path.rglob("before"))) == 2 and not list(tmp_path.rglob(on_device.COMPLETE))
 
 
 def test_only_what_is_ours_is_removed(tmp_path):
