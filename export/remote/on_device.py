@@ -2,16 +2,7 @@
 
 It needs the standard library alone. It comes as `python3 -c`, takes one JSON text as its argument, and prints a JSON
 object a line: what it is doing, and in the last line what came of it. Where the connection breaks, its standard input
-ends: it then stops what it has started, and removes what is not whole.
-
-    edgeproof/
-      .edgeproof                says that the folder is ours
-      current                   a link to the environment in use
-      environments/<key>/       virtual environments; `complete` is written last
-      bundles/<model>/          installed bundles
-      files/<sha256>/<name>     what was sent and is not in its place yet
-      temporary/                of pip, whose own place may be small and in memory
-      lock                      one run at a time
+ends: it then stops what it has started, and removes what is not whole. The package's docstring shows the folder.
 """
 
 import errno
@@ -25,19 +16,21 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 COMPLETE = "complete"
+MADE = ("environments", "engines")
 MARK = ".edgeproof"
-PARTS = ("current", "environments", "bundles", "files", "temporary", "lock", MARK)
-_KILLED = (-9, 137)
+PARTS = ("current", *MADE, "bundles", "lock", MARK)
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "install")
 _children: list[subprocess.Popen[str]] = []  # what is at work
 _unfinished: list[Path] = []  # folders that are being made
 
 
 class Refused(Exception):
-    """What is wrong, in one line."""
+    """What is wrong, in one line; or which program failed, its exit code, and what it printed."""
 
 
 def tell(**values: Any) -> None:
@@ -54,21 +47,29 @@ def main(order: dict[str, Any]) -> None:
             tell(done=look(folder, order))
             return
         claim(folder)
-        with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Refused(f"another run is at work in {folder}; try again when it is done") from None
-            if order["action"] != "receive":  # its standard input is what it receives
-                threading.Thread(target=stop_when_left, daemon=True).start()
-            tell(done=ACTIONS[order["action"]](folder, order))
+        take_lock(folder)
+        if order["action"] != "receive":  # its standard input is what it receives
+            threading.Thread(target=stop_when_left, daemon=True).start()
+        tell(done=ACTIONS[order["action"]](folder, order))
     except Refused as error:
         clean_up()
-        tell(failed=str(error))
+        what, *program = error.args
+        tell(failed=what, **({"program": program} if program else {}))
     except OSError as error:
         clean_up()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         tell(failed="its disk is full" if full else f"{error.filename or folder}: {error.strerror or error}")
+
+
+def take_lock(folder: Path) -> None:
+    """Takes the lock until this program ends; Refused where another run has it for longer than one that is ending."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
+    for _ in range(50):  # in five seconds; a run that was broken off may still be cleaning up
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.1)
+    raise Refused(f"another run is at work in {folder}; try again when it is done")
 
 
 def claim(folder: Path) -> None:
@@ -104,18 +105,18 @@ def look(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     exec(order["facts"], names)
     near = next(path for path in (folder, *folder.parents) if path.exists())
     held = [path.name for path in (folder / "files").glob("*") if len(path.name) == 64]
-    held += [digest_of(path) for path in installed(folder, order["bundle"])]
+    held += installed(folder, order["bundle"])
     return {
         "folder": str(folder),
         "facts": names["facts"](place=str(near)),
         "held": held,
-        "environments": [path.parent.name for path in (folder / "environments").glob(f"*/{COMPLETE}")],
+        "whole": [path.parent.name for name in MADE for path in (folder / name).glob(f"*/{COMPLETE}")],
     }
 
 
-def installed(folder: Path, bundle: str) -> list[Path]:
-    """The files of an installed bundle."""
-    return [path for path in sorted((folder / "bundles" / bundle).rglob("*")) if path.is_file()]
+def installed(folder: Path, bundle: str) -> dict[str, Path]:
+    """The files of an installed bundle, by their digests."""
+    return {digest_of(path): path for path in (folder / "bundles" / bundle).rglob("*") if path.is_file()}
 
 
 def digest_of(path: Path) -> str:
@@ -146,11 +147,11 @@ def receive(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
                 shutil.rmtree(place / digest, ignore_errors=True)
                 (incoming / digest).rename(place / digest)
                 count += 1
+        if count != order["count"]:
+            raise EOFError
     except (tarfile.TarError, EOFError):
         raise Refused("the connection broke while files were sent") from None
     shutil.rmtree(incoming)
-    if count != order["count"]:
-        raise Refused("the connection broke while files were sent")
     return {"received": count}
 
 
@@ -166,41 +167,51 @@ def store(source: Any, folder: Path, name: str, digest: str) -> None:
 
 
 def environment(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """Makes a virtual environment with the packages of an order; it counts only once it is whole."""
+    """Makes an environment of engines, and over it one of the runtime; each counts only once it is whole.
+
+    So a new runtime leaves the engines as they are. What is in use stays in use until `current` leads to the new one.
+    """
     path = folder / "environments" / order["key"]
-    python = path / "bin" / "python"
-    if not (path / COMPLETE).exists():
-        shutil.rmtree(path, ignore_errors=True)  # one that was broken off
-        path.parent.mkdir(exist_ok=True)
-        _unfinished.append(path)
-        tell(doing="making a virtual environment")
-        options = ["--system-site-packages"] if order["system_packages"] else []
-        run("python3 -m venv", folder, sys.executable, "-m", "venv", *options, str(path))
-        pip = (
-            str(python),
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-cache-dir",
-            "install",
-        )
-        tell(doing=f"installing {', '.join(order['requirements'])}")
-        wheels = [sent(folder, digest) for digest in order["wheels"]]
-        sources = [f"--find-links={wheel.parent}" for wheel in wheels]
-        sources += ["--no-index"] if order["offline"] else ["--timeout=15", "--retries=2"]
-        run("pip install", folder, *pip, "--only-binary=:all:", *sources, *order["requirements"])
-        tell(doing="installing edgeproof_runtime")
-        own = str(sent(folder, order["runtime"]))
-        run("pip install edgeproof_runtime", folder, *pip, "--no-index", "--no-deps", own)
+    for place, fill in ((folder / "engines" / order["engines"], fill_engines), (path, fill_runtime)):
+        if (place / COMPLETE).exists():
+            continue
+        shutil.rmtree(place, ignore_errors=True)  # one that was broken off
+        place.parent.mkdir(exist_ok=True)
+        _unfinished.append(place)
+        fill(folder, place, order)
         os.sync()
-        (path / COMPLETE).touch()
-        _unfinished.remove(path)
+        (place / COMPLETE).touch()
+        _unfinished.remove(place)
     link = folder / ".current"
     link.unlink(missing_ok=True)
     link.symlink_to(Path("environments") / order["key"])
     link.replace(folder / "current")
-    return {"python": str(python)}
+    return {"python": str(path / "bin" / "python")}
+
+
+def fill_engines(folder: Path, place: Path, order: dict[str, Any]) -> None:
+    """Installs numpy and the engines, from the package index or from wheels that were sent."""
+    tell(doing="making a virtual environment")
+    run("python3 -m venv", folder, sys.executable, "-m", "venv", *order["venv"], str(place))
+    tell(doing=f"installing {', '.join(order['requirements'])}")
+    sources = [f"--find-links={sent(folder, digest).parent}" for digest in order["wheels"]]
+    pip = [str(place / "bin" / "python"), *PIP, "--only-binary=:all:", *order["pip"], *sources]
+    run("pip install", folder, *pip, *order["requirements"])
+
+
+def fill_runtime(folder: Path, place: Path, order: dict[str, Any]) -> None:
+    """Installs the runtime, by the pip that is beside the engines: a .pth file leads there, by a link.
+
+    A path in that file would be followed by its text, which is another where Python was started through `current`.
+    """
+    tell(doing="installing edgeproof_runtime")
+    run("python3 -m venv", folder, sys.executable, "-m", "venv", "--without-pip", *order["venv"], str(place))
+    (packages,) = place.glob("lib/python3*/site-packages")
+    engines = Path("../../../../../engines") / order["engines"]
+    (packages / ".engines").symlink_to(engines / packages.relative_to(place))
+    (packages / "engines.pth").write_text(".engines\n")
+    pip = [str(place / "bin" / "python"), *PIP, "--no-index", "--no-deps"]
+    run("pip install edgeproof_runtime", folder, *pip, str(sent(folder, order["runtime"])))
 
 
 def sent(folder: Path, digest: str) -> Path:
@@ -220,7 +231,7 @@ def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     source = folder / "files" / ".bundle"
     shutil.rmtree(source, ignore_errors=True)
     _unfinished.append(source)
-    before = {digest_of(path): path for path in installed(folder, order["bundle"])}
+    before = installed(folder, order["bundle"])
     for name, digest in order["files"].items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         held = before.get(digest) or sent(folder, digest)
@@ -228,28 +239,24 @@ def bundle(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
             os.link(held, source / name)
         except OSError:  # not every file system has links
             shutil.copyfile(held, source / name)
-    said = run("install", folder, python_of(order), "-m", "runtime", "install", str(source), str(target))
+    said = run("install", folder, order["python"], "-m", "runtime", "install", str(source), str(target))
     shutil.rmtree(source)
     return {"bundle": str(target), "said": said.strip()}
 
 
-def python_of(order: dict[str, Any]) -> str:
-    """The Python of an order, which may begin with ~."""
-    return str(Path(order["python"]).expanduser())
-
-
 def command(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Runs a command of the runtime; its output and exit code."""
-    code, out, err = started(folder, python_of(order), "-m", "runtime", *order["arguments"])
+    code, out, err = started(folder, order["python"], "-m", "runtime", *order["arguments"])
     if code < 0:
-        raise Refused(f"{order['arguments'][0]} failed: {last_words(err, code)}")
+        raise Refused(order["arguments"][0], code, err)
     return {"code": code, "out": out, "err": err}
 
 
 def tidy(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """Removes what is no longer needed: environments but that of the key, if one is given, and what was sent."""
-    for path in (folder / "environments").glob("*"):
-        if order["key"] not in ("", path.name):
+    """Removes what is no longer needed: environments but those of the keys, if any are given, and what was sent."""
+    for path in (path for name in MADE for path in (folder / name).glob("*")):
+        if order["keys"] and path.name not in order["keys"]:
+            (path / COMPLETE).unlink(missing_ok=True)  # first: this may be broken off too
             shutil.rmtree(path, ignore_errors=True)
     for name in ("files", "temporary"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -258,6 +265,7 @@ def tidy(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 def remove(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     """Removes all that was put into the folder, and the folder, if nothing else is in it."""
+    tidy(folder, {"keys": ["none"]})
     for name in PARTS:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
@@ -269,21 +277,14 @@ def remove(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     return {"removed": str(folder)}
 
 
-ACTIONS = {
-    "receive": receive,
-    "environment": environment,
-    "bundle": bundle,
-    "command": command,
-    "tidy": tidy,
-    "remove": remove,
-}
+ACTIONS = {action.__name__: action for action in (receive, environment, bundle, command, tidy, remove)}
 
 
 def run(name: str, folder: Path, *arguments: str) -> str:
     """Runs a program to its end, and returns what it printed; Refused, with its last words, where it fails."""
     code, out, err = started(folder, *arguments)
     if code != 0:
-        raise Refused(f"{name} failed: {last_words(out + err, code)}")
+        raise Refused(name, code, out + err)
     return out
 
 
@@ -293,27 +294,15 @@ def started(folder: Path, *arguments: str) -> tuple[int, str, str]:
     temporary.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    program = str(Path(arguments[0]).expanduser())  # the user's --python may begin with ~
     with subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [program, *arguments[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment, start_new_session=True,
     ) as child:  # fmt: skip
         _children.append(child)
         out, err = child.communicate()
         _children.remove(child)
     return child.returncode, out, err
-
-
-def last_words(text: str, code: int) -> str:
-    """What was wrong, in one line, from what a program printed before it failed."""
-    if code in _KILLED or "MemoryError" in text:
-        return "it was killed; the device may have too little memory"
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return "its disk is full"
-    if "NewConnectionError" in text or "NameResolutionError" in text or "ConnectTimeoutError" in text:
-        return "its package index does not answer; bring wheels along with --offline WHEELS"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")]
-    return (errors or lines or [f"exit code {code}"])[-1][:500]
 
 
 if __name__ == "__main__":

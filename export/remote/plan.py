@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,13 +33,24 @@ class Wish(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The environment that a device gets; `key` names it, and changes with everything it is made of."""
+    """What a device gets: an environment of engines, and over it one of the runtime.
+
+    Attributes:
+        engines: their names.
+        requirements: for pip.
+        wheels: brought along.
+        system_packages: whether the device's own packages are seen.
+        offline: whether no package index is asked.
+        engines_key: names the environment of engines, and changes with everything that it is made of.
+        key: names that of the runtime; it changes with the runtime too.
+    """
 
     engines: tuple[str, ...]
     requirements: tuple[str, ...]
     wheels: tuple[Path, ...]
     system_packages: bool
     offline: bool
+    engines_key: str
     key: str
 
 
@@ -58,18 +69,27 @@ def plan(host: str, facts: Mapping[str, Any], manifest: Manifest, wish: Wish, ru
     """
     python = _release(facts["python"])
     wide = facts["bits"] == 64
-    engines = _engines(host, python, facts, manifest, wish)
     # The package index has no numpy for 32-bit Arm: it is the system's own.
     system = wish.system_packages or not wide
+    own = {name: version for name, version in facts["packages"].items() if version and system}
+    engines = _engines(host, python, facts, manifest, wish, own)
     requirements = tuple(dict.fromkeys([NUMPY, *(each for name in engines for each in REQUIREMENTS[name])]))
     wheels = _wheels(wish.offline, facts) if wish.offline else ()
+    if not wide and "numpy" not in own and not any(path.name.startswith("numpy-") for path in wheels):
+        raise RemoteError(
+            f"{host}: it has no numpy, and PyPI has none for 32-bit Arm; run there: sudo apt install python3-numpy"
+        )
     if not facts["can_make_environments"]:
         raise RemoteError(
             f"{host}: its Python cannot make virtual environments; run there: sudo apt install python3-venv"
         )
-    parts = [requirements, [path.name for path in wheels], system, facts["python"], runtime_digest]
-    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    return Plan(engines, requirements, wheels, system, wish.offline is not None, key)
+    below = _key(requirements, [path.name for path in wheels], system, own, facts["python"])
+    offline = wish.offline is not None
+    return Plan(engines, requirements, wheels, system, offline, below, _key(below, runtime_digest))
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def check_space(host: str, facts: Mapping[str, Any]) -> None:
@@ -83,26 +103,41 @@ def in_words(facts: Mapping[str, Any]) -> str:
     """A device in one line."""
     memory, available = facts["memory_mib"], facts["memory_available_mib"]
     shown = "unknown memory" if memory is None else f"{memory:,} MiB of memory ({available or 0:,} available)"
+    packages = {name: version for name, version in facts["packages"].items() if version}
+    installed = [f"{name} {version}" for name, version in packages.items()]
+    installed += ["no numpy"] * ("numpy" not in packages) + ["no engine"] * (not packages.keys() - {"numpy"})
     cores = f"{facts['cores']} core{'s' if facts['cores'] != 1 else ''}"
     return (
         f"{facts['board']}, {facts['system'] or 'unknown system'}, {facts['bits']}-bit, Python {facts['python']}, "
-        f"{cores}, {shown}, {facts['disk_free_mib']:,} MiB of disk free"
+        f"{cores}, {shown}, {facts['disk_free_mib']:,} MiB of disk free; installed: {', '.join(installed)}"
     )
 
 
 def _engines(
-    host: str, python: tuple[int, int], facts: Mapping[str, Any], manifest: Manifest, wish: Wish
+    host: str,
+    python: tuple[int, int],
+    facts: Mapping[str, Any],
+    manifest: Manifest,
+    wish: Wish,
+    own: Collection[str],
 ) -> tuple[str, ...]:
-    """Those asked for; else for each format of the bundle the first that fits. RemoteError where none does."""
+    """Those asked for; else for each format of the bundle the first that fits. RemoteError where none does.
+
+    One that the device has of its own fits: Debian 13 has `python3-onnxruntime` where the index has no wheel.
+    """
     known = {engine for variant in manifest.variants.values() for engine in variant.engines}
-    why = {name: no_wheel(name, python, facts["bits"]) for name in ENGINES if name in known}
+    why = {
+        name: None if ENGINES[name].package in own else no_wheel(name, python, facts["bits"])
+        for name in ENGINES
+        if name in known
+    }
     if wish.engines:
         for name in wish.engines:
             if name not in known:
                 raise UsageError(
                     f"no variant of this bundle is for the engine {name}; known: {', '.join(why)}"
                 )
-            if why[name] and not wish.system_packages:
+            if why[name]:
                 raise RemoteError(f"{host}: {why[name]}")
         return wish.engines
     found: dict[str, str] = {}
@@ -110,7 +145,12 @@ def _engines(
         if problem is None:
             found.setdefault(ENGINES[name].format, name)
     if not found:
-        raise RemoteError(f"{host}: no engine fits: {'; '.join(filter(None, why.values())) or 'no variants'}")
+        reasons = "; ".join(filter(None, why.values())) or "no variants"
+        debian = (
+            "onnxruntime" in why and facts["bits"] == 32 and python > (3, 12)
+        )  # Debian 13 and later have it
+        hint = "; run there: sudo apt install python3-onnxruntime" if debian else ""
+        raise RemoteError(f"{host}: no engine fits: {reasons}{hint}")
     return tuple(found.values())
 
 

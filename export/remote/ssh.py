@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from export.remote.words import of_program, of_ssh
 from runtime.errors import EdgeProofError, UsageError
 
 # ssh asks nothing that nobody would answer, and gives up on a host that is not there or has gone. Host keys stay the
@@ -35,20 +36,6 @@ _START = (
     "sys.argv[1:]=a[1:];"
     'v<(3,10) or exec(a[0])"'
 )
-# What is in ssh's words, or those of the shell there, and what it means.
-_MEANINGS = {
-    "REMOTE HOST IDENTIFICATION HAS CHANGED": "its host key is not the one that is known for it; if you know why, "
-    "forget the old one with ssh-keygen -R, and connect once by hand",
-    "Host key verification failed": "its host key is not known here; connect once by hand with ssh, and compare it",
-    "Permission denied (": "it does not let you in; give it your public key with ssh-copy-id, or name another user",
-    "Could not resolve hostname": "there is no host of that name",
-    "Connection refused": "nothing answers to ssh there",
-    "timed out": "it does not answer",
-    "No route to host": "it cannot be reached",
-    "Network is unreachable": "it cannot be reached",
-    "python3": "it has no python3; install it there with: sudo apt install python3 python3-venv",
-    "No space left on device": "its disk is full",
-}
 
 
 class RemoteError(EdgeProofError):
@@ -133,12 +120,14 @@ class Host:
             found: dict[str, Any] = answer["done"]
             return found
         if "failed" in answer:
-            raise RemoteError(f"{self.name}: {answer['failed']}")
+            program = answer.get("program")
+            why = f" failed: {of_program(*program)}" if program else ""
+            raise RemoteError(f"{self.name}: {answer['failed']}{why}")
         if gave_up.is_set():
             raise RemoteError(
                 f"{self.name}: {order['action']} took more than {timeout_s:.0f} s and was given up"
             )
-        raise RemoteError(f"{self.name}: {_in_one_line(b''.join(errors).decode(errors='replace'), code)}")
+        raise RemoteError(f"{self.name}: {of_ssh(b''.join(errors).decode(errors='replace'), code)}")
 
 
 def _read(pipe: IO[bytes], into: list[bytes]) -> None:
@@ -165,16 +154,6 @@ def _answer(pipe: IO[bytes], tell: Tell) -> dict[str, Any]:
         elif isinstance(said, dict) and ("done" in said or "failed" in said):
             return said
     return {}
-
-
-def _in_one_line(text: str, code: int) -> str:
-    """What ssh, or the shell there, said before it ended."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for words, meaning in _MEANINGS.items():
-        said = next((line for line in lines if words in line), None)
-        if said is not None and (words != "python3" or "not found" in said):
-            return f"{meaning} ({said.strip('@ ')})"
-    return f"the connection broke (ssh ended with {code}{f': {lines[-1]}' if lines else ''})"
 
 
 def tar_of(files: Iterable[tuple[str, Path]]) -> Send:

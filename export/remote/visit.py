@@ -6,15 +6,16 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from export.remote import wheel
-from export.remote.plan import Plan, Wish, check_space, in_words, missing, plan
+from export.remote.plan import Wish, check_space, in_words, missing, plan
 from export.remote.ssh import Host, RemoteError, tar_of
 from runtime.bundle.install import contents
+from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle
 from runtime.errors import BundleError
 from runtime.measure import machine
@@ -49,6 +50,14 @@ class Parcel(NamedTuple):
     files: Mapping[str, tuple[str, Path]]
     runtime_digest: str
     runtime_wheel: Path
+
+
+class _Given(NamedTuple):
+    """What is installed beside the bundle: in words, the files that it takes, and the order for it."""
+
+    words: str
+    files: dict[str, tuple[str, Path]]
+    order: dict[str, Any]
 
 
 @contextmanager
@@ -104,65 +113,72 @@ def visit(
         say(
             f"it has only {facts['memory_available_mib']} MiB of memory left: with a large model it may be killed there"
         )
-    made = None if stay.python else plan(host.name, facts, manifest, wish, brought.runtime_digest)
+    given = _given(host, facts, manifest, wish, brought, seen["whole"]) if stay.python is None else None
     needed = {digest: (Path(name).name, path) for name, (digest, path) in brought.files.items()}
-    new = made is not None and made.key not in seen["environments"]
-    wheels: list[str] = []
-    if made and new:
-        check_space(host.name, facts)
-        needed[brought.runtime_digest] = (wheel.file_name(), brought.runtime_wheel)
-        for path in made.wheels:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            wheels.append(digest)
-            needed[digest] = (path.name, path)
-    files = missing(needed, seen["held"])
-    say(f"into {seen['folder']}: {_what(made, new, stay.python)}, the bundle {manifest.model}")
+    files = missing(needed | (given.files if given else {}), seen["held"])
+    what = given.words if given else f"nothing, its {stay.python} is used"
+    say(f"into {seen['folder']}: {what}, the bundle {manifest.model}")
     if stay.dry_run:
         return None
-    if files:
-        size = sum(path.stat().st_size for _, path in files)
-        say(f"sending {len(files)} files, {size / 1024:,.0f} KiB")
-        ask("receive", _SEND_S, count=len(files), send=tar_of(files))
-    else:
-        say("nothing to send: it has every file")
-    python = stay.python or ask("environment", _INSTALL_S, **_environment(made, wheels, brought))["python"]
-    say("installing the bundle")
-    digests = {name: digest for name, (digest, _) in brought.files.items()}
-    place = ask("bundle", _INSTALL_S, python=python, files=digests)["bundle"]
-    # `compare` runs the golden samples before it measures, as `verify` does; `install` has read every file.
-    say("verifying and measuring")
-    arguments = ["compare", place, "--json", *measure]
-    compared = _json(host, ask("command", _MEASURE_S, python=python, arguments=arguments))
+    try:
+        if files:
+            size = sum(path.stat().st_size for _, path in files)
+            say(f"sending {len(files)} file{'s' if len(files) != 1 else ''}, {size / 1024:,.0f} KiB")
+            ask("receive", _SEND_S, count=len(files), send=tar_of(files))
+        else:
+            say("nothing to send: it has every file")
+        python = ask("environment", _INSTALL_S, **given.order)["python"] if given else stay.python
+        say("installing the bundle")
+        digests = {name: digest for name, (digest, _) in brought.files.items()}
+        place = ask("bundle", _INSTALL_S, python=python, files=digests)["bundle"]
+        # `compare` runs the golden samples before it measures, as `verify` does; `install` has read every file.
+        say("verifying and measuring")
+        arguments = ["compare", place, "--json", *measure]
+        compared = _json(host, ask("command", _MEASURE_S, python=python, arguments=arguments))
+        if not stay.remove:
+            ask("tidy", _INSTALL_S, keys=[given.order["key"], given.order["engines"]] if given else [])
+    except BaseException:
+        if stay.remove:
+            with suppress(RemoteError):  # what went wrong first is what must be said
+                ask("remove", _INSTALL_S)
+                say(f"removed from {seen['folder']}")
+        raise
     if stay.remove:
         ask("remove", _INSTALL_S)
         say(f"removed from {seen['folder']}")
-    else:
-        ask("tidy", _INSTALL_S, key=made.key if made else "")
     return Found(
-        rows_from_json(json.dumps(compared), host.name),
-        facts,
-        compared.get("ship"),
-        compared.get("why"),
+        rows_from_json(json.dumps(compared), host.name), facts, compared.get("ship"), compared.get("why")
     )
 
 
-def _what(made: Plan | None, new: bool, python: str | None) -> str:
-    if made is None:
-        return f"nothing, its {python} is used"
-    what = f"an environment with {', '.join(made.requirements)} and {wheel.file_name()}"
-    return what if new else "the environment that is there"
-
-
-def _environment(made: Plan | None, wheels: list[str], brought: Parcel) -> dict[str, Any]:
-    assert made is not None
-    return {
+def _given(
+    host: Host,
+    facts: Mapping[str, Any],
+    manifest: Manifest,
+    wish: Wish,
+    brought: Parcel,
+    whole: Collection[str],
+) -> _Given:
+    """What a device gets beside the bundle, where it has the environments of the keys in `whole` already."""
+    made = plan(host.name, facts, manifest, wish, brought.runtime_digest)
+    order = {
         "key": made.key,
+        "engines": made.engines_key,
         "requirements": made.requirements,
-        "system_packages": made.system_packages,
-        "offline": made.offline,
-        "wheels": wheels,
+        "venv": ["--system-site-packages"] if made.system_packages else [],
+        "pip": ["--no-index"] if made.offline else ["--timeout=15", "--retries=2"],
+        "wheels": [],
         "runtime": brought.runtime_digest,
     }
+    own = {brought.runtime_digest: (wheel.file_name(), brought.runtime_wheel)}
+    if made.engines_key not in whole:
+        check_space(host.name, facts)
+        wheels = {hashlib.sha256(path.read_bytes()).hexdigest(): (path.name, path) for path in made.wheels}
+        words = f"an environment with {', '.join(made.requirements)} and {wheel.file_name()}"
+        return _Given(words, own | wheels, order | {"wheels": list(wheels)})
+    if made.key not in whole:
+        return _Given(f"{wheel.file_name()}, with the engines that are there", own, order)
+    return _Given("the environment that is there", {}, order)
 
 
 def _json(host: Host, done: Mapping[str, Any]) -> dict[str, Any]:

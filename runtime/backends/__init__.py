@@ -7,14 +7,15 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from runtime.bundle.manifest import TensorSpec
 from runtime.errors import BundleError, EngineError, UsageError
 from runtime.namedtuples import FastNamedTuple
 from runtime.requirements import engine_problem, file_problem, read_facts
+
+if TYPE_CHECKING:  # `doctor` reads the table of engines where numpy is missing
+    import numpy as np
 
 _RECORD = ".dist-info"
 
@@ -60,7 +61,7 @@ class Backend(Protocol):
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
 
-    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, feeds: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
         """Returns the outputs by name as new arrays [n, …], for the inputs by name [n, …]; n may be 0.
 
         Threads may call it at once.
@@ -70,7 +71,7 @@ class Backend(Protocol):
         """
         ...
 
-    def infer(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def infer(self, feeds: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
         """Returns what `run` does, without checks.
 
         Names and shapes must be right; any real dtype or bool is cast to the tensor's, so values must fit.
@@ -130,7 +131,9 @@ def probe(name: str) -> str | None:
 
     The engine is imported in a child process: a wheel for another processor kills the process that imports it.
     """
-    return engine_problem(name, engine_version(name), np.__version__) or _imported(name, tuple(sys.path))
+    from numpy import __version__
+
+    return engine_problem(name, engine_version(name), __version__) or _imported(name, tuple(sys.path))
 
 
 @cache
@@ -168,7 +171,9 @@ def import_engine(name: str) -> str:
         raise EngineError(
             no_wheel(name) or f"the engine {name} is not installed; install it with: {pip_line(name)}"
         )
-    problem = engine_problem(name, version, np.__version__)
+    from numpy import __version__
+
+    problem = engine_problem(name, version, __version__)
     if problem:
         raise EngineError(problem)
     import_module(_engine(name).backend).import_engine()

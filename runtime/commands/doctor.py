@@ -5,7 +5,7 @@ It works where numpy is missing, so nothing that needs numpy is imported before 
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -49,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
     engines: dict[str, tuple[str | None, str]] = {}
     variants: dict[str, dict[str, str]] = {}
     bundle = None
+    if sys.version_info[:2] >= _OLDEST_PYTHON:
+        engines = _engines(here, problem)
     if problem is None:
         from runtime.bundle.reader import open_bundle
 
-        engines = _engines(here)
         bundle = open_bundle(args.bundle) if args.bundle else None
         variants = _variants(bundle, engines) if bundle else {}
     found = {
@@ -86,15 +87,18 @@ def _numpy(here: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return numpy.__version__, None
 
 
-def _engines(here: Mapping[str, Any]) -> dict[str, tuple[str | None, str]]:
-    """The version of each engine, None where it is missing; and whether it works, or why not."""
+def _engines(here: Mapping[str, Any], problem: str | None) -> dict[str, tuple[str | None, str]]:
+    """The version of each engine, None where it is missing; and whether it works, or why not.
+
+    Where there is a problem with numpy, no engine can be imported to see whether it works.
+    """
     from runtime.backends import ENGINES, engine_version, no_wheel, probe
 
     found: dict[str, tuple[str | None, str]] = {}
     for name, engine in ENGINES.items():
         version = engine_version(name)
         if version is not None:
-            found[name] = version, probe(name) or _WORKS
+            found[name] = version, "it needs numpy" if problem else probe(name) or _WORKS
         elif _beside(engine.module, here):
             found[name] = None, "Debian's own is installed, but this environment does not see it"
         else:
@@ -133,53 +137,67 @@ def _to_type(
     """The commands that bring what is missing, each with a word on what it brings."""
     if sys.version_info[:2] < _OLDEST_PYTHON:
         return ["install Raspberry Pi OS Bookworm or newer, which has Python 3.11 or newer"]
-    narrow = here["bits"] == 32
-    if problem is not None:
-        if narrow:  # the package index has no wheel of numpy for 32-bit Arm
-            return [f"sudo apt install {_APT['numpy']}", *_new_environment(here, with_system=True)]
-        return _pip(here, ["numpy"])
-    from runtime.backends import ENGINES, no_wheel, pip_line
+    from runtime.backends import ENGINES, no_wheel
 
     needed = set(ENGINES)
     if bundle is not None:
         needed = {name for row in bundle.manifest.variants.values() for name in row.engines}
-    lines: list[str] = []
+    # Where numpy is missing, an engine that is installed lacks nothing else that is known.
+    good = {
+        name
+        for name, (version, text) in engines.items()
+        if text == _WORKS or (problem and version is not None)
+    }
+    has_tflite = bool(good & {"litert", "tflite-runtime"})
+    apt: list[str] = []
     pip: list[str] = []
-    has_tflite = any(engines[name][1] == _WORKS for name in ("litert", "tflite-runtime"))
+    mend: list[str] = []
+    beside = False
     for name, (version, text) in engines.items():
-        if name not in needed or text == _WORKS:
+        if name not in needed or name in good:
             continue
         if name == "tflite-runtime" and (has_tflite or (version is None and no_wheel("litert") is None)):
             continue  # LiteRT runs the same files
         if version is not None:
-            lines.append(f"mend {name}: {text}")
+            mend.append(f"mend {name}: {text}")
         elif _beside(ENGINES[name].module, here) and not pip:
-            lines += _new_environment(here, with_system=True)
+            beside = True
         elif no_wheel(name) is None:
-            pip.append(pip_line(name).split()[-1])
+            pip.append(ENGINES[name].package)
         elif name in _APT and _debian_release(here) >= 13:
-            lines += [f"sudo apt install {_APT[name]}", *_new_environment(here, with_system=True)]
-    if narrow and not pip and not lines and not has_tflite:
-        lines.append(
+            apt.append(_APT[name])
+    narrow = here["bits"] == 32
+    if narrow and not (apt or pip or mend or beside or good & needed):
+        return [
             "no engine has a wheel for this Python on a 32-bit system: install 64-bit Raspberry Pi OS, or Bookworm, "
             "whose Python 3.11 tflite-runtime has wheels for"
-        )
-    return [*(_pip(here, pip) if pip else []), *lines]
+        ]
+    if problem is not None:  # the package index has no wheel of numpy for 32-bit Arm
+        (apt if narrow else pip).insert(0, _APT["numpy"] if narrow else "numpy")
+    return [*_commands(here, apt, pip, narrow or bool(apt) or beside, bool(apt) or beside), *mend]
 
 
-def _pip(here: Mapping[str, Any], packages: Iterable[str]) -> list[str]:
-    line = f"pip install {' '.join(packages)}"
-    if not here["pip_refuses"]:
-        return [line]
-    return [*_new_environment(here, with_system=False), f"venv/bin/{line}"]
+def _commands(
+    here: Mapping[str, Any], apt: list[str], pip: list[str], with_system: bool, must_see: bool
+) -> list[str]:
+    """The lines that install packages of Debian and of the index.
 
-
-def _new_environment(here: Mapping[str, Any], *, with_system: bool) -> list[str]:
-    """The commands that make an environment, where this one is not enough; Debian has a package for that."""
-    if with_system and here["system_packages"]:
-        return []
-    tool = [] if here["can_make_environments"] else ["sudo apt install python3-venv"]
-    return [*tool, f"python3 -m venv {'--system-site-packages ' if with_system else ''}venv"]
+    Args:
+        here: facts of this machine.
+        apt: packages of Debian.
+        pip: packages of the index.
+        with_system: whether a new environment is to see Debian's packages.
+        must_see: whether one must be made where this one does not see them.
+    """
+    new = (must_see and not here["system_packages"]) or (bool(pip) and here["pip_refuses"])
+    if new and not here["can_make_environments"]:
+        apt = [*apt, "python3-venv"]  # Debian has that part of Python in a package of its own
+    lines = [f"sudo apt install {' '.join(apt)}"] if apt else []
+    if new:
+        lines.append(f"python3 -m venv {'--system-site-packages ' if with_system else ''}venv")
+    if pip:
+        lines.append(f"{'venv/bin/' if new else ''}pip install {' '.join(pip)}")
+    return lines
 
 
 def _debian_release(here: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What a machine is: board, system, memory, Python. It needs no numpy, and no other module of this project.
+"""What a machine is: board, system, memory, Python, engines. It needs no numpy, and no other module of this project.
 
 `python -m runtime doctor` calls it, and `python -m export remote` sends this very file to a device that has nothing.
 """
@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _MIB = 1 << 20
+# numpy and the engines, by the packages that install them.
+PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime")
 
 
 def facts(root: str = "/", place: str = ".") -> dict[str, object]:
@@ -36,6 +38,7 @@ def facts(root: str = "/", place: str = ".") -> dict[str, object]:
         "disk_free_mib": shutil.disk_usage(place).free // _MIB,
         "python": platform.python_version(),
         "executable": sys.executable,
+        "packages": {name: _version(name) for name in PACKAGES},
         "environment": sys.prefix if sys.prefix != sys.base_prefix else None,
         "system_packages": _sees_system_packages(),
         "can_make_environments": find_spec("venv") is not None and find_spec("ensurepip") is not None,
@@ -77,6 +80,16 @@ def _sees_system_packages() -> bool:
         return True
     text = _read(sys.prefix, "pyvenv.cfg") or ""
     return "include-system-site-packages=true" in text.lower().replace(" ", "")
+
+
+def _version(package: str) -> str | None:
+    """The version of an installed package; None where it is not installed. It is not imported."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _is_managed() -> bool:

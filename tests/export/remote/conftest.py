@@ -1,5 +1,6 @@
 """A device: a real OpenSSH server on this machine, with a home, a PATH and a disk of its own."""
 
+import functools
 import os
 import shlex
 import shutil
@@ -12,7 +13,12 @@ from typing import NamedTuple
 
 import pytest
 
+from export.remote.on_device import MADE, digest_of
+from tests import bundles
+from tests.conftest import ROOT
+
 SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
+FOLDER = 'it\'s a "device"'  # its name must be quoted
 _REASON = pytest.StashKey[str]()
 
 
@@ -67,7 +73,7 @@ def _cannot() -> str | None:
 
 @pytest.fixture(scope="session")
 def server(request, tmp_path_factory):
-    """The server: its port, and the folder with its keys. Its sessions run a script that a device writes."""
+    """The server: its port, and the folder with its keys. Its sessions run on the device that the client names."""
     reason = _cannot()
     if reason:
         if os.environ.get("EDGEPROOF_SSHD") == "required":
@@ -86,7 +92,15 @@ def server(request, tmp_path_factory):
         f"PidFile {folder}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
         f"KbdInteractiveAuthentication no\nForceCommand {folder}/session\n"
         f"SetEnv HOME={folder}\n"  # bash reads its .bashrc even for a command over ssh; this one has none
+        "AcceptEnv EDGEPROOF_DEVICE EDGEPROOF_HOME\n"
     )
+    (folder / "session").write_text(
+        "#!/bin/sh\n"
+        f'cd "$EDGEPROOF_DEVICE"/{shlex.quote(FOLDER)} || exit\n'
+        'export HOME="$PWD/${EDGEPROOF_HOME:-home}" PATH="$PWD/programs:/usr/bin:/bin"\n'
+        'cd "$HOME" && exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+    )
+    (folder / "session").chmod(0o755)
     for name in ("host", "other"):
         kind, key, *_ = (folder / f"{name}.pub").read_text().split()
         (folder / f"known-{name}").write_text(f"[127.0.0.1]:{port} {kind} {key}\n")
@@ -105,21 +119,115 @@ def server(request, tmp_path_factory):
 
 @pytest.fixture
 def device(server, tmp_path):
-    """A device with an empty home in a folder whose name must be quoted."""
+    """A device with an empty home in a folder whose name must be quoted; `pi-2` has another home, beside it."""
+    return made(server, tmp_path)
+
+
+def made(server, at):
+    """Makes a device in a folder."""
     port, keys = server
-    folder = tmp_path / 'it\'s a "device"'
-    home, programs = folder / "home", folder / "programs"
-    home.mkdir(parents=True)
-    programs.mkdir()
+    home, programs = at / FOLDER / "home", at / FOLDER / "programs"
+    for each in (home, at / FOLDER / "home-2", programs):
+        each.mkdir(parents=True)
     (programs / "python3").symlink_to(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}")
-    quoted = {name: shlex.quote(str(path)) for name, path in (("home", home), ("programs", programs))}
-    (keys / "session").write_text(
-        f"#!/bin/sh\nexport HOME={quoted['home']} PATH={quoted['programs']}:/usr/bin:/bin\n"
-        'cd "$HOME"\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+    (at / "config").write_text(
+        f"Host pi-2\n  SetEnv EDGEPROOF_DEVICE={at} EDGEPROOF_HOME=home-2\n"
+        f"Host pi pi-2\n  IdentitiesOnly yes\n  IdentityFile {keys}/user\n  UserKnownHostsFile {keys}/known-host\n"
+        f"  HostName 127.0.0.1\n  Port {port}\n  SetEnv EDGEPROOF_DEVICE={at}\n"
     )
-    (keys / "session").chmod(0o755)
-    (tmp_path / "config").write_text(
-        f"Host pi pi-2 pi-3\n  IdentitiesOnly yes\n  IdentityFile {keys}/user\n  UserKnownHostsFile {keys}/known-host\n"
-        f"  HostName 127.0.0.1\n  Port {port}\n"
-    )
-    return Device(f"ssh -F {shlex.quote(str(tmp_path / 'config'))}", home, programs, tmp_path)
+    return Device(f"ssh -F {shlex.quote(str(at / 'config'))}", home, programs, at)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory):
+    """A small bundle; do not change it."""
+    return bundles.table_bundle(tmp_path_factory.mktemp("remote") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """Wheels for a device without a network: numpy and one engine, for this very machine."""
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
+         "--dest", str(folder), "numpy", "ai-edge-litert>=2.0"],
+        check=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(server, bundle, wheels, tmp_path_factory):
+    """The home of a device that was visited once; copy it."""
+    device = made(server, tmp_path_factory.mktemp("installed"))
+    asked = (bundle, "--engine", "litert", "--offline", wheels, "--calls", "10")
+    code, _, err = visited(device, "pi", *asked)
+    assert code == 0, err
+    return device.home
+
+
+@pytest.fixture(params=["from nothing", "over an installation"])
+def before(request, device):
+    """What is installed on the device before a test; `state` must say the same after a fault."""
+    if request.param == "over an installation":
+        home = request.getfixturevalue("installed")
+        shutil.copytree(home, device.home, symlinks=True, dirs_exist_ok=True)
+    return state(device)
+
+
+@pytest.fixture
+def remote(device):
+    """Runs the command here, for the device; exit code, stdout, stderr."""
+    return functools.partial(visited, device)
+
+
+def visited(device, *arguments, ssh=None):
+    """Runs `remote` with the ssh of a device; exit code, stdout, stderr. The reports are in its folder, in `out`."""
+    command = [sys.executable, "-m", "export", "remote", *map(str, arguments)]
+    command += ["--ssh", ssh or device.ssh, "--out", str(device.folder / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def here(tmp_path_factory):
+    """A Python of the device that has the runtime and the engines: this one, with this checkout."""
+    script = tmp_path_factory.mktemp("here") / "python"
+    script.write_text(f'#!/bin/sh\nexport PYTHONPATH={ROOT}\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def files(folder):
+    """What is in a folder, by name."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def state(device):
+    """All that counts as installed: every file's digest, and where every link leads."""
+    place, found = device.home / "edgeproof", {}
+    for path in (
+        path for name in ("current", *MADE, "bundles") for path in (place / name, *(place / name).rglob("*"))
+    ):
+        name = str(path.relative_to(place))
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        elif path.is_file() and "__pycache__" not in path.parts:
+            found[name] = digest_of(path)
+    return found
+
+
+def error(code, out, err):
+    """The one line that says what was wrong."""
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 1 and out == "" and len(lines) == 1 and err.endswith(f"{lines[0]}\n"), err
+    return lines[0].removeprefix("error: ")
+
+
+def index_at(device, port):
+    """Makes the package index of the device one at a port of this machine, and no other."""
+    real = (device.programs / "python3").resolve()
+    (device.programs / "python3").unlink()
+    settings = f"PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:{port}/simple PIP_RETRIES=0 PIP_FIND_LINKS="
+    device.program("python3", f'#!/bin/sh\nexport {settings}\nexec {real} "$@"\n')

@@ -77,7 +77,7 @@ def test_files_are_received(tmp_path):
     facts = "def facts(place):\n    return {'place': place}\n"
     seen = ask(place, "look", facts=facts)["done"]
     assert sorted(seen["held"]) == sorted(map(digest, BODIES.values()))
-    assert seen["facts"] == {"place": str(place)} and seen["environments"] == []
+    assert seen["facts"] == {"place": str(place)} and seen["whole"] == []
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.2, 0.34, 0.5, 0.7, 0.99])
@@ -108,17 +108,17 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
 def test_one_run_at_a_time(tmp_path):
     import fcntl
 
-    ask(tmp_path / "p", "tidy", key="")
+    ask(tmp_path / "p", "tidy", keys=[])
     with (tmp_path / "p" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        said = ask(tmp_path / "p", "tidy", key="")
+        said = ask(tmp_path / "p", "tidy", keys=[])
     assert said["failed"].startswith("another run is at work in ")
 
 
 def test_a_bundle_is_made_of_what_was_sent_and_what_is_in_place(tmp_path):
     place = tmp_path / "p"
     installed = place / "bundles" / "m"
-    ask(place, "tidy", key="")
+    ask(place, "tidy", keys=[])
     installed.mkdir(parents=True)
     (installed / "a.tflite").write_bytes(BODIES["a.tflite"])
     ask(place, "receive", tar({f"{digest(BODIES['b.onnx'])}/b.onnx": BODIES["b.onnx"]}), count=1)
@@ -137,13 +137,25 @@ def test_a_bundle_is_made_of_what_was_sent_and_what_is_in_place(tmp_path):
 
 def test_environments_of_before_go_when_another_is_used(tmp_path):
     place = tmp_path / "p"
-    ask(place, "tidy", key="")
+    ask(place, "tidy", keys=[])
     for key in ("before", "now"):
         (place / "environments" / key).mkdir(parents=True)
-    ask(place, "tidy", key="")  # a Python of the device's own was used
-    assert len(list((place / "environments").iterdir())) == 2
-    ask(place, "tidy", key="now")
-    assert [path.name for path in (place / "environments").iterdir()] == ["now"]
+        (place / "engines" / f"{key}-too").mkdir(parents=True)
+    ask(place, "tidy", keys=[])  # a Python of the device's own was used
+    assert len(list(place.glob("e*/*"))) == 4
+    ask(place, "tidy", keys=["now", "now-too"])
+    assert sorted(path.name for path in place.glob("e*/*")) == ["now", "now-too"]
+
+
+@pytest.mark.parametrize(("action", "order"), [("tidy", {"keys": ["now"]}), ("remove", {})])
+def test_what_is_half_removed_does_not_count_as_whole(tmp_path, monkeypatch, action, order):
+    for name in on_device.MADE:
+        (tmp_path / name / "before").mkdir(parents=True)
+        (tmp_path / name / "before" / on_device.COMPLETE).touch()
+
+    monkeypatch.setattr(on_device.shutil, "rmtree", lambda *_, **__: None)  # broken off before its first file
+    on_device.ACTIONS[action](tmp_path, order)
+    assert len(list(tmp_path.rglob("before"))) == 2 and not list(tmp_path.rglob(on_device.COMPLETE))
 
 
 def test_only_what_is_ours_is_removed(tmp_path):
@@ -155,28 +167,4 @@ def test_only_what_is_ours_is_removed(tmp_path):
     said = ask(place, "remove")
     assert "was not made by edgeproof" in said["failed"] and (place / "photo.jpg").exists()
     (tmp_path / "file").touch()
-    assert "file is a file; give another folder" in ask(tmp_path / "file", "tidy", key="")["failed"]
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "line"),
-    [
-        (
-            "WARNING: Retrying … NewConnectionError …\nERROR: No matching distribution",
-            1,
-            "its package index does not",
-        ),
-        ("OSError: [Errno 28] No space left on device", 1, "its disk is full"),
-        ("Collecting numpy", -9, "it was killed; the device may have too little memory"),
-        ("MemoryError", 1, "it was killed; the device may have too little memory"),
-        (
-            "one\nERROR: No matching distribution found for numpy\n\n",
-            1,
-            "ERROR: No matching distribution found for numpy",
-        ),
-        ("one\ntwo\n", 1, "two"),
-        ("", 3, "exit code 3"),
-    ],
-)
-def test_the_last_words_of_a_program(text, code, line):
-    assert on_device.last_words(text, code).startswith(line)
+    assert "file is a file; give another folder" in ask(tmp_path / "file", "tidy", keys=[])["failed"]

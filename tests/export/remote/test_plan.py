@@ -10,7 +10,7 @@ from export.remote.plan import REQUIREMENTS, Wish, check_space, in_words, plan
 from export.remote.ssh import RemoteError
 from runtime.bundle.reader import open_bundle
 from runtime.errors import UsageError
-from runtime.measure.machine import facts
+from runtime.measure.machine import PACKAGES, facts
 from tests import bundles
 from tests.conftest import ROOT
 from tests.wheels import build
@@ -26,7 +26,9 @@ PI = {
     "disk_free_mib": 21000,
     "python": "3.11.2",
     "can_make_environments": True,
+    "packages": dict.fromkeys(PACKAGES),
 }
+NUMPY = PI["packages"] | {"numpy": "1.24.2"}  # what apt has installed
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +48,33 @@ def test_a_device_of_64_bits_gets_an_engine_for_each_format(manifest):
 
 
 def test_one_of_32_bits_gets_tflite_runtime_with_the_systems_numpy(manifest):
-    found = made(manifest, bits=32)  # its kernel says aarch64
+    found = made(manifest, bits=32, packages=NUMPY)  # its kernel says aarch64
     assert found.engines == ("tflite-runtime",) and found.system_packages
     assert found.requirements == ("numpy>=1.24", "tflite-runtime==2.14.0", "numpy<2")
     with pytest.raises(
         RemoteError, match=r"^pi: no engine fits: litert has no wheel for 32-bit systems; .*3\.13"
     ):
-        made(manifest, bits=32, python="3.13.5")
+        made(manifest, bits=32, python="3.13.5", packages=NUMPY)
+
+
+def test_one_of_32_bits_without_numpy_is_told_so_before_pip_is_tried(manifest, tmp_path):
+    with pytest.raises(
+        RemoteError, match=r"^pi: it has no numpy, and PyPI .*: sudo apt install python3-numpy$"
+    ):
+        made(manifest, bits=32)
+    (tmp_path / "numpy-1.26.4-cp311-cp311-linux_armv7l.whl").touch()
+    assert made(manifest, Wish(offline=tmp_path), bits=32).engines == ("tflite-runtime",)
+
+
+def test_the_systems_own_engine_fits_where_the_index_has_none(manifest):
+    debian = {"bits": 32, "python": "3.13.5", "packages": NUMPY | {"onnxruntime": "1.21"}}
+    found = made(manifest, **debian)
+    assert found.engines == ("onnxruntime",) and found.system_packages
+    assert made(manifest, Wish(("onnxruntime",), system_packages=True), **debian).engines == ("onnxruntime",)
+    with pytest.raises(RemoteError, match=r"; run there: sudo apt install python3-onnxruntime$"):
+        made(manifest, Wish(system_packages=True), **debian | {"packages": NUMPY})
+    with pytest.raises(RemoteError, match="onnxruntime has no wheel for 32-bit systems"):
+        made(manifest, Wish(("onnxruntime",), system_packages=True), **debian | {"packages": NUMPY})
 
 
 def test_the_engines_asked_for_are_taken_or_refused(manifest):
@@ -75,10 +97,15 @@ def test_the_key_changes_with_everything_an_environment_is_made_of(manifest, tmp
         made(manifest, python="3.11.3").key,
         made(manifest, Wish(("litert",))).key,
         made(manifest, Wish(system_packages=True)).key,
+        made(manifest, Wish(system_packages=True), packages=NUMPY).key,
         made(manifest, Wish(offline=tmp_path)).key,
         plan("pi", PI, manifest, Wish(), "1" * 64).key,
     }
-    assert len(keys) == 6 and made(manifest).key == made(manifest).key
+    assert len(keys) == 7 and made(manifest).key == made(manifest).key
+    other = plan(
+        "pi", PI, manifest, Wish(), "1" * 64
+    )  # the runtime is another, and stands on the same engines
+    assert other.engines_key == made(manifest).engines_key != made(manifest, Wish(("litert",))).engines_key
 
 
 def test_of_a_folder_of_wheels_those_of_the_machine_are_brought_along(manifest, tmp_path):
@@ -86,7 +113,8 @@ def test_of_a_folder_of_wheels_those_of_the_machine_are_brought_along(manifest, 
                  "d-1-cp311-cp311-manylinux2014_x86_64"):  # fmt: skip
         (tmp_path / f"{name}.whl").touch()
     assert [path.name[0] for path in made(manifest, Wish(offline=tmp_path)).wheels] == ["a", "b"]
-    assert [path.name[0] for path in made(manifest, Wish(offline=tmp_path), bits=32).wheels] == ["a", "c"]
+    narrow = made(manifest, Wish(offline=tmp_path), bits=32, packages=NUMPY)
+    assert [path.name[0] for path in narrow.wheels] == ["a", "c"]
     with pytest.raises(UsageError, match="has no wheels for aarch64"):
         made(manifest, Wish(offline=tmp_path / "none"))
 
@@ -94,8 +122,11 @@ def test_of_a_folder_of_wheels_those_of_the_machine_are_brought_along(manifest, 
 def test_a_device_in_words():
     assert in_words(PI) == (
         "Raspberry Pi 4 Model B Rev 1.5, Debian GNU/Linux 12 (bookworm), 64-bit, Python 3.11.2, 4 cores, "
-        "3,792 MiB of memory (3,400 available), 21,000 MiB of disk free"
+        "3,792 MiB of memory (3,400 available), 21,000 MiB of disk free; installed: no numpy, no engine"
     )
+    both = in_words(PI | {"packages": NUMPY | {"onnxruntime": "1.21"}})
+    assert both.endswith(" free; installed: numpy 1.24.2, onnxruntime 1.21")
+    assert in_words(PI | {"packages": NUMPY}).endswith("; installed: numpy 1.24.2, no engine")
     assert in_words(facts() | {"memory_mib": None, "system": None}).count("unknown") == 2
 
 

@@ -1,78 +1,30 @@
 """`remote` against a real OpenSSH server: what is installed, what comes back, what a fault leaves behind."""
 
+import functools
 import json
-import os
 import re
-import signal
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from export.remote import wheel
+from export.remote.on_device import digest_of
+from export.remote.plan import Wish
 from export.remote.ssh import Host, RemoteError
+from export.remote.visit import Stay, parcel, visit
 from runtime.bundle.reader import open_bundle
 from runtime.measure.row import rows_from_json
-from tests import bundles
-from tests.conftest import ROOT
-from tests.export.remote.conftest import Device
+from tests.export.remote.conftest import error, files, index_at
 
 pytestmark = pytest.mark.conversion  # it installs packages, which takes some seconds
-NUMPY = "numpy"
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
-    """A small bundle; do not change it."""
-    return bundles.table_bundle(tmp_path_factory.mktemp("remote") / "bundle")
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
-    """Wheels for a device without a network: numpy and one engine, for this very machine."""
-    folder = tmp_path_factory.mktemp("wheels")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
-         "--dest", str(folder), NUMPY, "ai-edge-litert>=2.0"],
-        check=True,
-    )  # fmt: skip
-    return folder
-
-
-@pytest.fixture
-def remote(device: Device, tmp_path):
-    """Runs the command here, for the device; exit code, stdout, stderr."""
-
-    def run(*arguments, ssh=device.ssh, **options):
-        command = [sys.executable, "-m", "export", "remote", *map(str, arguments)]
-        command += ["--ssh", ssh, "--out", str(tmp_path / "out")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550, **options)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-    return run
-
-
-@pytest.fixture
-def here(tmp_path_factory):
-    """A Python of the device that has the runtime and the engines: this one, with this checkout."""
-    script = tmp_path_factory.mktemp("here") / "python"
-    script.write_text(f'#!/bin/sh\nexport PYTHONPATH={ROOT}\nexec {sys.executable} "$@"\n')
-    script.chmod(0o755)
-    return script
-
-
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-def error(code, out, err):
-    """The one line that says what was wrong."""
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 1 and out == "" and len(lines) == 1 and err.endswith(f"{lines[0]}\n"), err
-    return lines[0].removeprefix("error: ")
 
 
 def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_path):
@@ -97,7 +49,7 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
     assert re.search(r"(?m)^Ship \S+ with litert: of the \d+, ", out)
     place = device.home / "edgeproof"
     assert sorted(path.name for path in place.iterdir()) == [
-        ".edgeproof", "bundles", "current", "environments", "lock",
+        ".edgeproof", "bundles", "current", "engines", "environments", "lock",
     ]  # fmt: skip
     assert open_bundle(place / "bundles" / "tiny-table").digest == report["bundle"]
     done = subprocess.run(
@@ -107,26 +59,83 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
     assert done.returncode == 0 and "engines here: litert" in done.stdout
 
     # A second run sends only what is not there; what was damaged there is mended.
-    code, _, err = remote("pi", *asked)
+    code, _, err = remote("pi", *asked, "--keep")
     assert (
         code == 0 and "nothing to send: it has every file" in err and "the environment that is there" in err
     )
     (place / "bundles" / "tiny-table" / "onnx-float32.onnx").write_bytes(b"damaged")
     code, _, err = remote("pi", *asked, "--remove")
-    assert code == 0 and "sending 1 files" in err and "removed from" in err
+    assert code == 0 and "sending 1 file, " in err and "removed from" in err
     assert files(device.home) == []
 
 
-def test_several_devices_at_once_and_one_that_is_not_there(remote, device, bundle, here, tmp_path):
-    asked = (bundle, "--python", here, "--calls", "20", "--folder")
-    code, _, err = remote("pi", "pi-2", "no-such-host", *asked, "a folder, isn't it")
-    # Two names of one device, in one folder: the second waits in vain, or comes later.
-    hosts = {path.name for path in (tmp_path / "out").iterdir()}
-    assert code == 1 and "error: no-such-host: there is no host of that name" in err
-    assert hosts and hosts <= {"pi.json", "pi-2.json"}
-    if len(hosts) == 1:
-        assert "another run " in err
-    assert (device.home / "a folder, isn't it" / "bundles" / "tiny-table").is_dir()
+def test_another_runtime_takes_one_wheel_and_leaves_the_engines(device, bundle, wheels, installed, tmp_path):
+    shutil.copytree(installed, device.home, symlinks=True, dirs_exist_ok=True)
+    place = device.home / "edgeproof"
+    before = {path: path.stat() for path in (place / "engines").rglob("*") if "__pycache__" not in path.parts}
+    was, said = (place / "current").readlink(), []
+    opened = open_bundle(bundle)
+    with parcel(opened) as brought:
+        other = tmp_path / wheel.file_name()
+        shutil.copy(brought.runtime_wheel, other)
+        with zipfile.ZipFile(other, "a") as archive:
+            archive.writestr("runtime/of_tomorrow.py", "")
+        brought = brought._replace(runtime_digest=digest_of(other), runtime_wheel=other)
+        wish, host = Wish(("litert",), wheels), Host("pi", device.ssh)
+        assert visit(host, opened, brought, wish, Stay(), ["--calls", "10"], said.append)
+    assert said[1].endswith(
+        f"edgeproof: {wheel.file_name()}, with the engines that are there, the bundle tiny-table"
+    )
+    assert said[2:] == [
+        f"sending 1 file, {other.stat().st_size / 1024:,.0f} KiB",
+        "installing edgeproof_runtime",
+        "installing the bundle",
+        "verifying and measuring",
+    ]
+    assert {path: path.stat().st_mtime_ns for path in before} == {
+        path: was.st_mtime_ns for path, was in before.items()
+    }
+    assert (place / "current").readlink() != was
+    (environment,) = (place / "environments").iterdir()
+    assert environment == (place / "current").resolve() and list(environment.rglob("of_tomorrow.py"))
+
+
+def test_from_a_package_index_and_again_when_it_is_gone(remote, device, bundle, wheels, tmp_path):
+    for path in wheels.iterdir():
+        folder = tmp_path / "index" / "simple" / path.name.split("-")[0].replace("_", "-").lower()
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder)
+    asked = []
+
+    class Index(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Index, directory=tmp_path / "index")
+    ) as index:
+        threading.Thread(target=index.serve_forever, daemon=True).start()
+        index_at(device, index.server_port)
+        code, out, err = remote("pi", bundle, "--engine", "litert", "--calls", "10")
+        index.shutdown()
+    assert code == 0 and " with litert: the only one that may be used here." in out, err
+    assert {path.split("/")[2] for path in asked} == {
+        path.name for path in (tmp_path / "index" / "simple").iterdir()
+    }
+    code, _, err = remote("pi", bundle, "--engine", "litert", "--calls", "10")
+    assert code == 0 and "nothing to send" in err
+
+
+def test_several_devices_at_once_and_one_that_is_not_there(remote, device, bundle, here):
+    asked = (bundle, "--python", here, "--calls", "20", "--folder", "a folder, isn't it")
+    code, _, err = remote("pi", "pi-2", "no-such-host", *asked)
+    assert code == 1 and err.count("error: ") == 1
+    assert "error: no-such-host: there is no host of that name" in err
+    for host, home in (("pi", "home"), ("pi-2", "home-2")):
+        report = json.loads((device.folder / "out" / f"{host}.json").read_text())
+        assert report["host"] == host and {row["status"] for row in report["rows"]} >= {"ok"}
+        assert (device.home.parent / home / "a folder, isn't it" / "bundles" / "tiny-table").is_dir()
+    assert len(list((device.folder / "out").iterdir())) == 2
 
 
 @pytest.mark.parametrize("name", ["it's", 'a "b" $(touch no) `touch no`; touch no', "ü é", "-n"])
@@ -193,113 +202,6 @@ def test_an_old_python_and_none(remote, device, bundle):
         "pi: it has no python3; install it there with: sudo apt install"
     )
     assert files(device.home) == []
-
-
-def index_at(device, port):
-    """Makes the package index of the device one at a port of this machine, and no other."""
-    real = (device.programs / "python3").resolve()
-    (device.programs / "python3").unlink()
-    settings = f"PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:{port}/simple PIP_RETRIES=0 PIP_FIND_LINKS="
-    device.program("python3", f'#!/bin/sh\nexport {settings}\nexec {real} "$@"\n')
-
-
-def test_no_network_on_the_device(remote, device, bundle):
-    index_at(device, 1)
-    line = error(*remote("pi", bundle, "--engine", "litert"))
-    says = "its package index does not answer; bring wheels along with --offline WHEELS"
-    assert line == f"pi: pip install failed: {says}"
-    assert not list((device.home / "edgeproof" / "environments").iterdir())
-
-
-def test_wheels_that_do_not_fit_are_said(remote, device, bundle, tmp_path):
-    (tmp_path / "wheels").mkdir()
-    line = error_of_usage(*remote("pi", bundle, "--offline", tmp_path / "wheels"))
-    assert "has no wheels for" in line
-    (tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl").write_bytes(b"no wheel")
-    line = error(*remote("pi", bundle, "--offline", tmp_path / "wheels"))
-    assert "pip install failed: ERROR: No matching distribution found for numpy" in line
-    assert not list((device.home / "edgeproof" / "environments").iterdir())
-
-
-def error_of_usage(code, out, err):
-    lines = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code in (1, 2) and len(lines) == 1, err
-    return lines[0]
-
-
-def test_a_folder_of_somebody_else_is_left_alone(remote, device, bundle, here):
-    (device.home / "photos").mkdir()
-    (device.home / "photos" / "cat.jpg").touch()
-    line = error(*remote("pi", bundle, "--python", here, "--folder", "photos", "--remove"))
-    assert "photos is there, and was not made by edgeproof; give another folder with --folder" in line
-    assert files(device.home) == ["photos", "photos/cat.jpg"]
-
-
-def test_a_full_disk(remote, device, bundle, here, tmp_path):
-    """A disk of 2 MiB, where the user may mount one; the bundle that is there stays."""
-    disk = device.home / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True
-    ).returncode:
-        pytest.skip("a small disk cannot be mounted here: it takes root")
-    try:
-        code, _, err = remote("pi", bundle, "--python", here, "--folder", "disk", "--calls", "10")
-        assert code == 0, err
-        before = {path: path.read_bytes() for path in disk.glob("bundles/*/*")}
-        with (disk / "filler").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(bytes(4096))
-        other = bundles.several_bundle(tmp_path / "other")
-        line = error(*remote("pi", other, "--python", here, "--folder", "disk"))
-        assert "its disk is full" in line
-        assert before and {path: path.read_bytes() for path in disk.glob("bundles/*/*")} == before
-        assert not (disk / "bundles" / "tiny-several").exists()
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
-
-
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_a_command_that_is_killed_leaves_nothing_half_made(device, bundle, end):
-    command = [
-        sys.executable,
-        "-m",
-        "export",
-        "remote",
-        "pi",
-        str(bundle),
-        "--ssh",
-        device.ssh,
-        "--engine",
-        "litert",
-    ]
-    place = device.home / "edgeproof"
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never answers
-        index_at(device, silent.getsockname()[1])
-        with subprocess.Popen(
-            command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
-        ) as started:
-            assert any("installing numpy" in line for line in started.stderr)
-            assert len(list((place / "environments").iterdir())) == 1
-            time.sleep(0.5)
-            os.killpg(started.pid, end)
-            *_, last = [*started.stderr, ""]
-        assert end == signal.SIGKILL or (started.returncode == 130 and "Traceback" not in last)
-        for _ in range(300):
-            if not list((place / "environments").iterdir()):
-                break
-            time.sleep(0.1)
-    assert not list((place / "environments").iterdir()) and not (place / "current").exists()
-    pip = subprocess.run(["pgrep", "-f", re.escape(str(place))], capture_output=True, text=True)
-    assert pip.stdout == ""  # nothing goes on there
-
-
-def test_too_little_memory_is_said(remote, device, bundle, tmp_path):
-    killed = tmp_path / "killed"
-    killed.write_text('#!/bin/sh\ncase "$*" in *" install "*) mkdir -p "$5"; exit 0;; esac\nkill -9 $$\n')
-    killed.chmod(0o755)
-    line = error(*remote("pi", bundle, "--python", killed))
-    assert line == "pi: compare failed: it was killed; the device may have too little memory"
 
 
 def test_usage(remote, bundle):

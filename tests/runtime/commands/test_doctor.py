@@ -82,6 +82,10 @@ def test_as_json(cli):
     found = json.loads(out)
     assert code == 0 and found["engines"]["litert"]["here"] == "works" and found["variants"] == {}
     assert found["machine"]["python"] == sys.version.split()[0] and found["machine"]["cores"] >= 1
+    packages = {
+        engine.package: found["engines"][name]["version"] for name, engine in backends.ENGINES.items()
+    }
+    assert found["machine"]["packages"] == packages | {"numpy": found["numpy"]}
 
 
 def test_a_new_raspberry_pi_os(cli, device):
@@ -127,11 +131,45 @@ def test_32_bits_are_told_by_the_python_and_not_by_the_kernel(cli, device):
 
 
 def test_numpy_on_32_bits_comes_from_the_system(cli, device):
-    device((3, 11, 2), numpy=None, bits=32, **IN_AN_ENVIRONMENT)
+    device((3, 11, 2), numpy=None, bits=32, system="Raspbian GNU/Linux 12 (bookworm)", **IN_AN_ENVIRONMENT)
     assert to_type(cli) == (
         1,
-        ["sudo apt install python3-numpy", "python3 -m venv --system-site-packages venv"],
+        [
+            "sudo apt install python3-numpy",
+            "python3 -m venv --system-site-packages venv",
+            "venv/bin/pip install tflite-runtime",
+        ],
     )
+    device((3, 13, 5), numpy=None, bits=32, **IN_AN_ENVIRONMENT | {"can_make_environments": False})
+    assert to_type(cli)[1] == [
+        "sudo apt install python3-numpy python3-onnxruntime python3-venv",
+        "python3 -m venv --system-site-packages venv",
+    ]
+
+
+def test_without_numpy_the_engines_are_known_and_one_line_brings_the_rest(cli, device):
+    device((3, 11, 2), {"onnxruntime": None}, numpy=None, **IN_AN_ENVIRONMENT)
+    code, out, _ = cli("doctor")
+    assert code == 1 and re.search(r"(?m)^onnxruntime +1\.21 +it needs numpy$", out)
+    assert out.endswith("to get the rest:\n  pip install numpy ai-edge-litert\n")
+    device((3, 13, 5), numpy=None)
+    assert to_type(cli)[1] == [
+        "python3 -m venv venv",
+        "venv/bin/pip install numpy ai-edge-litert onnxruntime",
+    ]
+
+
+def test_an_environment_on_32_bits_sees_the_systems_numpy(cli, device):
+    device((3, 11, 2), bits=32, system="Raspbian GNU/Linux 12 (bookworm)")
+    assert to_type(cli)[1] == [
+        "python3 -m venv --system-site-packages venv",
+        "venv/bin/pip install tflite-runtime",
+    ]
+
+
+def test_what_runs_is_enough_on_32_bits(cli, device):
+    device((3, 13, 5), {"onnxruntime": None}, bits=32)
+    assert to_type(cli) == (0, [])
 
 
 def test_32_bits_with_python_3_13_have_onnxruntime_from_debian_alone(cli, device):
@@ -173,7 +211,8 @@ def test_it_works_without_numpy():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(r"(?m)^numpy: +numpy is not installed$", done.stdout)
-    assert "pip install numpy" in done.stdout
+    assert re.search(r"(?m)^onnxruntime +[\d.]+ +it needs numpy$", done.stdout)
+    assert re.search(r"(?m)^  (venv/bin/)?pip install numpy$", done.stdout)  # the engines are here
 
 
 def test_a_missing_bundle_is_one_line(cli, tmp_path):
