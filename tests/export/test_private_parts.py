@@ -57,6 +57,7 @@ ATTRIBUTES = {
     "_call_has_mask_arg": "export/formats/tracing/",
     "_call_has_training_arg": "export/formats/tracing/",
     "_flatten_layers": "export/formats/unsupported.py",
+    "_func_map": "export/formats/tf2onnx.py",
     "_functional": "export/trained/keras_graph.py",
     "_get_ops_details": "export/formats/tflite_mixed.py",
     "_inbound_nodes": "export/trained/keras_graph.py",
