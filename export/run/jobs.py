@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from data.original import Original, read_original
 from export.checks.answers import Run, at_the_edge
 from export.checks.gate import Demand, Verdict, judge
 from export.checks.halves import Half, half
+from export.checks.ties import moved_by_ties
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
@@ -22,6 +24,7 @@ from export.trained.samples import load_test_data
 from runtime.backends import open_backend
 from runtime.measure import timing
 from runtime.measure.row import MeasuredRow
+from runtime.selftest.probes import probe_inputs
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
@@ -61,7 +64,22 @@ def verify(
     """
     labelled = None if data is None else load_test_data(original, data[0])
     part = None if which is None or labelled is None else half(len(labelled), which)
-    return judge(runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity)
+    verdict = judge(runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity)
+    if target.scheme == "dynamic" and row.engine == "litert" and verdict.row.passed:
+        return replace(verdict, moved_by_ties=_moved_by_ties(path, original, verdict))
+    return verdict
+
+
+def _moved_by_ties(path: Path, original: Original, verdict: Verdict) -> dict[str, float]:
+    golden, _ = original.golden()
+    probes = probe_inputs(golden, {record.name: record for record in original.record.inputs})
+    asked = [
+        (at_the_edge(original, golden), verdict.golden_outputs),
+        (at_the_edge(original, probes), verdict.probe_outputs),
+    ]
+    return moved_by_ties(
+        path.read_bytes(), lambda content: open_backend("litert", content, threads=1).run, asked
+    )
 
 
 def time_block(engine: str, path: Path, folder: Path, calls: int) -> np.ndarray:
