@@ -27,8 +27,7 @@ def table(reach: int) -> np.ndarray:
     return rows
 
 
-# 255 steps for 170 numbers: those that are odd lie halfway between two; 34 and 210 are like it. For 254 numbers there is
-# no such place.
+# 255 steps for 170 numbers: those that are odd lie halfway between two; 34 and 210 are like it. 254 have no such place.
 WITH_TIES, WITHOUT = [table(reach) for reach in (85, 17, 105) * 4], table(127)
 
 
