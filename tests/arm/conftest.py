@@ -82,8 +82,6 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
-# Boards that load what is no plain model too, with its self-test.
-SELF_TESTS = ("pi4", "pi5")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
 
@@ -131,7 +129,7 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def committed(devices) -> dict[str, Path]:
+def bundles(devices) -> dict[str, Path]:
     """The bundle of every committed model, by its name."""
     trained = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
     others = sorted(trained - set(MODELS))
@@ -144,16 +142,16 @@ def committed(devices) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def bundles(committed) -> dict[str, Path]:
-    """The bundles of the plain models, whose answers are compared; of the others, only the self-test runs."""
-    return {name: path for name, path in committed.items() if is_plain(open_bundle(path).manifest)}
+def plain(bundles) -> dict[str, Path]:
+    """Those of the plain models: the whole numbers in their int8 files are compared too."""
+    return {name: path for name, path in bundles.items() if is_plain(open_bundle(path).manifest)}
 
 
 @pytest.fixture(scope="session")
-def cuts(bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with each model's int8 file without its last float operations."""
+def cuts(plain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with each plain model's int8 file without its last float operations."""
     folder = tmp_path_factory.mktemp("cuts")
-    for name, bundle in bundles.items():
+    for name, bundle in plain.items():
         (folder / f"{name}.tflite").write_bytes(integers_only((bundle / "tflite-int8.tflite").read_bytes()))
     return folder
 
@@ -168,17 +166,15 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(devices, committed, bundles, cuts, work) -> Runs:
+def runs(devices, bundles, cuts, work) -> Runs:
     """What came of every process, by `device job`."""
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
     np.save(work / "digits.npy", golden["inputs/image"][asked("mnist-cnn")][:4])
     cnn = str(bundles["mnist-cnn"])
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     for name in BOARDS:
-        paths = list(asked_of(name, bundles).values())
-        if name in SELF_TESTS:
-            paths += [path for path in committed.values() if path not in bundles.values()]
-        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, paths)]
+        paths = map(str, asked_of(name, bundles).values())
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *paths]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
     tests = [f"tests/runtime/{name}" for name in ON_A_BOARD]

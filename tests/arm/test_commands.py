@@ -34,7 +34,7 @@ def test_predict(runs, answers, device):
     found = json.loads(done.stdout)
     variant, engine = NEW[device].variant, NEW[device].engine
     assert (found["variant"], found["engine"]) == (variant, engine)
-    expected = answers["x86"][f"mnist-cnn {variant} {engine} batch"][:4]
+    expected = answers["x86"][f"mnist-cnn {variant} {engine} batch probabilities"][:4]
     for said, row in zip(found["predictions"], expected, strict=True):
         best = said["labels"][0]
         assert best["label"] == str(row.argmax())
