@@ -26,7 +26,7 @@ _DONE = {
 
 
 def fitted(image: Any, height: int, width: int, policy: str | None = None) -> Any:
-    """A picture in the size that a model takes, by the rule in docs/bundle.md; the same bits on every machine, with every Pillow.
+    """A picture in the size that a model takes, by the rule in docs/bundle.md; the same bits everywhere.
 
     Args:
         image: a Pillow image in mode L or RGB.

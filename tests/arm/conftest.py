@@ -18,6 +18,7 @@ from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import asked, is_plain
+from tests.arm.pictures import draw_pictures
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
@@ -32,6 +33,7 @@ DEVICES = {
     "pi5-trixie-debian": ("pi5-trixie", "debian"),
 }
 GUEST = Path(__file__).with_name("guest.py")
+PICTURES = Path(__file__).with_name("pictures.py")
 # Of the runtime's own tests, those that a board runs: what executes an engine, computes with numpy, or asks the system.
 # The others are about our own Python code, which is the same everywhere.
 ON_A_BOARD = (
@@ -82,6 +84,8 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
+# Devices with three versions of Pillow, for 64 and for 32 bits; of 64, both kinds of processor.
+WITH_PILLOW = ("pi4", "pi5-trixie", "pi5-trixie-debian", "pi4-32")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
 
@@ -171,6 +175,7 @@ def runs(devices, bundles, cuts, work) -> Runs:
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
     np.save(work / "digits.npy", golden["inputs/image"][asked("mnist-cnn")][:4])
     cnn = str(bundles["mnist-cnn"])
+    draw_pictures(work / "pictures")
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     for name in BOARDS:
         paths = map(str, asked_of(name, bundles).values())
@@ -181,6 +186,9 @@ def runs(devices, bundles, cuts, work) -> Runs:
     command = ["-m", "pytest", *tests, "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
     # On one board: they are about our own code, which is the same on all; the answers compare the engines' kernels.
     jobs["pi5 tests"] = devices["pi5"], command, ROOT
+    for name in WITH_PILLOW:
+        command = [str(PICTURES), str(work / f"{name}-pictures.npz"), str(work / "pictures")]
+        jobs[f"{name} pictures"] = devices[name], command, work
     for name in ("pi4-32", *NEW):
         jobs[f"{name} verify"] = devices[name], ["-m", "runtime", "verify", cnn], work
     for name, wanted in NEW.items():
