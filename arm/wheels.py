@@ -34,7 +34,9 @@ ENGINES: Mapping[str, Engines] = {
     # All three engines, with the numpy that all three can use.
     "all": Engines(("ai-edge-litert", "onnxruntime", "tflite-runtime", "numpy", "pillow")),
     # numpy has no wheels for armv7l; on 32-bit Raspberry Pi OS it is Debian's package.
-    "tflite-32": Engines(("tflite-runtime",), "bookworm", "armhf", ("python3-numpy", "python3-pil"), alone=True),
+    "tflite-32": Engines(
+        ("tflite-runtime",), "bookworm", "armhf", ("python3-numpy", "python3-pil"), alone=True
+    ),
     # What the tests of the runtime need besides.
     "tests": Engines(("pytest", "pytest-timeout", "hypothesis")),
 }
