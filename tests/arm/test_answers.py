@@ -13,7 +13,7 @@ from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
 from runtime.selftest import parity
 from tests.arm.differences import ALIKE, BOARDS, FEW, OF_FEW, SAME, asked_of, differences
-from tests.arm.guest import ALONE, asked
+from tests.arm.guest import ALONE, asked, is_plain, ways
 
 ENGINES = {
     "pi4": {"litert", "tflite-runtime", "onnxruntime"},
@@ -81,10 +81,11 @@ def test_nothing_is_left_out(answers, bundles, board):
         for row in open_bundle(path).manifest.variants.values()
         for engine in set(row.engines) & ENGINES[board]
         if f"{model} {row.name} {engine}" not in REFUSED.get(board, set())
-        for way in ("batch", "alone")
+        for way in ways(open_bundle(path).manifest)
         for output in row.outputs
     }
-    assert len(wanted) >= 2 * len(models) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
+    plain = sum(is_plain(open_bundle(path).manifest) for path in models.values())
+    assert len(wanted) >= (len(models) + plain) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
     assert {key for key in answers[board] if key.split()[1] != "integers"} == wanted
 
 
