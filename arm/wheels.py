@@ -30,11 +30,13 @@ ENGINES: Mapping[str, Engines] = {
     "current": Engines(("ai-edge-litert", "onnxruntime", "numpy==2.4.6", "pillow")),
     "current-3.13": Engines(("ai-edge-litert", "onnxruntime", "numpy", "pillow"), "trixie"),
     # What `apt install` gives on Trixie: ONNX Runtime 1.21 with numpy 2.2.
-    "debian": Engines((), "trixie", debian=("python3-onnxruntime",)),
+    "debian": Engines((), "trixie", debian=("python3-onnxruntime", "python3-pil")),
     # All three engines, with the numpy that all three can use.
     "all": Engines(("ai-edge-litert", "onnxruntime", "tflite-runtime", "numpy", "pillow")),
     # numpy has no wheels for armv7l; on 32-bit Raspberry Pi OS it is Debian's package.
-    "tflite-32": Engines(("tflite-runtime",), "bookworm", "armhf", ("python3-numpy",), alone=True),
+    "tflite-32": Engines(
+        ("tflite-runtime",), "bookworm", "armhf", ("python3-numpy", "python3-pil"), alone=True
+    ),
     # What the tests of the runtime need besides.
     "tests": Engines(("pytest", "pytest-timeout", "hypothesis")),
 }

@@ -165,7 +165,12 @@ def _variant(
         outputs={given.name: given.tensor for given in record.outputs},
         tolerances=tolerances(target, wide, errors, sensitivity),
         recorded={
-            output: drift.limits(target, width, by_rounding(output, width, sensitivity))
+            output: drift.limits(
+                target,
+                width,
+                by_rounding(output, width, sensitivity),
+                max(verdict.moved_by_ties.get(output, 0.0) for verdict in built.verdicts.values()),
+            )
             for output, width in wide.items()
         },
         converter=f"{target.converter} {version(target.converter)}",

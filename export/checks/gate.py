@@ -66,14 +66,16 @@ class Verdict:
 
     Where the variant passed, also its own answers by output: to the golden inputs that a bundle keeps, one row a call,
     and to the probes made of them.  The self-test on a device compares with these.  `golden_errors` is the largest
-    distance to the original's answers to all golden inputs, by output.  `flips` are some of the samples that it
-    decides otherwise, passed or not.
+    distance to the original's answers to all golden inputs, by output.  `moved_by_ties` is how far the kept answers
+    move in most rows when floats between two steps are rounded the other way, by output; empty where that was not
+    measured.  `flips` are some of the samples that are decided otherwise, passed or not.
     """
 
     row: MeasuredRow
     golden_outputs: Arrays = field(default_factory=dict)
     probe_outputs: Arrays = field(default_factory=dict)
     golden_errors: Mapping[str, float] = field(default_factory=dict)
+    moved_by_ties: Mapping[str, float] = field(default_factory=dict)
     flips: tuple[Flip, ...] = ()
 
 
@@ -153,7 +155,7 @@ def judge(
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
         return Verdict(worst, flips=flips)
-    return Verdict(worst, rows(singles, recorded), probes, errors, flips)
+    return Verdict(worst, rows(singles, recorded), probes, errors, flips=flips)
 
 
 def _inputs(original: Original) -> dict[str, Any]:

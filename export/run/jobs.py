@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from data.original import Original, read_original
+from export import golden
 from export.checks.answers import Run, at_the_edge
 from export.checks.gate import Demand, Verdict, judge
 from export.checks.halves import Half, half
+from export.checks.ties import moved_by_ties
 from export.formats.format import Conversion, Format, FormatName, Scheme
 from export.formats.saved_model import SavedModelBackend
 from export.quantization import ranges
@@ -23,6 +26,7 @@ from runtime.backends import open_backend
 from runtime.bundle.golden import MOST_ROWS
 from runtime.measure import timing
 from runtime.measure.row import MeasuredRow
+from runtime.selftest.probes import probe_inputs
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
@@ -64,8 +68,23 @@ def judge_file(
     """
     labelled = None if data is None else load_test_data(original, data[0])
     part = None if which is None or labelled is None else half(len(labelled), which)
-    return judge(
+    verdict = judge(
         runner(row.engine, path), row, original, target, labelled, demand, part, sensitivity, golden_rows
+    )
+    if target.scheme == "dynamic" and row.engine == "litert" and verdict.row.passed:
+        return replace(verdict, moved_by_ties=_moved_by_ties(path, original, verdict, golden_rows))
+    return verdict
+
+
+def _moved_by_ties(path: Path, original: Original, verdict: Verdict, golden_rows: int) -> dict[str, float]:
+    kept, _ = golden.samples(original, golden_rows)
+    probes = probe_inputs(kept, {record.name: record for record in original.record.inputs})
+    asked = [
+        (at_the_edge(original, kept), verdict.golden_outputs),
+        (at_the_edge(original, probes), verdict.probe_outputs),
+    ]
+    return moved_by_ties(
+        path.read_bytes(), lambda content: open_backend("litert", content, threads=1).run, asked
     )
 
 

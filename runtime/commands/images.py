@@ -26,7 +26,7 @@ _DONE = {
 
 
 def fitted(image: Any, height: int, width: int, policy: str | None = None) -> Any:
-    """A picture in the size that a model takes, by the rule in docs/bundle.md; the same bits on every machine.
+    """A picture in the size that a model takes, by the rule in docs/bundle.md; the same bits everywhere.
 
     Args:
         image: a Pillow image in mode L or RGB.
@@ -37,7 +37,6 @@ def fitted(image: Any, height: int, width: int, policy: str | None = None) -> An
     from PIL import Image
 
     across, down = image.size
-    lanczos = Image.Resampling.LANCZOS
     if policy == "crop":
         # The side that is too long for the ratio is cut. In whole numbers: floats would round otherwise here and there.
         cut = min(across, _nearest(down * width, height)), min(down, _nearest(across * height, width))
@@ -46,9 +45,17 @@ def fitted(image: Any, height: int, width: int, policy: str | None = None) -> An
     elif policy == "pad":
         size = min(width, _nearest(across * height, down)), min(height, _nearest(down * width, across))
         ground = Image.new(image.mode, (width, height))
-        ground.paste(image.resize(size, lanczos), ((width - size[0]) // 2, (height - size[1]) // 2))
+        ground.paste(_resized(image, *size), ((width - size[0]) // 2, (height - size[1]) // 2))
         return ground
-    return image.resize((width, height), lanczos)
+    return _resized(image, width, height)
+
+
+def _resized(image: Any, width: int, height: int) -> Any:
+    """First across, then down: after each, pixels are rounded, and versions of Pillow differ in which comes first."""
+    from PIL import Image
+
+    lanczos = Image.Resampling.LANCZOS
+    return image.resize((width, image.size[1]), lanczos).resize((width, height), lanczos)
 
 
 def _nearest(part: int, whole: int) -> int:

@@ -94,6 +94,18 @@ def check(actual: Any, expected: Any, tolerance: Tolerance) -> None:
     check_measured(measure(actual, expected, "tensor"), tolerance)
 
 
+def drift(actual: Any, recorded: np.ndarray) -> tuple[float, float]:
+    """How far `actual` is from recorded outputs [n, …] in the furthest row, and in most rows: all but ⌊n / 8⌋.
+
+    Raises:
+        ParityError: they cannot be compared.
+    """
+    measure(actual, recorded, "tensor")
+    rows = _errors(actual, recorded).reshape(len(recorded), -1).max(axis=1)
+    rows.sort()
+    return float(rows[-1]), float(rows[-1 - len(rows) // _RARE])
+
+
 def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimits) -> None:
     """Checks that `actual` agrees with one of the recorded outputs; all are [n, …] of one dtype.
 
@@ -105,10 +117,7 @@ def check_drift(actual: Any, recordings: Sequence[np.ndarray], limits: DriftLimi
     """
     nearest: tuple[float, float] | None = None
     for recorded in recordings:
-        measure(actual, recorded, "tensor")
-        rows = _errors(actual, recorded).reshape(len(recorded), -1).max(axis=1)
-        rows.sort()
-        found = float(rows[-1]), float(rows[-1 - len(rows) // _RARE])
+        found = drift(actual, recorded)
         if found[0] <= limits.max_abs_error and found[1] <= limits.usual_abs_error:
             return
         nearest = min(found, nearest or found)

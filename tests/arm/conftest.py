@@ -18,6 +18,7 @@ from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import asked, is_plain
+from tests.arm.pictures import draw_pictures
 from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
@@ -32,6 +33,7 @@ DEVICES = {
     "pi5-trixie-debian": ("pi5-trixie", "debian"),
 }
 GUEST = Path(__file__).with_name("guest.py")
+PICTURES = Path(__file__).with_name("pictures.py")
 # Of the runtime's own tests, those that a board runs: what executes an engine, computes with numpy, or asks the system.
 # The others are about our own Python code, which is the same everywhere.
 ON_A_BOARD = (
@@ -82,8 +84,8 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
-# Boards that load what is no plain model too, with its self-test.
-SELF_TESTS = ("pi4", "pi5")
+# Devices with three versions of Pillow, for 64 and for 32 bits; of 64, both kinds of processor.
+WITH_PILLOW = ("pi4", "pi5-trixie", "pi5-trixie-debian", "pi4-32")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
 
@@ -131,7 +133,7 @@ def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def committed(devices) -> dict[str, Path]:
+def bundles(devices) -> dict[str, Path]:
     """The bundle of every committed model, by its name."""
     trained = {name for name in RECIPES if (ROOT / "artifacts" / name / "model.keras").exists()}
     others = sorted(trained - set(MODELS))
@@ -144,16 +146,16 @@ def committed(devices) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def bundles(committed) -> dict[str, Path]:
-    """The bundles of the plain models, whose answers are compared; of the others, only the self-test runs."""
-    return {name: path for name, path in committed.items() if is_plain(open_bundle(path).manifest)}
+def plain(bundles) -> dict[str, Path]:
+    """Those of the plain models: the whole numbers in their int8 files are compared too."""
+    return {name: path for name, path in bundles.items() if is_plain(open_bundle(path).manifest)}
 
 
 @pytest.fixture(scope="session")
-def cuts(bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with each model's int8 file without its last float operations."""
+def cuts(plain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with each plain model's int8 file without its last float operations."""
     folder = tmp_path_factory.mktemp("cuts")
-    for name, bundle in bundles.items():
+    for name, bundle in plain.items():
         (folder / f"{name}.tflite").write_bytes(integers_only((bundle / "tflite-int8.tflite").read_bytes()))
     return folder
 
@@ -168,23 +170,25 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(devices, committed, bundles, cuts, work) -> Runs:
+def runs(devices, bundles, cuts, work) -> Runs:
     """What came of every process, by `device job`."""
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
     np.save(work / "digits.npy", golden["inputs/image"][asked("mnist-cnn")][:4])
     cnn = str(bundles["mnist-cnn"])
+    draw_pictures(work / "pictures")
     jobs: dict[str, tuple[Device, list[str], Path]] = {}
     for name in BOARDS:
-        paths = list(asked_of(name, bundles).values())
-        if name in SELF_TESTS:
-            paths += [path for path in committed.values() if path not in bundles.values()]
-        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *map(str, paths)]
+        paths = map(str, asked_of(name, bundles).values())
+        command = [str(GUEST), str(work / f"{name}.npz"), str(cuts), *paths]
         jobs[f"{name} answers"] = devices[name], command, work
     left_out = [f"--{'deselect' if '::' in test else 'ignore'}=tests/runtime/{test}" for test in LEFT_OUT]
     tests = [f"tests/runtime/{name}" for name in ON_A_BOARD]
     command = ["-m", "pytest", *tests, "-q", "--tb=short", "-p", "no:cacheprovider", *left_out]
     # On one board: they are about our own code, which is the same on all; the answers compare the engines' kernels.
     jobs["pi5 tests"] = devices["pi5"], command, ROOT
+    for name in WITH_PILLOW:
+        command = [str(PICTURES), str(work / f"{name}-pictures.npz"), str(work / "pictures")]
+        jobs[f"{name} pictures"] = devices[name], command, work
     for name in ("pi4-32", *NEW):
         jobs[f"{name} verify"] = devices[name], ["-m", "runtime", "verify", cnn], work
     for name, wanted in NEW.items():

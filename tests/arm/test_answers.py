@@ -8,10 +8,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from export.checks.drift import ONNX_FLOAT16, QUANTIZED
+from export.checks.spread import MOST_BY_ROUNDING
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
+from runtime.selftest import parity
 from tests.arm.differences import ALIKE, BOARDS, FEW, OF_FEW, SAME, asked_of, differences
-from tests.arm.guest import ALONE, asked
+from tests.arm.guest import ALONE, asked, is_plain, ways
 
 ENGINES = {
     "pi4": {"litert", "tflite-runtime", "onnxruntime"},
@@ -47,17 +49,15 @@ SELU = {
         "tflite-int16x8 tflite-runtime alone": 5e-4,
     }.items()
 }
-# What the self-test refuses on a board, rightly: the float16 arithmetic of a Pi 5 adds up over 20 layers, to 0.0225
-# with a batch normalisation each and to 0.0211 with selu, where 0.02 is allowed.
-# ONNX Runtime 1.21 has fewer of these kernels.
+# What the self-test refuses on a board, rightly: on a Pi 5 each addition is rounded to float16 (test_causes.py). That
+# adds up over the 784 additions of a sum, to 0.0229, and over 20 layers, to 0.0225 with a batch normalisation each and
+# to 0.0211 with selu, where 0.02 is allowed. ONNX Runtime 1.21 has fewer of these kernels.
+WIDE_FLOAT16 = {"mnist-autoencoder onnx-float16 onnxruntime"}
 DEEP_FLOAT16 = {
     "fashion-deep-bn onnx-float16 onnxruntime",
     "fashion-deep-selu-dropout onnx-float16 onnxruntime",
 }
-# Of these two, only the self-test runs. The first computes in float16; why the second differs, behind a loop of 40
-# steps, is not known yet.
-SELF_TESTED = {"mnist-autoencoder onnx-float16 onnxruntime", "reviews-lstm tflite-dynamic litert"}
-REFUSED = {"pi5": DEEP_FLOAT16 | SELF_TESTED, "pi5-trixie": DEEP_FLOAT16}
+REFUSED = {"pi5": WIDE_FLOAT16 | DEEP_FLOAT16, "pi5-trixie": DEEP_FLOAT16}
 
 
 def runs_there(variant: str, board: str) -> bool:
@@ -76,14 +76,16 @@ def test_the_self_test_refuses_nothing_else(runs, board):
 def test_nothing_is_left_out(answers, bundles, board):
     models = asked_of(board, bundles)
     wanted = {
-        f"{model} {row.name} {engine} {way}"
+        f"{model} {row.name} {engine} {way} {output}"
         for model, path in models.items()
         for row in open_bundle(path).manifest.variants.values()
         for engine in set(row.engines) & ENGINES[board]
         if f"{model} {row.name} {engine}" not in REFUSED.get(board, set())
-        for way in ("batch", "alone")
+        for way in ways(open_bundle(path).manifest)
+        for output in row.outputs
     }
-    assert len(wanted) >= 2 * len(models) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
+    plain = sum(is_plain(open_bundle(path).manifest) for path in models.values())
+    assert len(wanted) >= (len(models) + plain) * (4 if ENGINES[board] == {"onnxruntime"} else 5)
     assert {key for key in answers[board] if key.split()[1] != "integers"} == wanted
 
 
@@ -117,11 +119,22 @@ def test_a_variant_answers_as_on_x86(answers, board, variant):
     assert {key: error for key, error in found.items() if error > SELU.get(key, limit)} == {}
 
 
+def test_ties_move_most_answers_of_a_loop_on_a_pi_5_and_no_further_than_its_manifest_says(answers, bundles):
+    """Its steps take the rows of an embedding of int8 numbers (test_causes.py)."""
+    key = "reviews-lstm tflite-dynamic litert alone probabilities"
+    here, on_4, on_5 = (answers[machine][key] for machine in ("x86", "pi4", "pi5"))
+    limits = (
+        open_bundle(bundles["reviews-lstm"]).manifest.variants["tflite-dynamic"].recorded["probabilities"]
+    )
+    assert parity.drift(on_4, here)[1] < QUANTIZED.usual_abs_error < parity.drift(on_5, here)[1]
+    assert parity.drift(on_5, here)[1] < limits.usual_abs_error <= MOST_BY_ROUNDING
+
+
 @pytest.mark.parametrize("board", BOARDS)
-def test_int8_is_the_same_to_the_last_bit(answers, bundles, board):
+def test_int8_is_the_same_to_the_last_bit(answers, bundles, plain, board):
     """All whole numbers of a static int8 file are, up to the logits: the softmax after them computes in floats."""
     found = dict(differences(answers, board, "integers"))
-    assert len(found) == len(asked_of(board, bundles)) * len(ENGINES[board] - {"onnxruntime"})
+    assert len(found) == len(asked_of(board, bundles).keys() & plain) * len(ENGINES[board] - {"onnxruntime"})
     assert {key for key, error in found.items() if error.any()} == set()
 
 
@@ -135,16 +148,17 @@ def test_the_softmax_of_int8_moves_few_answers_by_one_step(answers, board):
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, board):
     for key, array in answers[board].items():
-        model, variant, _, way = key.split()
+        model, variant, _, way, output = key.split()
         if variant != "integers":
             bundle = open_bundle(bundles[model])
-            (outputs,) = read_golden(bundle).outputs.values()
-            outputs = outputs[asked(model)]  # the probes come behind the golden inputs
+            outputs = read_golden(bundle).outputs[output][
+                asked(model)
+            ]  # the probes come behind the golden inputs
             answered = array[: len(outputs)]
             if way == "alone":
                 outputs = outputs[ALONE]
                 answered = array[: len(outputs)]
-            (limit,) = (each.max_abs_error for each in bundle.manifest.variants[variant].tolerances.values())
+            limit = bundle.manifest.variants[variant].tolerances[output].max_abs_error
             assert np.abs(answered - outputs).max() <= limit, key
 
 

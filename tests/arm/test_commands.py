@@ -3,9 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
-from tests.arm.conftest import LEFT_OUT, NEW
+from tests.arm.conftest import LEFT_OUT, NEW, WITH_PILLOW
+from tests.arm.pictures import pixels
 from tests.conftest import ROOT
 
 # An engine that is not there, for want of a wheel where there is none for the board's Python.
@@ -34,11 +36,20 @@ def test_predict(runs, answers, device):
     found = json.loads(done.stdout)
     variant, engine = NEW[device].variant, NEW[device].engine
     assert (found["variant"], found["engine"]) == (variant, engine)
-    expected = answers["x86"][f"mnist-cnn {variant} {engine} batch"][:4]
+    expected = answers["x86"][f"mnist-cnn {variant} {engine} batch probabilities"][:4]
     for said, row in zip(found["predictions"], expected, strict=True):
         best = said["labels"][0]
         assert best["label"] == str(row.argmax())
         assert best["probability"] == pytest.approx(row.max(), abs=1 / 256 + 1e-6)
+
+
+@pytest.mark.parametrize("device", WITH_PILLOW)
+def test_pictures_become_the_same_pixels_to_the_last_bit(runs, device, work):
+    done = runs[f"{device} pictures"]
+    assert done.returncode == 0, done.stderr
+    here, there = pixels(work / "pictures"), np.load(work / f"{device}-pictures.npz")
+    assert len(here) == 54 and set(there.files) == set(here)
+    assert [name for name, array in here.items() if not np.array_equal(there[name], array)] == []
 
 
 @pytest.mark.parametrize("device", NEW)
