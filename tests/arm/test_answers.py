@@ -42,7 +42,7 @@ WITH_FLOAT16_ARITHMETIC = ("pi5", "pi5-trixie", "pi5-trixie-debian")
 # tflite-runtime takes other kernels for batches on Arm; those of a selu round other integers (0.023). Its int16 tables
 # of exponentials are filled with the processor's own exp, and differ among x86 processors too (0.00025).
 SELU = {
-    f"fashion-deep-selu-dropout {row}": bound
+    f"fashion-deep-selu-dropout {row} probabilities": bound
     for row, bound in {
         "tflite-int8 tflite-runtime batch": 5e-2,
         "tflite-int16x8 tflite-runtime batch": 5e-4,
