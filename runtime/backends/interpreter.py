@@ -38,7 +38,6 @@ class InterpreterBackend:
         threads: how many the engine may use for one call.
         fewest: fewer rows than this go through the engine one by one.
         batches: whether the engine may be given several rows at once.
-        resizes: whether an Interpreter may be given another number of rows than before.
 
     Raises:
         EngineError: the engine refuses the file.
@@ -47,7 +46,7 @@ class InterpreterBackend:
 
     def __init__(
         self, engine: str, interpreter: Any, model_bytes: bytes, threads: int,
-        fewest: int = 2, batches: bool = True, resizes: bool = True,
+        fewest: int = 2, batches: bool = True,
     ) -> None:  # fmt: skip
         self._open = partial(interpreter, model_content=model_bytes, num_threads=threads)
         # An Interpreter used by two threads at once answers wrongly, sometimes without an error.
@@ -71,7 +70,7 @@ class InterpreterBackend:
         self._first = given[0][0]
         self._batch: Any = None
         self._batch_rows = 0
-        self._fewest, self._resizes = fewest, resizes
+        self._fewest = fewest
         self._most = chunk_rows(self.inputs.values(), self.outputs.values()) if batches else 1
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -144,7 +143,7 @@ class InterpreterBackend:
     def _infer_some(self, feeds: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         with self._lock:
             if self._batch_rows != count:
-                if self._batch is None or not self._resizes:
+                if self._batch is None:
                     self._batch = self._open()
                 self._batch_rows = 0  # until the resize has worked
                 for name, index, _ in self._given:

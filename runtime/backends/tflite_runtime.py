@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
-# tflite-runtime 2.14.0 cannot run a file with these ops for another number of rows than before: it keeps some of the
-# old sizes and fails ("failed to prepare"). A new Interpreter answers correctly; LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0
-# need none.
+# tflite-runtime 2.14.0 keeps some of the old sizes where a file with these ops is given another number of rows: it fails
+# ("failed to prepare"), and a batch of 16 rows of an int8 loop ends the process on Arm (signal 11). One row at a time is
+# right; LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0 take batches.
 _CALLING_GRAPHS = {"IF", "WHILE"}
 
 
@@ -27,7 +27,5 @@ def open_model(model_bytes: bytes, threads: int, facts: "TfliteFacts") -> Interp
     # With int8 weights and float activations, a batch of 16 rows ends the process on a Pi 5 (signal 11, in kernels with
     # int8 dot products). One row at a time, a row takes 1.1 to 1.4 times as long as in the best batch, and ten times as
     # long for the smallest tables.
-    return InterpreterBackend(
-        "tflite-runtime", import_engine(), model_bytes, threads, fewest,
-        batches=not facts.hybrid, resizes=_CALLING_GRAPHS.isdisjoint(facts.ops),
-    )  # fmt: skip
+    batches = not facts.hybrid and _CALLING_GRAPHS.isdisjoint(facts.ops)
+    return InterpreterBackend("tflite-runtime", import_engine(), model_bytes, threads, fewest, batches)

@@ -9,19 +9,25 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.checks.drift import ONNX_FLOAT16, QUANTIZED
 from export.checks.spread import MOST_BY_ROUNDING
+from runtime.backends import no_wheel
 from runtime.bundle.golden import read_golden
 from runtime.bundle.reader import open_bundle
 from runtime.selftest import parity
 from tests.arm.differences import ALIKE, BOARDS, FEW, OF_FEW, SAME, asked_of, differences
 from tests.arm.guest import ALONE, asked, is_plain, ways
 
+# Bundles that were made here hold answers of the engines that this Python has.
+HERE = {engine for engine in ("litert", "tflite-runtime", "onnxruntime") if no_wheel(engine) is None}
 ENGINES = {
-    "pi4": {"litert", "tflite-runtime", "onnxruntime"},
-    "pi5": {"litert", "tflite-runtime", "onnxruntime"},
-    "pi4-32": {"tflite-runtime"},
+    "pi4": {"litert", "tflite-runtime", "onnxruntime"} & HERE,
+    "pi5": {"litert", "tflite-runtime", "onnxruntime"} & HERE,
+    "pi4-32": {"tflite-runtime"} & HERE,
     "pi5-trixie": {"litert", "onnxruntime"},
     "pi5-trixie-debian": {"onnxruntime"},
 }
+ON_BOARDS = [
+    pytest.param(board, marks=pytest.mark.tflite_runtime) if board == "pi4-32" else board for board in BOARDS
+]
 # The largest difference from the same engine on x86; for values, relative to the largest of them.
 FLOAT = 2 * SAME  # 1.2e-5 behind 20 layers of selu
 STEP = 1 / 256  # of an int8 probability
@@ -65,14 +71,14 @@ def runs_there(variant: str, board: str) -> bool:
     return bool(engines & ENGINES[board])
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 def test_the_self_test_refuses_nothing_else(runs, board):
     lines = runs[f"{board} answers"].stdout.splitlines()
     found = {line.removeprefix("refused: ") for line in lines if line.startswith("refused: ")}
     assert found == REFUSED.get(board, set())
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 def test_nothing_is_left_out(answers, bundles, board):
     models = asked_of(board, bundles)
     wanted = {
@@ -109,7 +115,7 @@ def test_a_model_that_is_asked_has_the_operators_of_each_that_is_not(bundles, va
     assert set(asked_of(FEW, bundles)) == set(OF_FEW)
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 @pytest.mark.parametrize("variant", BOUNDS)
 def test_a_variant_answers_as_on_x86(answers, board, variant):
     half = variant == "onnx-float16" and board in WITH_FLOAT16_ARITHMETIC
@@ -130,7 +136,7 @@ def test_ties_move_most_answers_of_a_loop_on_a_pi_5_and_no_further_than_its_mani
     assert parity.drift(on_5, here)[1] < limits.usual_abs_error <= MOST_BY_ROUNDING
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 def test_int8_is_the_same_to_the_last_bit(answers, bundles, plain, board):
     """All whole numbers of a static int8 file are, up to the logits: the softmax after them computes in floats."""
     found = dict(differences(answers, board, "integers"))
@@ -145,7 +151,7 @@ def test_the_softmax_of_int8_moves_few_answers_by_one_step(answers, board):
     assert np.count_nonzero(errors > 1e-6) <= 0.005 * errors.size
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, board):
     for key, array in answers[board].items():
         model, variant, _, way, output = key.split()
@@ -162,7 +168,7 @@ def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, 
             assert np.abs(answered - outputs).max() <= limit, key
 
 
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", ON_BOARDS)
 def test_the_answers_came_from_the_installed_wheel(runs, devices, board):
     said = runs[f"{board} answers"].stdout.splitlines()[-1]
     assert said == str(devices[board].site / "runtime" / "__init__.py")

@@ -93,21 +93,18 @@ def test_missing_feeds_are_named(backend):
 
 
 @pytest.mark.tflite_runtime
-def test_tflite_runtime_is_opened_anew_for_another_batch_of_a_file_with_loops():
-    """It would keep the sizes of the batch before, and fail."""
+def test_tflite_runtime_takes_the_rows_of_a_file_with_loops_one_by_one():
+    """In a batch of another size than before it would fail, and on Arm a batch may end the process."""
     backend = opened("tflite-runtime", "several-float32.tflite")
-    interpreters = []
-    for count in (2, 2, 5, 2):
+    for count in (2, 5, 2):
         feeds, expected = edge(slice(0, count))
         assert same(backend.run(feeds), expected)
-        interpreters.append(backend._batch)
-    assert interpreters[0] is interpreters[1]
-    assert len({id(each) for each in interpreters}) == 3
+    assert backend._batch is None
     plain = opened("tflite-runtime", "image-float32.tflite")
     infer(plain, np.zeros((2, 8, 8, 1), np.uint8))
     first = plain._batch
     infer(plain, np.zeros((3, 8, 8, 1), np.uint8))
-    assert plain._batch is first
+    assert first is not None and plain._batch is first
 
 
 def with_open_level(model):
