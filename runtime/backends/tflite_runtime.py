@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 # Its int8 dense layers repack their weights for every call of more than one row: two rows of mnist-mlp take 270 µs in
 # one call and 130 one by one; from five rows on it is faster in one call.
 _FEWEST_INT8 = 5
-# tflite-runtime 2.14.0 keeps some of the old sizes where a file with these ops is given another number of rows: it fails
-# ("failed to prepare"), and a batch of 16 rows of an int8 loop ends the process on Arm (signal 11). One row at a time is
+# tflite-runtime 2.14.0 keeps some of the old sizes where a file with these ops is given another number of rows: it
+# fails ("failed to prepare"), and 16 rows of an int8 loop end the process on Arm (signal 11). One row at a time is
 # right; LiteRT 1.0.1, 1.1.2, 2.0.2 and 2.3.0 take batches.
 _CALLING_GRAPHS = {"IF", "WHILE"}
 
