@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from arm import instructions, wheels
@@ -22,7 +23,7 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.commands.table import aligned
 from runtime.errors import UsageError
 
-CALLS = 16
+CALLS = 8
 PACKAGES = [
     ROOT / name for name in ("arm", "bench", "runtime")
 ]  # what an emulated board executes of this project
@@ -117,8 +118,14 @@ def cost(device: Device, bundle: Bundle, variant: str, engine: str) -> Instructi
     counts = instructions.count(
         device, "-m", "bench.inferences", path, variant, engine, str(CALLS), packages=PACKAGES
     )
-    once, twice, _, predict_once, predict_twice = counts
-    return Instructions(round((twice - once) / CALLS), round((predict_twice - predict_once) / CALLS))
+    both = len(counts) // 2
+    return Instructions(*(per_call(found) for found in (counts[:both], counts[both + 1 :])))
+
+
+def per_call(counts: list[int]) -> int:
+    """What a call takes, from counts of `CALLS` calls and of twice as many in turn: the median of the differences."""
+    differences = [twice - once for once, twice in zip(counts[::2], counts[1::2], strict=True)]
+    return round(median(differences) / CALLS)
 
 
 def table(rows: list[Row], boards: list[str]) -> str:
@@ -147,6 +154,6 @@ def footnote(boards: list[str]) -> str:
     return (
         "Executed Arm instructions per inference, under emulation: not time. One row a call, one thread; bare: the "
         "engine's set, invoke and get on a prepared float32 array; predict: the same from the raw row, with all that "
-        f"Python does. The count of {2 * CALLS} calls less that of {CALLS}, over {CALLS}. {cores}. "
+        f"Python does. The count of {2 * CALLS} calls less that of {CALLS}, over {CALLS}; the median of three. {cores}. "
         f"{', '.join(versions)}."
     )

@@ -21,17 +21,21 @@ _LEAST_BUDGET = 1e-9
 
 
 class Limits(FastNamedTuple):
-    """The most that is allowed of each quantity; None: no limit, and for the drop the row's own budget.
+    """The most that is allowed of each quantity; None: no limit.
 
-    That is the one it was exported with, or where it names none, that of BUDGETS. A row in which a limited quantity was
-    not measured is beyond the limit. The budget that nobody asked for excludes only rows whose drop was measured.
+    `drop` and `budget` are percentage points of a score that is a fraction, or percent of an error. `drop` has to be
+    kept by all that the interval of a drop holds; the budget by the drop itself, as at the gate of export, which calls
+    it `unproven` where the interval is wider. Without both, a row's budget is the one it was exported with, or where it
+    names none, that of BUDGETS. A row in which a limited quantity was not measured is beyond the limit; the budget that
+    nobody asked for excludes only rows whose drop was measured.
     """
 
-    drop: float | None = None  # percentage points of a score that is a fraction, or percent of an error
+    drop: float | None = None
     size_bytes: int | None = None
     latency_us_p50: float | None = None
     latency_us_p90: float | None = None
     latency_us_p99: float | None = None
+    budget: float | None = None
 
 
 class Problem(FastNamedTuple):
@@ -67,8 +71,8 @@ def problems(row: MeasuredRow, drop: float | None, limits: Limits) -> Iterator[P
     elif most_size is not None and size is not None and size > most_size:
         yield Problem("size_bytes", size, f"its file has {size} bytes, more than the {most_size} allowed")
     if drop is not None:
-        yield from _of_drop(row, drop, limits.drop)
-    elif limits.drop is not None:
+        yield from _of_drop(row, drop, limits)
+    elif limits.drop is not None or limits.budget is not None:
         yield Problem("drop", None, "what it loses was not measured, and the drop is limited")
     if row.latency_us_p50 is None:
         yield Problem("latency", None, "its latency was not measured")
@@ -79,16 +83,18 @@ def problems(row: MeasuredRow, drop: float | None, limits: Limits) -> Iterator[P
             yield from _of_latency(row, name, most)
 
 
-def _of_drop(row: MeasuredRow, drop: float, most: float | None) -> Iterator[Problem]:
-    """Where nobody asked for a limit, the gate has decided already what an interval does not: `ok` or `unproven`.
-
-    So it has for float32, which it holds to parity.
-    """
+def _of_drop(row: MeasuredRow, drop: float, limits: Limits) -> Iterator[Problem]:
+    """Of float32, which the gate holds to parity, an interval leaves nothing undecided."""
+    most = limits.drop
+    if most is None:
+        if problem := drop_problem(row, drop, limits.budget):
+            yield Problem("drop", drop, problem)
+        return
     span = known_drop_interval(row)
     low, high = span or (drop, drop)
     if problem := drop_problem(row, low, most):
         yield Problem("drop", low, problem if span is None else drop_problem(row, max(low, drop), most))
-    elif span and most is not None and high > most + _SLACK and not row.variant.endswith("-float32"):
+    elif span and high > most + _SLACK and not row.variant.endswith("-float32"):
         why = (
             f"it loses {drop_text(row.scale, drop)} ({plain(low)} to {plain(high)}), and {most:g} are allowed"
         )

@@ -106,7 +106,7 @@ def _limits(args: argparse.Namespace) -> Limits:
             raise UsageError(f"{name} is {value}; give a number of at least 0")
     if args.constraints is not None:
         return parse_limits(args.constraints)
-    return Limits(drop=args.max_drop, size_bytes=args.max_size, latency_us_p50=args.max_latency_us)
+    return Limits(budget=args.max_drop, size_bytes=args.max_size, latency_us_p50=args.max_latency_us)
 
 
 def _measured(args: argparse.Namespace, bundle: Bundle, limits: Limits) -> list[MeasuredRow]:

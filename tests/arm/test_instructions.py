@@ -34,6 +34,12 @@ def test_a_count_repeats_exactly(devices, bundle, engine):
     assert all(5_000 < number < 200_000 for number in first)
 
 
+def test_what_happens_once_does_not_count():
+    once, twice, event = 8 * 100 + 7, 16 * 100 + 7, 464
+    counts = [once, twice + event, once, twice, once + event, twice]
+    assert arm.per_call(counts) == 100
+
+
 def test_files_beside_ours_change_no_count(devices, bundle, tmp_path, monkeypatch):
     """Tests of other processes write into the project's folders meanwhile, and Python lists the names in these."""
     before = arm.cost(devices["pi4"], bundle, "onnx-float32", "onnxruntime")

@@ -54,6 +54,12 @@ def test_what_the_gate_has_decided_is_not_undecided():
     ends = {"metric_drop_low": -0.02, "metric_drop_high": 0.02}
     row = measured(latency_us=10, metric=0.99, status="unproven", **ends)
     assert choose([row]).row is row and choose([row], Limits(drop=0.5)).excluded[0].undecided
+    assert choose([row], Limits(budget=0.5)).row is row
+    worse = measured(latency_us=10, metric=0.984, status="unproven", **ends)
+    (out,) = choose([worse], Limits(budget=0.5)).excluded
+    assert out.why == "it loses 0.60 points, more than the 0.5 allowed" and not out.undecided
+    unknown = measured(latency_us=10, metric=None)
+    assert choose([unknown]).row is unknown and choose([unknown], Limits(budget=0.5)).row is None
     same = measured("tflite-float32", latency_us=10, metric=0.99, **ends)
     assert choose([same], Limits(drop=0.5)).row is same
     worse = measured("tflite-float32", latency_us=10, metric=0.9, metric_drop_low=0.08, metric_drop_high=0.1)
