@@ -154,6 +154,7 @@ def footnote(boards: list[str]) -> str:
     return (
         "Executed Arm instructions per inference, under emulation: not time. One row a call, one thread; bare: the "
         "engine's set, invoke and get on a prepared float32 array; predict: the same from the raw row, with all that "
-        f"Python does. The count of {2 * CALLS} calls less that of {CALLS}, over {CALLS}; the median of three. {cores}. "
+        f"Python does. The count of {2 * CALLS} calls less that of {CALLS}, over {CALLS}, the median of three. "
+        f"{cores}. "
         f"{', '.join(versions)}."
     )
