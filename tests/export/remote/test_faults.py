@@ -85,7 +85,9 @@ def broken_off(device, server, at, end, *arguments):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background jobs ignore it
     ) as started:
         assert any(at in line for line in started.stderr)
         time.sleep(1)
