@@ -29,7 +29,7 @@ OPERATORS = {
 MAY_BE_FOLDED = {
     "BatchNormalization", "Rescaling", "Normalization", "Activation", "Dropout", "GaussianDropout", "AlphaDropout",
     "Conv2D", "DepthwiseConv2D", "Conv1D", "Dense", "Subtract", "Multiply", "Square", "Negative", "ReLU", "LeakyReLU",
-    "ZeroPadding2D",
+    "ZeroPadding2D", "Add",  # TFLite adds and takes the relu behind it in one operator
 }  # fmt: skip
 
 
