@@ -37,24 +37,24 @@ def batched(engine: str, content: bytes, size: int) -> Infer:
 def by_name(engine: str, content: bytes) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """One row of each input by name to one row of each output by name, by the engine's plain calls."""
     if engine == "onnxruntime":
-        opened = _opened(content, exact=True)
-        names = [result.name for result in opened.get_outputs()]
+        inference = _opened(content, exact=True)
+        names = [result.name for result in inference.get_outputs()]
 
         def run(row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return dict(zip(names, opened.run(names, row), strict=True))
+            return dict(zip(names, inference.run(names, row), strict=True))
 
         return run
-    interpreter = _interpreter_of(engine, content)
-    interpreter.allocate_tensors()
-    signature = interpreter.get_signature_runner()
+    opened = interpreter(engine, content)
+    opened.allocate_tensors()
+    signature = opened.get_signature_runner()
     sources = {name: details["index"] for name, details in signature.get_input_details().items()}
     results = {name: details["index"] for name, details in signature.get_output_details().items()}
 
     def invoke(row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, place in sources.items():
-            interpreter.set_tensor(place, row[name])
-        interpreter.invoke()
-        return {name: interpreter.get_tensor(place) for name, place in results.items()}
+            opened.set_tensor(place, row[name])
+        opened.invoke()
+        return {name: opened.get_tensor(place) for name, place in results.items()}
 
     return invoke
 
@@ -80,23 +80,24 @@ def _opened(content: bytes, exact: bool) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _interpreter_of(engine: str, content: bytes) -> Any:
-    interpreter = import_module(ENGINES[engine].backend).import_engine()
-    return interpreter(model_content=content, num_threads=1)
+def interpreter(engine: str, content: bytes) -> Any:
+    """The engine's own Interpreter of a .tflite file, with one thread."""
+    opens = import_module(ENGINES[engine].backend).import_engine()
+    return opens(model_content=content, num_threads=1)
 
 
 def _interpreter(engine: str, content: bytes, size: int | None) -> Infer:
-    interpreter = _interpreter_of(engine, content)
-    details = interpreter.get_input_details()[0]
-    source, result = details["index"], interpreter.get_output_details()[0]["index"]
+    opened = interpreter(engine, content)
+    details = opened.get_input_details()[0]
+    source, result = details["index"], opened.get_output_details()[0]["index"]
     if size is not None:
-        interpreter.resize_tensor_input(source, (size, *details["shape"][1:]))
-    interpreter.allocate_tensors()
+        opened.resize_tensor_input(source, (size, *details["shape"][1:]))
+    opened.allocate_tensors()
 
     def call(rows: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(source, rows)
-        interpreter.invoke()
-        answers: np.ndarray = interpreter.get_tensor(result)
+        opened.set_tensor(source, rows)
+        opened.invoke()
+        answers: np.ndarray = opened.get_tensor(result)
         return answers
 
     return call

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import process_time_ns
 from typing import NamedTuple
 
 import numpy as np
 
-from bench import bare
-from bench.arguments import add_bundles, bundles_of, golden_rows, is_plain
-from runtime.backends import engine_version, import_engine, installed
+from bench import bare, interleaved
+from bench.arguments import golden_rows, is_plain
+from bench.interleaved import CALLS, FEWEST_CALLS, Over, calls_of_a_block, over
 from runtime.bundle.manifest import Variant
-from runtime.bundle.reader import Bundle, open_bundle
-from runtime.commands.arguments import quiet_engines
+from runtime.bundle.reader import Bundle
 from runtime.commands.table import aligned
-from runtime.errors import UsageError
 from runtime.loading import load_from
 from runtime.measure.latency import single_calls
-from runtime.measure.machine import cpu_name
 from runtime.measure.timing import times
 
 # The limits of the project, in µs over the bare calls.
@@ -35,22 +29,9 @@ _WHY_SMALL = (
 _SMALL_US = 0.5  # a row
 _WHY_DYNAMIC = ": row by row, since this engine's batches of such files end the process on a Pi 5"
 _WHY_PAIR = "this file takes them one by one, and joins them"
-CALLS = 50
-_BLOCK_US, FEWEST_CALLS = 2_000, 3  # a block of a slow net has fewer calls
 _BATCH_ROWS = 1024
-_BATCH_US, _FEWEST_ROWS = 20_000, 8  # and a batch fewer rows
+_BATCH_US, _FEWEST_ROWS = 20_000, 8  # a batch of a slow net has fewer rows
 _BATCH_ROUNDS = 7
-
-
-class Over(NamedTuple):
-    """How much longer a call takes than the bare one, in µs: the median over rounds, and its 95 % interval."""
-
-    us: float
-    low_us: float
-    high_us: float
-
-    def __str__(self) -> str:
-        return f"{self.us:+.1f} ({self.low_us:+.1f} to {self.high_us:+.1f})"
 
 
 class Batch(NamedTuple):
@@ -113,39 +94,12 @@ class Row(NamedTuple):
 
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
-    made = argparse.ArgumentParser(prog="python -m bench speed", description=__doc__)
-    add_bundles(made)
-    made.add_argument("--engine", metavar="NAME", help="only this engine")
-    made.add_argument(
-        "--rounds",
-        metavar="N",
-        type=int,
-        default=60,
-        help=f"blocks of up to {CALLS} calls each; default: 60",
-    )
-    return made
+    return interleaved.parser("speed", __doc__)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table; the exit code says only whether it could be measured."""
-    paths = bundles_of(args, is_plain)
-    if args.rounds < 6:
-        raise UsageError(f"--rounds is {args.rounds}; an interval needs at least 6")
-    rows = []
-    load_before = os.getloadavg()[0]
-    for path in paths:
-        bundle = open_bundle(path)
-        for variant in bundle.manifest.variants.values():
-            for engine in variant.engines:
-                if variant.format != "saved_model" and args.engine in (None, engine) and installed(engine):
-                    print(f"{bundle.manifest.model} {variant.name} {engine}", file=sys.stderr)
-                    import_engine(engine)
-                    with quiet_engines():
-                        rows.append(measure(bundle, variant, engine, args.rounds))
-    print(table(rows))
-    print()
-    print(footnote(rows, args.rounds, load_before))
-    return 0 if rows else 1
+    """Prints the table."""
+    return interleaved.run(args, is_plain, measure, table, footnote)
 
 
 def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
@@ -189,24 +143,10 @@ def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
     return Row(bundle.manifest.model, variant.name, engine, single_us, again_us, run_us, predict_us, batch)
 
 
-def calls_of_a_block(call_us: float) -> int:
-    """How many calls of this length make a block: fewer of slow ones."""
-    return int(np.clip(_BLOCK_US / call_us, FEWEST_CALLS, CALLS))
-
-
 def _pairs(call: Callable[[np.ndarray], object], inputs: np.ndarray) -> Callable[[], object]:
     """Calls with one pair of rows after the other."""
     pairs = np.stack([inputs[:-1], inputs[1:]], axis=1)
     return single_calls(lambda pair: call(pair[0]), {"pairs": pairs})
-
-
-def over(ours: np.ndarray, bare_us: np.ndarray) -> Over:
-    """The median difference between blocks of the same round, with its interval by ranks (the sign test's)."""
-    differences = np.sort(ours - bare_us)
-    count = len(differences)
-    reach = 0.98 * np.sqrt(count)
-    low, high = max(0, int(count / 2 - reach)), min(count - 1, int(np.ceil(count / 2 + reach)))
-    return Over(float(np.median(differences)), float(differences[low]), float(differences[high]))
 
 
 def _batches(
@@ -279,22 +219,13 @@ def table(rows: list[Row]) -> str:
     return "\n".join([aligned(header, cells, right=tuple(range(3, 13))), *tail])
 
 
-def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
-    """What was measured, and on what."""
+def footnote(rounds: int) -> str:
+    """What was measured."""
     return (
         f"bare: set_tensor, invoke and get_tensor, or session.run, on one float32 row; again: the same in a second "
         f"engine with the same file; run: the same row; predict: the raw row. {rounds} rounds of up to {CALLS} calls, "
         f"interleaved; a difference is the median over rounds of the medians of a round. Batches of raw rows, beside "
         f"the engine on a prepared array: medians of {_BATCH_ROUNDS} turns, in CPU time; onnx-dynamic runs row by row, "
         f"since in one call each row's answer would depend on the others (one scale for all). Two rows: one call of "
-        f"predict over two. {circumstances((row.engine for row in rows), load_before)}"
-    )
-
-
-def circumstances(engines: Iterable[str], load_before: float) -> str:
-    """The end of a footnote: versions, machine, and what else it did."""
-    versions = ", ".join(f"{name} {engine_version(name)}" for name in sorted(set(engines)))
-    return (
-        f"One thread. {versions}, numpy {np.__version__}, Python {platform.python_version()}, {platform.machine()}, "
-        f"{cpu_name()}, {os.cpu_count()} cores, load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after."
+        f"predict over two."
     )

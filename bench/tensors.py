@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
 
-from bench import bare
-from bench.arguments import add_bundles, bundles_of
-from bench.speed import CALLS, FEWEST_CALLS, MAX_RUN_OVER_US, Over, calls_of_a_block, circumstances, over
-from runtime.backends import import_engine, installed
+from bench import bare, interleaved
+from bench.interleaved import CALLS, FEWEST_CALLS, Over, calls_of_a_block, over
+from bench.speed import MAX_RUN_OVER_US
 from runtime.bundle.golden import read_golden
 from runtime.bundle.manifest import Manifest, Variant
-from runtime.bundle.reader import Bundle, open_bundle
-from runtime.commands.arguments import quiet_engines
+from runtime.bundle.reader import Bundle
 from runtime.commands.table import aligned
-from runtime.errors import UsageError
 from runtime.loading import load_from
 from runtime.measure.timing import times
 
@@ -51,34 +46,12 @@ def has_several(manifest: Manifest) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
-    made = argparse.ArgumentParser(prog="python -m bench tensors", description=__doc__)
-    add_bundles(made)
-    made.add_argument(
-        "--rounds", metavar="N", type=int, default=60, help=f"blocks of up to {CALLS} calls each; default: 60"
-    )
-    return made
+    return interleaved.parser("tensors", __doc__)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the table; the exit code says only whether it could be measured."""
-    paths = bundles_of(args, has_several)
-    if args.rounds < 6:
-        raise UsageError(f"--rounds is {args.rounds}; an interval needs at least 6")
-    rows = []
-    load_before = os.getloadavg()[0]
-    for path in paths:
-        bundle = open_bundle(path)
-        for variant in bundle.manifest.variants.values():
-            for engine in variant.engines:
-                if variant.format != "saved_model" and installed(engine):
-                    print(f"{bundle.manifest.model} {variant.name} {engine}", file=sys.stderr)
-                    import_engine(engine)
-                    with quiet_engines():
-                        rows.append(measure(bundle, variant, engine, args.rounds))
-    print(table(rows))
-    print()
-    print(footnote(rows, args.rounds, load_before))
-    return 0 if rows else 1
+    """Prints the table."""
+    return interleaved.run(args, has_several, measure, table, footnote)
 
 
 def measure(bundle: Bundle, variant: Variant, engine: str, rounds: int) -> Row:
@@ -128,11 +101,11 @@ def table(rows: list[Row]) -> str:
     return "\n".join([aligned(header, cells, right=tuple(range(3, 8))), *tail])
 
 
-def footnote(rows: list[Row], rounds: int, load_before: float) -> str:
-    """What was measured, and on what."""
+def footnote(rounds: int) -> str:
+    """What was measured."""
     return (
         f"bare: set_tensor for each input, invoke and get_tensor for each output, or session.run, on one row; run: the "
         f"same row. {rounds} rounds of up to {CALLS} calls, interleaved; the difference is the median over rounds of "
         f"the medians of a round. The limit is {MAX_RUN_OVER_US} µs, and the same again for each tensor but one input "
-        f"and one output. {circumstances((row.engine for row in rows), load_before)}"
+        f"and one output."
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench import bare
 from bench.tiny_files import onnx_identity, tflite_with_type
 from runtime.backends import ENGINES
 from runtime.bundle.golden import INPUTS, OUTPUTS, kept, parse_arrays
@@ -32,9 +33,9 @@ def bare_engine(engine: str, content: bytes) -> Any:
         onnxruntime = import_module("onnxruntime")
         onnxruntime.set_default_logger_severity(4)
         return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    interpreter = import_module(ENGINES[engine].backend).import_engine()(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
+    opened = bare.interpreter(engine, content)
+    opened.allocate_tensors()
+    return opened
 
 
 def outcome(engine: str, file: str, golden: str | None, limits: Mapping[str, float]) -> str:

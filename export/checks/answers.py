@@ -10,6 +10,7 @@ import numpy as np
 from data.dataset import Arrays
 from data.original import Original
 from export.chunks import chunk_rows
+from runtime.selftest.probes import probe_inputs
 
 # Takes and gives arrays by name, [n, …], in the dtypes of a file.
 Run = Callable[[Arrays], Arrays]
@@ -21,6 +22,13 @@ def at_the_edge(original: Original, raw: Mapping[str, np.ndarray]) -> Arrays:
         record.name: raw[record.name].astype(record.tensor.dtype, copy=False)
         for record in original.record.inputs
     }
+
+
+def probes(original: Original, raw: Arrays) -> Arrays:
+    """The probes that are made of raw inputs, in the dtypes that a file takes."""
+    return at_the_edge(
+        original, probe_inputs(raw, {record.name: record for record in original.record.inputs})
+    )
 
 
 def count(arrays: Mapping[str, np.ndarray]) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from data.golden import places
 from data.original import Original
 from data.trained_model import MetricRecord
 from export.checks import interim
-from export.checks.answers import Run, at_the_edge, count, one_by_one, rows
+from export.checks.answers import Run, at_the_edge, count, one_by_one, probes, rows
 from export.checks.comparison import compared
 from export.checks.flips import Flip
 from export.checks.floor import below_floor
@@ -38,7 +37,6 @@ from runtime.measure.metric import (
 )
 from runtime.measure.row import MeasuredRow
 from runtime.selftest import parity
-from runtime.selftest.probes import probe_inputs
 
 _REMEDY = "allow more with --max-drop, or take a scheme of more bits"
 
@@ -111,9 +109,7 @@ def judge(
         seconds = (perf_counter() - began) / count(feeds)
         batch = run(feeds)
         recorded = places(expected, records, golden_rows)
-        probes = one_by_one(
-            run, at_the_edge(original, probe_inputs(rows(inputs, recorded), _inputs(original)))
-        )
+        to_probes = one_by_one(run, probes(original, rows(inputs, recorded)))
         found: dict[str, MeasuredRow] = {}
         flips: tuple[Flip, ...] = ()
         errors: dict[str, float] = {}
@@ -155,11 +151,7 @@ def judge(
     worst = max(judged, key=lambda each: _badness(each, wide))
     if not worst.passed:
         return Verdict(worst, flips=flips)
-    return Verdict(worst, rows(singles, recorded), probes, errors, flips=flips)
-
-
-def _inputs(original: Original) -> dict[str, Any]:
-    return {record.name: record for record in original.record.inputs}
+    return Verdict(worst, rows(singles, recorded), to_probes, errors, flips=flips)
 
 
 def _beyond(allowed: Tolerance, error: float) -> str:

@@ -40,7 +40,7 @@ class NotConverted(Exception):
 
 @contextmanager
 def _named_where_it_fails() -> Iterator[None]:
-    """Raise a NotConverted for an error of one op, which tf2onnx names in its log alone."""
+    """Raises a NotConverted for an error of one op, which tf2onnx names in its log alone."""
     failed: list[tuple[str, str]] = []
 
     def seen(record: logging.LogRecord) -> bool:
@@ -91,7 +91,7 @@ def _protobufs_at_the_end() -> Iterator[None]:
 
 @contextmanager
 def _rounding_kept() -> Iterator[None]:
-    """Let tf2onnx keep a cast to a float of 16 bits before another cast: without it nothing is rounded any more."""
+    """Lets tf2onnx keep a cast to a float of 16 bits before another cast: without it nothing is rounded any more."""
     from onnx import TensorProto
     from tf2onnx.optimizer import back_to_back_optimizer
 

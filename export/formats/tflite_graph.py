@@ -270,7 +270,7 @@ def _replace(content: bytearray, table: Any, place: int, by: Mapping[int, int]) 
 
 
 def _replace_index(content: bytearray, given: Any, by: Mapping[int, int]) -> None:
-    """Replace the tensor that an output of a signature names, in the same way; that of number 0 is not stored."""
+    """Replaces the tensor that an output of a signature names, in the same way; that of number 0 is not stored."""
     offset = given._tab.Offset(_SIGNATURE_INDEX)
     if offset:
         tensor = given.TensorIndex()

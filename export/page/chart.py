@@ -120,7 +120,11 @@ def _picture(devices: Mapping[str, Drawn]) -> _Picture:
     first = next(iter(devices.values()))
     alike = {name: each for name, each in devices.items() if each.loss.axis == first.loss.axis}
     fronts = {name: on_front(each.where) for name, each in alike.items()}
-    chosen = {name: each.chosen for name, each in alike.items() if each.chosen in each.where}
+    chosen = {
+        name: each.chosen
+        for name, each in alike.items()
+        if each.chosen is not None and each.chosen in each.where
+    }
     where = {
         row: place
         for name, each in alike.items()
@@ -128,7 +132,7 @@ def _picture(devices: Mapping[str, Drawn]) -> _Picture:
         if len(alike) == 1 or row in fronts[name] or row == each.chosen
     }
     intervals = {row: ends for each in alike.values() for row, ends in each.loss.intervals.items()}
-    return _Picture(where, first.loss._replace(intervals=intervals), fronts, chosen)  # type: ignore[arg-type]
+    return _Picture(where, first.loss._replace(intervals=intervals), fronts, chosen)
 
 
 def draw(devices: Mapping[str, Drawn], across: Across, name: str, styles: Styles) -> Chart | None:

@@ -24,7 +24,7 @@ exit code: 0 when there is a file to ship for every model on every device, 1 whe
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `report`; the exit code says whether every model has a file to ship on every device."""
+    """Runs `report`; the exit code says whether every model has a file to ship on every device."""
     options = parser().parse_args(argv[1:])
     limits = DEFAULT_LIMITS if options.constraints is None else parse_limits(options.constraints)
     # Only now: matplotlib takes a second.

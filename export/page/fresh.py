@@ -26,7 +26,7 @@ def of_an_export(rows: list[MeasuredRow], command: str | None) -> Measured:
 
 
 def write(page: Measured, out: Path) -> None:
-    """Write `out`/report.html, unless the one that is there says the same.
+    """Writes `out`/report.html, unless the one that is there says the same.
 
     Raises:
         DataError: what an export kept beside a bundle is damaged.

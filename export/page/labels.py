@@ -15,7 +15,7 @@ _OFFSETS = (12.0, -12.0, 0.0, 24.0, -24.0, 38.0, -38.0)
 
 
 def put(axes: Any, names: Mapping[tuple[float, float], str], points: Sequence[tuple[float, float]]) -> None:
-    """Write each name near its point; one that has no free place is left out: the table has it, and so has a pointer.
+    """Writes each name near its point; one that has no free place is left out: the table has it, and so has a pointer.
 
     Args:
         axes: matplotlib's, with their limits set.

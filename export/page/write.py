@@ -36,7 +36,7 @@ def write(
     constraints: str | None = None,
     state: str = "",
 ) -> list[Section]:
-    """Write the page to `path`, and return what it says of each model.
+    """Writes the page to `path`, and returns what it says of each model.
 
     Args:
         measured: the rows of one or several devices.

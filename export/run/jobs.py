@@ -13,7 +13,7 @@ import numpy as np
 
 from data.original import Original, read_original
 from export import golden
-from export.checks.answers import Run, at_the_edge
+from export.checks.answers import Run, at_the_edge, probes
 from export.checks.gate import Demand, Verdict, judge
 from export.checks.halves import Half, half
 from export.checks.ties import moved_by_ties
@@ -26,7 +26,6 @@ from runtime.backends import open_backend
 from runtime.bundle.golden import MOST_ROWS
 from runtime.measure import timing
 from runtime.measure.row import MeasuredRow
-from runtime.selftest.probes import probe_inputs
 
 
 def build(format_: Format, scheme: Scheme, conversion: Conversion) -> tuple[str, ...]:
@@ -78,10 +77,9 @@ def judge_file(
 
 def _moved_by_ties(path: Path, original: Original, verdict: Verdict, golden_rows: int) -> dict[str, float]:
     kept, _ = golden.samples(original, golden_rows)
-    probes = probe_inputs(kept, {record.name: record for record in original.record.inputs})
     asked = [
         (at_the_edge(original, kept), verdict.golden_outputs),
-        (at_the_edge(original, probes), verdict.probe_outputs),
+        (probes(original, kept), verdict.probe_outputs),
     ]
     return moved_by_ties(
         path.read_bytes(), lambda content: open_backend("litert", content, threads=1).run, asked

@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from export.formats import saved_model
-from export.formats.format import Conversion
 from export.formats.saved_model import SavedModelBackend
 from export.formats.table import FORMATS
 from export.targets import PLAIN
 from runtime.backends import open_backend
-from tests.export.formats.records import saved
+from tests.export.formats.converted import BUILT, LIMITS, file_of, float32_files
 
 pytestmark = pytest.mark.conversion
 # By dtype of the model, that of the files: engines compute no half floats, and no short whole numbers but bytes.
@@ -19,8 +17,6 @@ EDGE = {
     "uint8": "uint8", "int8": "int32", "int16": "int32", "int32": "int32", "int64": "int64", "bool": "bool",
     "float16": "float32",
 }  # fmt: skip
-LIMITS = {"float32": 1e-5, "float16": 5e-3, "dynamic": 0.05, "int8": 0.1, "int16x8": 0.03}
-BUILT = [target for target in PLAIN.values() if target.format != "saved_model"]
 
 
 def build():
@@ -44,12 +40,7 @@ def build():
 def made(tmp_path_factory):
     """The folder with the SavedModel and the float32 files, the record, the feeds and the answers."""
     folder = tmp_path_factory.mktemp("dtypes")
-    trained, described = saved(build(), folder)
-    saved_model.float32(Conversion(trained, folder / "saved_model", described))
-    for name in ("tflite", "onnx"):
-        found = FORMATS[name]
-        file = folder / f"{name}-float32{found.suffix}"
-        found.converters["float32"](Conversion(folder / "saved_model", file, described))
+    described = float32_files(build(), folder)
     random = np.random.default_rng(1)
     feeds = {
         name: random.normal(size=(40, 4)).astype(np.float32)
@@ -63,14 +54,7 @@ def made(tmp_path_factory):
 @pytest.mark.parametrize("target", BUILT, ids=lambda target: target.name)
 def test_every_dtype_comes_in_and_goes_out(made, target, tmp_path):
     folder, described, feeds, wanted = made
-    found = FORMATS[target.format]
-    source = folder / f"{target.format}-float32{found.suffix}"
-    file = source
-    if target.scheme != "float32":
-        file = tmp_path / f"{target.name}{found.suffix}"
-        ranges = found.calibration.record_ranges(source, feeds) if target.calibrated else None
-        found.converters[target.scheme](Conversion(source, file, described, ranges))
-    found.prove(file, target.scheme)
+    file = file_of(target, folder, described, feeds, tmp_path)
     backend = open_backend(target.engines[0], file.read_bytes())
     assert {name: spec.dtype for name, spec in backend.inputs.items()} == EDGE
     answers = backend.run(feeds)
