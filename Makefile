@@ -23,9 +23,9 @@ unexport PYTHONDONTWRITEBYTECODE
 export: $(INSTALLED)
 	$(RUN) -m export all
 
-# What needs neither a conversion nor a board nor an installation: for the hundredth run of the day.
+# What needs no conversion, board, browser or installation: for the hundredth run of the day.
 check: lint
-	$(RUN) -m pytest -q $(BY_FILE) -m "not conversion and not boards and not installation"
+	$(RUN) -m pytest -q $(BY_FILE) -m "not conversion and not boards and not browser and not installation"
 
 # The boards are emulated beside everything else, on what the others leave of the processors.  The output of each part
 # is printed when the part ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +86,7 @@ def _decode(archive: zipfile.ZipFile, names: list[str], folder: str) -> Split:
     chosen = [name for name in names if name.startswith(f"{folder}/")]
     inputs = np.empty((len(chosen), *SHAPE), np.uint8)
     for place, name in enumerate(chosen):
-        with archive.open(name) as file, Image.open(file) as image:
+        with Image.open(io.BytesIO(archive.read(name))) as image:
             inputs[place] = image
     labels = np.array([LABELS.index(name.split("/")[1]) for name in chosen], np.int64)
     return Split({"image": inputs}, {"probabilities": labels})

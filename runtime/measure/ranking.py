@@ -59,7 +59,7 @@ def rank(
         limit = _median(screened[remaining[0]]) * times_fastest
         kept = [name for name in remaining if _median(screened[name]) <= limit]
         slower = [name for name in remaining if name not in kept]
-        left_behind = {name: _ranked(screened[name], None, 1) for name in slower} | left_behind
+        left_behind = {name: _ranked(screened[name], (None, None)) for name in slower} | left_behind
         remaining = kept
     return compared(_sampled({name: callables[name] for name in remaining}, _ROUNDS, watch)) | left_behind
 
@@ -75,11 +75,21 @@ def compared(samples_us: Mapping[str, np.ndarray]) -> dict[str, RankedLatency]:
     Args:
         samples_us: µs [blocks, calls] of each callable; the n-th blocks of all were measured one after the other.
     """
-    by_speed = sorted(samples_us, key=lambda name: _median(samples_us[name]))
-    if not by_speed:
-        return {}
-    fastest = _medians(samples_us[by_speed[0]])
-    return {name: _ranked(samples_us[name], fastest, len(by_speed) - 1) for name in by_speed}
+    medians = {name: _medians(samples) for name, samples in samples_us.items()}
+    return {name: _ranked(samples_us[name], ratio) for name, ratio in slower(medians).items()}
+
+
+def slower(medians_us: Mapping[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:
+    """The ends of the interval of each latency's ratio to the fastest's, which comes first; see `compared`.
+
+    Args:
+        medians_us: µs [blocks] of each callable: the medians of its blocks.
+    """
+    by_speed = sorted(medians_us, key=lambda name: float(np.median(medians_us[name])))
+    statements = max(1, len(by_speed) - 1)
+    return {
+        name: median_interval(medians_us[name] / medians_us[by_speed[0]], statements) for name in by_speed
+    }
 
 
 def least_blocks(count: int) -> int:
@@ -90,17 +100,14 @@ def least_blocks(count: int) -> int:
     return blocks
 
 
-def _ranked(samples_us: np.ndarray, fastest: np.ndarray | None, comparisons: int) -> RankedLatency:
-    medians = _medians(samples_us)
+def _ranked(samples_us: np.ndarray, ratio: tuple[float | None, float | None]) -> RankedLatency:
     p90, p99 = np.percentile(samples_us, (90, 99))
-    unknown = (None, None)
-    ratio = unknown if fastest is None else median_interval(medians / fastest, max(1, comparisons))
     return RankedLatency(
         _median(samples_us),
         float(p90),
         float(p99),
         samples_us.size,
-        *median_interval(medians),
+        *median_interval(_medians(samples_us)),
         *ratio,
         **tail_intervals(samples_us),
     )

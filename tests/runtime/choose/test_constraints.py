@@ -156,14 +156,14 @@ def resampled(row, chance, limits):
 
     Without a limit of the drop its figure stays: the gate has decided on it.
     """
-    for name, (low, high) in ENDS.items():
-        low, high = getattr(row, low), getattr(row, high)
+    measured = {}
+    for name, ends in ENDS.items():
+        low, high = (getattr(row, end) for end in ends)
         if low is not None:
-            row = row._replace(**{name: chance.uniform(low, 2 * low if high is None else high)})
+            measured[name] = chance.uniform(low, 2 * low if high is None else high)
     if limits.drop is not None and row.metric_drop_low is not None:
-        low, high = drop_interval(row)
-        row = row._replace(metric=row.metric_original - chance.uniform(low, high) / 100)
-    return row
+        measured["metric"] = row.metric_original - chance.uniform(*drop_interval(row)) / 100
+    return row._replace(**measured)
 
 
 def with_intervals(row, chance):
