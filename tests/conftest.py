@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
+# A test that uses one of these fixtures has the mark beside it.
+MARKED = {"browser": "browser", "devices": "boards", "exported": "conversion"}
 DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with scikit-learn
 
 
@@ -56,14 +58,13 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of conversions, and skips what needs tflite-runtime where it has no wheel.
+    """Marks tests by the fixtures they use, and skips what needs tflite-runtime where it has no wheel.
 
-    Tests that use the shared exports are tests of conversions, without saying so. tflite-runtime is needed by tests
-    marked so, and by rows of a table that name it.
+    tflite-runtime is needed by tests marked so, and by rows of a table that name it.
     """
     for item in items:
-        if "exported" in getattr(item, "fixturenames", ()):
-            item.add_marker("conversion")
+        for fixture in MARKED.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKED[fixture])
     needing = [item for item in items if item.get_closest_marker("tflite_runtime") or _names_it(item)]
     if NO_TFLITE_RUNTIME:
         for item in needing:

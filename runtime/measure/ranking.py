@@ -55,9 +55,10 @@ def rank(
     left_behind: dict[str, RankedLatency] = {}
     for rounds, times_fastest in _SCREENS:
         screened = _sampled({name: callables[name] for name in remaining}, rounds, watch)
-        remaining.sort(key=lambda name: _median(screened[name]))
-        limit = _median(screened[remaining[0]]) * times_fastest
-        kept = [name for name in remaining if _median(screened[name]) <= limit]
+        latency_us = {name: float(np.median(_medians(screened[name]))) for name in remaining}
+        remaining.sort(key=latency_us.__getitem__)
+        limit = latency_us[remaining[0]] * times_fastest
+        kept = [name for name in remaining if latency_us[name] <= limit]
         slower = [name for name in remaining if name not in kept]
         left_behind = {name: _ranked(screened[name], (None, None)) for name in slower} | left_behind
         remaining = kept
@@ -76,10 +77,10 @@ def compared(samples_us: Mapping[str, np.ndarray]) -> dict[str, RankedLatency]:
         samples_us: µs [blocks, calls] of each callable; the n-th blocks of all were measured one after the other.
     """
     medians = {name: _medians(samples) for name, samples in samples_us.items()}
-    return {name: _ranked(samples_us[name], ratio) for name, ratio in slower(medians).items()}
+    return {name: _ranked(samples_us[name], ratio) for name, ratio in slower_intervals(medians).items()}
 
 
-def slower(medians_us: Mapping[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:
+def slower_intervals(medians_us: Mapping[str, np.ndarray]) -> dict[str, tuple[float | None, float | None]]:
     """The ends of the interval of each latency's ratio to the fastest's, which comes first; see `compared`.
 
     Args:
@@ -101,13 +102,14 @@ def least_blocks(count: int) -> int:
 
 
 def _ranked(samples_us: np.ndarray, ratio: tuple[float | None, float | None]) -> RankedLatency:
+    medians = _medians(samples_us)
     p90, p99 = np.percentile(samples_us, (90, 99))
     return RankedLatency(
-        _median(samples_us),
+        float(np.median(medians)),
         float(p90),
         float(p99),
         samples_us.size,
-        *median_interval(_medians(samples_us)),
+        *median_interval(medians),
         *ratio,
         **tail_intervals(samples_us),
     )
@@ -117,10 +119,6 @@ def _medians(samples_us: np.ndarray) -> np.ndarray:
     """The median of each block."""
     medians: np.ndarray = np.median(samples_us, axis=1)
     return medians
-
-
-def _median(samples_us: np.ndarray) -> float:
-    return float(np.median(_medians(samples_us)))
 
 
 def _sampled(

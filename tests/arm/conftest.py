@@ -98,7 +98,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "runs" in getattr(item, "fixturenames", ()))
     for item in items:
         if "devices" in getattr(item, "fixturenames", ()):
-            item.add_marker("boards")
             item.add_marker(pytest.mark.timeout(3600))
 
 

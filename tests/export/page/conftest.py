@@ -10,12 +10,6 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _REASON = pytest.StashKey[str]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker("browser")
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """A skipped test is a letter in a line of dots; that nothing was seen in a browser must be seen."""
     reason = config.stash.get(_REASON, None)

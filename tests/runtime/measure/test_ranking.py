@@ -8,7 +8,7 @@ from runtime.loading import load
 from runtime.measure import ranking
 from runtime.measure.interval import median_interval
 from runtime.measure.latency import measure
-from runtime.measure.ranking import compared, least_blocks, rank, slower
+from runtime.measure.ranking import compared, least_blocks, rank, slower_intervals
 from runtime.measure.watch import Watch
 from tests.bundles import golden
 from tests.rows import measured as measured_row
@@ -109,7 +109,7 @@ def share_told_apart(count, blocks, runs=600):
     wrong, pairs = 0, 0
     for _ in range(runs):
         shared = drifting(rng, (blocks, 1), 10)
-        found = slower(
+        found = slower_intervals(
             {str(k): np.median(shared * around(1)(rng, (blocks, 20)), axis=1) for k in range(count)}
         )
         told = [low > 1 for low, _ in found.values()]
