@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,12 @@ def dataset_of(training: dict) -> data.Dataset:
     folder = os.environ.get("EDGEPROOF_DATA")
     if name not in FROM_SCIKIT_LEARN and not (folder and Path(folder).is_dir()):
         pytest.skip(f"EDGEPROOF_DATA names no folder: {name} is not there to compute the figure again")
+    return loaded(name, folder)
+
+
+@cache
+def loaded(name: str, folder: str | None) -> data.Dataset:
+    """A dataset, read once for all models of it."""
     return data.load(name, folder)
 
 

@@ -13,6 +13,7 @@ from runtime.errors import EdgeProofError, PackageError, UsageError
 from train.batches import Batches
 from train.callbacks import StopAtTarget
 from train.fit import Run, fit
+from train.recipe import Recipe
 from train.recipes import find
 from train.streaming import one_step
 
@@ -38,7 +39,14 @@ def same_weights(first: keras.Model, second: keras.Model) -> bool:
 
 @pytest.fixture(scope="module")
 def recipe():
+    """A network with convolutions and augmentation: what draws random numbers in training is there."""
     return replace(find("digits-cnn"), epochs=4)
+
+
+# What is no matter of the network is tried with one that is compiled in a second.
+SMALL = Recipe(
+    "digits-small", "digits", "mlp", goal=0.0, hidden=(16,), learning_rate=2e-3, epochs=4, batch_size=32
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,32 +76,32 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(
     assert not state.exists()
 
 
-def test_resuming_nothing_begins_at_the_beginning_and_says_so(recipe, few_digits, tmp_path, capsys):
-    trained = fit(replace(recipe, epochs=1), few_digits, Run(seed=3, state=tmp_path / "none", resume=True))
+def test_resuming_nothing_begins_at_the_beginning_and_says_so(few_digits, tmp_path, capsys):
+    trained = fit(replace(SMALL, epochs=1), few_digits, Run(seed=3, state=tmp_path / "none", resume=True))
     assert "nothing to resume, beginning at epoch 1" in capsys.readouterr().err
     assert len(trained.history["loss"]) == 1
 
 
-def test_another_training_is_not_resumed(recipe, few_digits, tmp_path):
+def test_another_training_is_not_resumed(few_digits, tmp_path):
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
+        fit(SMALL, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
     with pytest.raises(UsageError, match=r"learning_rate 0\.002 → 0\.1; seed 3 → 4"):
-        fit(replace(recipe, learning_rate=0.1), few_digits, Run(seed=4, state=state, resume=True))
+        fit(replace(SMALL, learning_rate=0.1), few_digits, Run(seed=4, state=state, resume=True))
 
 
-def test_a_damaged_state_is_refused(recipe, few_digits, tmp_path):
+def test_a_damaged_state_is_refused(few_digits, tmp_path):
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
+        fit(SMALL, few_digits, Run(seed=3, state=state, extra=(Interrupt(epoch=1),)))
     (state / "last" / "trainer.keras").write_bytes(b"not a model")
     with pytest.raises(EdgeProofError, match=r"last: cannot be resumed .*; delete it to begin again"):
-        fit(recipe, few_digits, Run(seed=3, state=state, resume=True))
+        fit(SMALL, few_digits, Run(seed=3, state=state, resume=True))
 
 
 def test_the_best_weights_are_given_back_not_the_last(few_digits, tmp_path):
     # A rate that is far too high at the end: the best epoch is an early one.
-    recipe = replace(find("digits-cnn"), epochs=3, augmentation=(), schedule="constant")
+    recipe = replace(SMALL, epochs=3, schedule="constant")
 
     class Spoil(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -112,7 +120,7 @@ def test_the_best_weights_are_given_back_not_the_last(few_digits, tmp_path):
 
 @pytest.mark.parametrize(("words", "epochs"), [("val_accuracy=0.05", 1), ("loss=0.0001", 3), ("loss=100", 1)])
 def test_stop_at_target(few_digits, tmp_path, words, epochs):
-    recipe = replace(find("digits-cnn"), epochs=3, stop_at=words)
+    recipe = replace(SMALL, epochs=3, stop_at=words)
     assert len(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]) == epochs
 
 
@@ -123,25 +131,25 @@ def test_stop_at_wants_a_figure_and_a_value(words):
 
 
 def test_stop_at_an_unknown_figure_lists_the_known(few_digits, tmp_path):
-    recipe = replace(find("digits-cnn"), epochs=1, stop_at="val_acc=0.9")
+    recipe = replace(SMALL, epochs=1, stop_at="val_acc=0.9")
     with pytest.raises(UsageError, match="unknown figure; known: accuracy, loss, val_accuracy, val_loss"):
         fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s"))
 
 
 def test_early_stopping(few_digits, tmp_path):
-    recipe = replace(find("digits-cnn"), epochs=9, patience=1, learning_rate=0.0, schedule="constant")
+    recipe = replace(SMALL, epochs=9, patience=1, learning_rate=0.0, schedule="constant")
     # Nothing is learnt: the first epoch stays the best, and the second is one too many.
     assert len(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]) == 2
 
 
 def test_the_rate_cannot_have_two_masters(few_digits, tmp_path):
-    recipe = replace(find("digits-cnn"), epochs=1, reduce_on_plateau=2)
+    recipe = replace(SMALL, epochs=1, reduce_on_plateau=2)
     with pytest.raises(UsageError, match="--reduce-on-plateau sets the learning rate, and so does"):
         fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s"))
 
 
 def test_step_schedule_and_logs(few_digits, tmp_path):
-    recipe = replace(find("digits-cnn"), epochs=4, schedule="step", learning_rate=0.008)
+    recipe = replace(SMALL, epochs=4, schedule="step", learning_rate=0.008)
     run = Run(seed=0, state=tmp_path / "s", csv_log=tmp_path / "log.csv")
     rates = fit(recipe, few_digits, run).history["learning_rate"]
     assert rates == pytest.approx([0.008, 0.004, 0.002, 0.001])
@@ -150,7 +158,7 @@ def test_step_schedule_and_logs(few_digits, tmp_path):
 
 def test_tensorboard(few_digits, tmp_path):
     run = Run(seed=0, state=tmp_path / "s", tensorboard=tmp_path / "board")
-    recipe = replace(find("digits-cnn"), epochs=1)
+    recipe = replace(SMALL, epochs=1)
     if find_spec("tensorboard") is None:
         with pytest.raises(PackageError, match="pip install tensorboard"):
             fit(recipe, few_digits, run)
@@ -174,7 +182,7 @@ def test_batches_are_drawn_from_seed_and_epoch():
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mean_squared_error"])
 def test_other_losses(few_digits, tmp_path, loss):
-    recipe = replace(find("digits-cnn"), epochs=1, loss=loss)
+    recipe = replace(SMALL, epochs=1, loss=loss)
     assert np.isfinite(fit(recipe, few_digits, Run(seed=0, state=tmp_path / "s")).history["loss"]).all()
 
 

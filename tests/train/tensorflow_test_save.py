@@ -34,6 +34,11 @@ def folder(trained, few_digits, tmp_path_factory):
     return where
 
 
+def none(*_) -> dict[str, bytes]:
+    """Draws no picture."""
+    return {}
+
+
 def _arguments(trained, dataset):
     recipe, result = trained
     return recipe, dataset, result, 1
@@ -103,9 +108,7 @@ def test_pictures_of_images_rebuilt(few_digits):
 def test_a_stream_keeps_its_samples_beside_it(tmp_path):
     sequences = data.load("digits-rows")
     recipe = replace(find("streaming-gru"), epochs=1)
-    saved = save(
-        recipe, sequences, fit(recipe, sequences, Run(1, tmp_path / "s")), 1, tmp_path / "m", pictures
-    )
+    saved = save(recipe, sequences, fit(recipe, sequences, Run(1, tmp_path / "s")), 1, tmp_path / "m", none)
     original = read_original(saved.folder)
     assert {name: values.shape for name, values in original.calibration().items()} == {
         "step": (512, 8), "state": (512, 24),
@@ -131,7 +134,7 @@ def test_the_words_of_texts_lie_beside_the_model(tmp_path):
         batch_size=8,
     )
     fitted = fit(recipe, dataset, Run(1, tmp_path / "s"))
-    original = save(recipe, dataset, fitted, 1, tmp_path / "texts", pictures)
+    original = save(recipe, dataset, fitted, 1, tmp_path / "texts", none)
     assert (original.folder / "vocabulary.txt").read_bytes() == dataset.vocabularies["vocabulary.txt"]
     assert "vocabulary.txt" in read_original(original.folder).record.sha256
     inputs, _ = original.golden()
@@ -146,6 +149,6 @@ def test_nothing_is_left_half_written(trained, few_digits, tmp_path, monkeypatch
 
     monkeypatch.setattr("data.original.write_file", full)
     with pytest.raises(EdgeProofError, match=r"cannot write .*: No space left on device"):
-        save(*_arguments(trained, few_digits), tmp_path, pictures)
+        save(*_arguments(trained, few_digits), tmp_path, none)
     assert [path.name for path in tmp_path.iterdir()] == ["training.json"]
     assert (tmp_path / "training.json").read_text() == "the old one"

@@ -1,5 +1,6 @@
 """A device: a real OpenSSH server on this machine, with a home, a PATH and a disk of its own."""
 
+import fcntl
 import functools
 import os
 import shlex
@@ -15,7 +16,7 @@ import pytest
 
 from export.remote.on_device import MADE, digest_of
 from tests import bundles
-from tests.conftest import ROOT
+from tests.conftest import EXPORTS, ROOT
 
 SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
 FOLDER = 'it\'s a "device"'  # its name must be quoted
@@ -128,7 +129,8 @@ def made(server, at):
     port, keys = server
     home, programs = at / FOLDER / "home", at / FOLDER / "programs"
     for each in (home, at / FOLDER / "home-2", programs):
-        each.mkdir(parents=True)
+        each.mkdir(parents=True, exist_ok=True)
+    (programs / "python3").unlink(missing_ok=True)  # of an earlier run
     (programs / "python3").symlink_to(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}")
     (at / "config").write_text(
         f"Host pi-2\n  SetEnv EDGEPROOF_DEVICE={at} EDGEPROOF_HOME=home-2\n"
@@ -158,21 +160,33 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def installed(server, bundle, wheels, tmp_path_factory):
-    """The home of a device that was visited once; copy it."""
-    device = made(server, tmp_path_factory.mktemp("installed"))
-    asked = (bundle, "--engine", "litert", "--offline", wheels, "--calls", "10")
-    code, _, err = visited(device, "pi", *asked)
-    assert code == 0, err
-    return device.home
+    """The home of a device that was visited before; copy it.
+
+    It outlives a run: the next visit finds what is there, and installs no packages again.
+    """
+    place = EXPORTS / "device"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        device = made(server, place)
+        code, _, err = visited(
+            device, "pi", bundle, "--engine", "litert", "--offline", wheels, "--calls", "10"
+        )
+        assert code == 0, err
+        return shutil.copytree(device.home, tmp_path_factory.mktemp("installed") / "home", symlinks=True)
 
 
-@pytest.fixture(params=["from nothing", "over an installation"])
+@pytest.fixture
 def before(request, device):
     """What is installed on the device before a test; `state` must say the same after a fault."""
     if request.param == "over an installation":
-        home = request.getfixturevalue("installed")
-        shutil.copytree(home, device.home, symlinks=True, dirs_exist_ok=True)
+        copy(request.getfixturevalue("installed"), device.home)
     return state(device)
+
+
+def copy(home, to):
+    """Copies a home by links to its files; `state` compares what is in them too."""
+    shutil.copytree(home, to, symlinks=True, dirs_exist_ok=True, copy_function=os.link)
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from tests.conftest import ROOT
 from tests.export.remote.conftest import error, files, index_at, state
 
 pytestmark = pytest.mark.conversion  # it installs packages, which takes some seconds
+OVER = pytest.mark.parametrize("before", ["over an installation"], indirect=True)
 
 
+@OVER
 def test_no_network_on_the_device(remote, device, bundle, before):
     index_at(device, 1)
     line = error(*remote("pi", bundle, "--engine", "litert"))
@@ -26,6 +28,7 @@ def test_no_network_on_the_device(remote, device, bundle, before):
     assert state(device) == before
 
 
+@OVER
 def test_wheels_that_do_not_fit_are_said(remote, device, bundle, before, tmp_path):
     (tmp_path / "wheels").mkdir()
     line = error_of_usage(*remote("pi", bundle, "--offline", tmp_path / "wheels"))
@@ -110,7 +113,7 @@ def wait_for_the_end(device):
     assert left.stdout == ""
 
 
-ENDS = pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, None], ids=["killed", "ended", "cut"])
+ENDS = {"killed": signal.SIGKILL, "ended": signal.SIGINT, "cut": None}
 
 
 def check_the_end(code, last, end):
@@ -121,7 +124,12 @@ def check_the_end(code, last, end):
         assert code == (130 if end == signal.SIGINT else -signal.SIGKILL)
 
 
-@ENDS
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [("over an installation", end) for end in ENDS.values()] + [("from nothing", None)],
+    indirect=["before"],
+    ids=[*ENDS, "from nothing"],
+)
 def test_an_installation_that_is_broken_off_leaves_nothing_half_made(device, server, bundle, before, end):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never answers
         index_at(device, silent.getsockname()[1])
@@ -130,8 +138,8 @@ def test_an_installation_that_is_broken_off_leaves_nothing_half_made(device, ser
     assert state(device) == before
 
 
-@ENDS
-@pytest.mark.parametrize("before", ["over an installation"], indirect=True)
+@OVER
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_a_measurement_that_is_broken_off_leaves_what_is_installed(
     device, server, bundle, wheels, before, end
 ):

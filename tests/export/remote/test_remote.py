@@ -22,7 +22,7 @@ from export.remote.ssh import Host, RemoteError
 from export.remote.visit import Stay, parcel, visit
 from runtime.bundle.reader import open_bundle
 from runtime.measure.row import rows_from_json
-from tests.export.remote.conftest import error, files, index_at
+from tests.export.remote.conftest import copy, error, files, index_at
 
 pytestmark = pytest.mark.conversion  # it installs packages, which takes some seconds
 
@@ -70,7 +70,7 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
 
 
 def test_another_runtime_takes_one_wheel_and_leaves_the_engines(device, bundle, wheels, installed, tmp_path):
-    shutil.copytree(installed, device.home, symlinks=True, dirs_exist_ok=True)
+    copy(installed, device.home)
     place = device.home / "edgeproof"
     before = {path: path.stat() for path in (place / "engines").rglob("*") if "__pycache__" not in path.parts}
     was, said = (place / "current").readlink(), []

@@ -167,7 +167,7 @@ def test_the_row_has_the_conditions_and_survives_the_way(board, watch):
     assert row.blocks_disturbed == row.blocks and row.throttled.count(", ") == 3
 
 
-def test_throttling_while_select_screens_is_flagged_in_the_row_that_it_leaves_behind(board, monkeypatch):
+def test_throttling_while_select_screens_is_flagged_in_its_row(board, monkeypatch):
     """What would be the fastest is screened while the processor is held back, and is never measured again."""
     monkeypatch.setattr(ranking, "_BUDGET_NS", 2e7)
 
@@ -188,7 +188,7 @@ def test_throttling_while_select_screens_is_flagged_in_the_row_that_it_leaves_be
     assert watch.conditions("steady").blocks == 2 + 8 + 40
 
 
-def test_a_screening_that_was_disturbed_once_is_measured_again_and_leaves_nothing_behind(board, monkeypatch):
+def test_a_disturbed_screening_is_measured_again_and_leaves_nothing_behind(board, monkeypatch):
     monkeypatch.setattr(ranking, "_BUDGET_NS", 2e7)
     hot = [True]
 
