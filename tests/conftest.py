@@ -150,6 +150,21 @@ def shared_workers() -> Workers:
     return workers
 
 
+def with_keras(script: str, *arguments: str) -> None:
+    """Runs a script with Keras in one of the shared workers, which has imported it."""
+    outcome = shared_workers().call("keras", _run_script, script, arguments)
+    assert outcome.ok, outcome.reason
+
+
+def _run_script(script: str, arguments: tuple[str, ...]) -> None:
+    import keras
+
+    keras.utils.clear_session()  # layers are numbered as in a new process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["-c", *arguments])
+        exec(script, {"__name__": "__main__"})
+
+
 def with_shared_workers(patch: pytest.MonkeyPatch, module: str) -> None:
     """Lets a module of export use the shared workers in the place of its own."""
     patch.setattr(f"{module}.Workers", lambda jobs: nullcontext(shared_workers()))

@@ -12,7 +12,7 @@ import pytest
 from runtime.__main__ import main as runtime_main
 from runtime.bundle.reader import open_bundle
 from runtime.command import run_command
-from tests.conftest import ROOT, run_export
+from tests.conftest import ROOT, run_export, with_keras
 
 pytestmark = pytest.mark.conversion
 CODE = """
@@ -32,7 +32,6 @@ def mean_pinball(targets, answers):
 SCRIPT = """
 import sys
 
-import keras
 import numpy as np
 
 import export
@@ -45,6 +44,8 @@ def halves(targets, answers):
     return float(np.mean((answers[:, 0] > 0.5) == (targets > 0.5)))
 
 if __name__ == "__main__":
+    import keras  # here, since every worker imports what stands above
+
     keras.utils.set_random_seed(1)
     x = keras.Input((4,), name="x")
     hidden = keras.layers.Dense(8, "relu")(x)
@@ -159,22 +160,21 @@ def test_functions_of_a_script_score_several_outputs_whose_targets_have_shapes_o
         assert row["metric_original"] == pytest.approx(score.value)
 
 
-def test_targets_in_columns_of_a_table_may_be_fewer_than_the_answers(tmp_path):
+def test_targets_in_columns_of_a_table_may_be_fewer_than_the_answers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     make = """
 import sys, keras
 keras.utils.set_random_seed(1)
 keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(3)]).save(sys.argv[1])
 """
-    subprocess.run(
-        [sys.executable, "-c", make, str(tmp_path / "three.keras")], check=True, capture_output=True
-    )
+    with_keras(make, str(tmp_path / "three.keras"))
     (tmp_path / "users_pinball.py").write_text(PINBALL)
     model, table = str(tmp_path / "three.keras"), str(tmp_path / "rows.csv")
     rows = np.random.default_rng(1).normal(size=(40, 3))
     np.savetxt(table, rows, delimiter=",", header="a,b,price", comments="")
     asked = (model, "--jobs", "1", "--test", table, "--target-column", "price", "--targets", "onnx-float32")
     metric = ("--metric", "users_pinball:mean_pinball,lower")
-    done = run_export(*asked, *metric, out=tmp_path / "out", PYTHONPATH=str(tmp_path))
+    done = run_export(*asked, *metric, out=tmp_path / "out")
     assert done.code == 0, done.stdout
     (row,) = done.rows
     assert row["metric_name"] == "mean_pinball" and row["metric"] > 0

@@ -1,8 +1,5 @@
 """A user's own model, given by its path."""
 
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from export.run import jobs
 from export.targets import PLAIN, TARGETS
 from runtime.bundle import manifest_json
 from runtime.measure.row import MeasuredRow
-from tests.conftest import ENGINES_HERE, ROOT, run_export
+from tests.conftest import ENGINES_HERE, ROOT, run_export, with_keras
 
 pytestmark = pytest.mark.conversion
 KERAS_2 = Path(__file__).with_name("model_files") / "keras2" / "models.zip"
@@ -62,10 +59,7 @@ for name, model in models.items():
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run(
-        [sys.executable, "-c", MAKE, str(folder)], check=True, capture_output=True, env=environment
-    )
+    with_keras(MAKE, str(folder))
     return lambda kind: str(folder / f"{kind}.keras")
 
 
