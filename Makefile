@@ -65,7 +65,6 @@ $(INSTALLED): pyproject.toml $(wildcard $(PINS)) constraints/make_venv.py
 
 # One file for each Python, all written by whichever runs here.  They name versions only, no index.
 pins: $(INSTALLED)
-	$(PIP) uv
 	for minor in 10 11 12 13; do $(VENV)/bin/uv pip compile --quiet --upgrade --no-header --only-binary :all: \
 		--python-version 3.$$minor --extra export --extra train --extra sign --extra docs --extra dev \
 		--output-file constraints/py3$$minor.txt pyproject.toml || exit; done

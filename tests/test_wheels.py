@@ -10,6 +10,7 @@ import pytest
 
 from runtime.version import __version__
 from tests.bundles import table_bundle
+from tests.conftest import EXPORTS, ROOT
 from tests.wheels import PACKAGES, build
 
 pytestmark = pytest.mark.conversion
@@ -24,8 +25,8 @@ import pathlib
 pathlib.Path(__file__).with_suffix(".imported").touch()
 raise SystemExit("the user's file")
 """
-# Where the packages of this environment lie; not the project itself, which may be installed there as editable.
-PACKAGE_PATHS = [path for path in sys.path if path.endswith("site-packages")]
+PINS = ROOT / "constraints" / f"py{sys.version_info[0]}{sys.version_info[1]}.txt"
+EXTRAS = {"edgeproof": "export", "edgeproof_runtime": "litert"}  # what the desk and a device install
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +40,20 @@ def wheels(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def installed(wheels, tmp_path_factory):
-    """An environment for each wheel, with the wheel and, by their path, the packages it needs."""
+def installed(wheels):
+    """An environment for each wheel, with the wheel, all that it depends on, and nothing else.
+
+    It outlives a run, and the next one installs what has changed: two gigabytes take a while.
+    """
     folders = {}
     for name, wheel in wheels.items():
-        folder = folders[name] = tmp_path_factory.mktemp(name)
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-        python = folder / "bin" / "python"
-        subprocess.run(
-            [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps",
-             "--disable-pip-version-check", str(wheel)],
-            check=True,
-        )  # fmt: skip
-        (packages,) = folder.glob("lib/python*/site-packages")
-        (packages / "packages.pth").write_text("\n".join(PACKAGE_PATHS))
+        folder = folders[name] = EXPORTS / "installed" / f"{name}-{PINS.stem}"
+        asked = f"{name}[{EXTRAS[name]}] @ {wheel.as_uri()}"
+        for command in (
+            ("venv", "--allow-existing", "--python", sys.executable, folder),
+            ("pip", "install", "--python", folder, "--only-binary=:all:", "--constraints", PINS, asked),
+        ):
+            subprocess.run([sys.executable, "-m", "uv", "--quiet", *map(str, command)], check=True)
     return folders
 
 
@@ -115,7 +116,7 @@ def test_the_decoys_would_be_seen(crowded, installed):
 
 def test_the_command_works_among_files_of_the_same_names(crowded, installed):
     bin_ = installed["edgeproof"] / "bin"
-    run(crowded, sys.executable, "-P" if sys.version_info >= (3, 11) else "-I", "-c", MAKE, check=True)
+    run(crowded, bin_ / "python", "-I", "-c", MAKE, check=True)
     targets = "saved_model,tflite-float32,onnx-float32"
     done = run(crowded, bin_ / "edgeproof", "export", "my.keras", "--targets", targets, "--jobs", "1")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -133,6 +134,18 @@ def test_the_command_works_among_files_of_the_same_names(crowded, installed):
         done = run(crowded, *command)
         assert done.returncode == 0, done.stdout + done.stderr
     assert not list(crowded.rglob("*.imported"))
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_what_is_installed_fits_together_and_is_all(installed, name):
+    python = installed[name] / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "uv", "--quiet", "pip", "check", "--python", python], check=True)
+    listed = [sys.executable, "-m", "uv", "pip", "list", "--format", "json", "--python", python]
+    found = {
+        row["name"] for row in json.loads(subprocess.run(listed, check=True, capture_output=True).stdout)
+    }
+    assert {"numpy", "ai-edge-litert"} <= found and "pytest" not in found
+    assert ("tensorflow" in found) == (name == "edgeproof")
 
 
 def test_a_device_has_the_runtime_and_says_what_it_has_not(crowded, installed, tmp_path):
