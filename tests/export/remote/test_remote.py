@@ -56,6 +56,10 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
     )  # fmt: skip
     assert done.returncode == 0 and "engines here: litert" in done.stdout
 
+    # Only what was imported is compiled: pip would take longest for the rest.
+    (numpy,) = place.glob("engines/*/lib/python3*/site-packages/numpy")
+    assert (numpy / "__pycache__").exists() and not (numpy / "f2py" / "__pycache__").exists()
+
     # A second run sends only what is not there; what was damaged there is mended.
     code, _, err = remote("pi", *asked, "--keep")
     assert (
