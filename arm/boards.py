@@ -40,6 +40,9 @@ BOARDS: Mapping[str, Board] = {
     "pi4-32": Board(_PI4, "bookworm", "armhf", "tflite-32", "cortex-a15", "0", "d08", 3, _ARMV7),
     "pi5-trixie": Board(_PI5, "trixie", "arm64", "current-3.13", "cortex-a76", "4", "d0b", 1, _ARMV8_2_A),
 }
+# What the guest sees of the userland. All else is the host's: behind an empty /tmp or /home of the userland's it would
+# look for the host's files in vain wherever a program follows links, as pip does.
+OF_THE_SYSTEM = ("bin", "etc", "lib", "lib64", "sbin", "usr")
 
 
 def board(name: str) -> Board:
@@ -55,8 +58,9 @@ def write_machine(row: Board, userland: Path, folder: Path) -> None:
     ONNX Runtime and LiteRT read /proc/cpuinfo to choose their kernels; they crash where it is that of an x86 host.
     It names one processor, so that no engine starts threads of its own and every run is the same.
     """
-    for entry in userland.iterdir():
-        (folder / entry.name).symlink_to(entry)
+    for name in OF_THE_SYSTEM:
+        if (userland / name).exists():
+            (folder / name).symlink_to(userland / name)
     cpuinfo = {
         "processor": "0",
         "BogoMIPS": "108.00",

@@ -17,11 +17,12 @@ class Release(NamedTuple):
     packages: tuple[str, ...]
 
 
-_LIBRARIES = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1")
+_COMMON = ("base-files", "libc6", "libstdc++6", "libgcc-s1", "libgomp1")
 RELEASES: Mapping[str, Release] = {
-    "bookworm": Release("3.11", ("python3.11-minimal", "libpython3.11-stdlib", *_LIBRARIES)),
+    # What `apt install python3-venv` brings is there too: a board can make virtual environments, with pip in them.
+    "bookworm": Release("3.11", ("python3.11-venv", *_COMMON)),
     # All of its packages lie in /usr; base-files has the links /lib and /bin to it.
-    "trixie": Release("3.13", ("base-files", "python3.13-minimal", "libpython3.13-stdlib", *_LIBRARIES)),
+    "trixie": Release("3.13", ("python3.13-venv", *_COMMON)),
 }
 COMMAND_SECONDS = 900
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -1,4 +1,4 @@
-"""A device: a folder like a virtual environment on a board, whose `bin/python` is an Arm Python."""
+"""A device: a virtual environment on a board, or a bare board; its Python is an Arm Python."""
 
 import shlex
 import subprocess
@@ -12,7 +12,7 @@ from arm.setup import Emulation, set_up
 
 
 class Device(NamedTuple):
-    """A board with packages installed. `python` runs there, from a shell, a script or a test alike."""
+    """A board with its packages. `python` runs there, from a shell, a script or a test alike."""
 
     board: str
     python: Path
@@ -45,8 +45,19 @@ def make_device(folder: Path, board_name: str, *engines: str) -> Device:
         f"home = {parts.userland}/usr/bin\ninclude-system-site-packages = false\nversion = {_version(board_name)}\n"
     )
     (device.site / "engines.pth").write_text("".join(f"{path}\n" for path in parts.packages))
-    device.python.write_text(_launcher(parts, device.python))
-    device.python.chmod(0o755)
+    _write_launcher(parts, device.python)
+    return device
+
+
+def make_bare_board(folder: Path, board_name: str) -> Device:
+    """A board in `folder` as it comes: the system's own Python, which can make virtual environments."""
+    parts = set_up(board_name)
+    system = folder / "usr"
+    device = Device(board_name, system / "bin" / "python3")
+    device.python.parent.mkdir(parents=True)
+    # Python looks for its modules from its own folder upwards. Up at / it would find those of the host's Python.
+    (system / "lib").symlink_to(parts.userland / "usr" / "lib")
+    _write_launcher(parts, device.python)
     return device
 
 
@@ -54,11 +65,12 @@ def _version(board_name: str) -> str:
     return RELEASES[board(board_name).release].python
 
 
-def _launcher(parts: Emulation, python: Path) -> str:
-    """A shell script that is the device's Python.
+def _write_launcher(parts: Emulation, python: Path) -> None:
+    """Writes a shell script that is the device's Python.
 
-    The name it passes on is its own, so that sys.executable is this script: what the guest starts with
-    `subprocess` goes to the host's kernel, which can start a script but no Arm program.
+    The name it passes on is the one it was called by, so that sys.executable is this script, or a link to it: what
+    the guest starts with `subprocess` goes to the host's kernel, which can start a script but no Arm program. By the
+    name of the link a Python knows that it is the one of a virtual environment that was made on the device.
     """
     row = board(parts.board)
     wide = row.architecture == "arm64"
@@ -72,18 +84,16 @@ def _launcher(parts: Emulation, python: Path) -> str:
         str(parts.qemu / "usr" / "bin" / ("qemu-aarch64" if wide else "qemu-arm")),
         *("-cpu", row.core),
         *("-L", str(parts.machine)),
-        *("-0", str(python)),
     ]
     # Debian's numpy finds BLAS and LAPACK through links that its installation would make.
     arm = parts.userland / "usr" / "lib" / ("aarch64-linux-gnu" if wide else "arm-linux-gnueabihf")
     command += ["-E", f"LD_LIBRARY_PATH={arm}/blas:{arm}/lapack"]
-    return "\n".join(
-        [
-            "#!/bin/sh",
-            f"# Python on a {row.title}, emulated. QEMU reads more options in the environment.",
-            "unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV QEMU_CPU",
-            "export PYTHONNOUSERSITE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
-            f'exec {shlex.join(command)} {shlex.quote(f"{parts.userland}/usr/bin/python{_version(parts.board)}")} "$@"',
-            "",
-        ]
+    program = parts.userland / "usr" / "bin" / f"python{_version(parts.board)}"
+    python.write_text(
+        "#!/bin/sh\n"
+        f"# Python on a {row.title}, emulated. QEMU reads more options in the environment.\n"
+        "unset LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH VIRTUAL_ENV QEMU_CPU\n"
+        "export PYTHONNOUSERSITE=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1\n"
+        f'exec {shlex.join(command)} -0 "$0" {shlex.quote(str(program))} "$@"\n'
     )
+    python.chmod(0o755)

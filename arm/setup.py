@@ -64,13 +64,27 @@ def set_up(board: str, *engines: str) -> Emulation:
         machine = _once(
             cache,
             f"board-{board}",
-            (row, userland.result()),
+            (row, userland.result(), boards.OF_THE_SYSTEM),
             lambda folder: boards.write_machine(row, userland.result(), folder),
         )
     folders = [each.result() for each in packages]
     if debian_packages:
         folders.append(userland.result() / "usr" / "lib" / "python3" / "dist-packages")
     return Emulation(board, qemu.result(), userland.result(), machine, tuple(folders))
+
+
+def wheel_files(engines: str) -> Path:
+    """A folder of the cache with the wheels of a set (see arm/wheels.py) as files, for a board's own pip.
+
+    Raises ArmError where they do not come.
+    """
+    row = wheels.ENGINES[engines]
+    cache = cache_folder()
+    with _alone(cache):
+        key = (row, wheels.requirements(row))
+        return _once(
+            cache, f"files-{engines}", key, lambda folder: wheels.download(row, folder), downloads=True
+        )
 
 
 def cached(name: str, key: object, make: Make) -> Path:

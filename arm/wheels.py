@@ -54,13 +54,22 @@ def requirements(row: Engines) -> list[str]:
 
 def install(row: Engines, folder: Path) -> None:
     """Installs the wheels of a set into `folder`; CommandError where one is missing or does not come."""
+    # It would compare what a package requires with the Python that runs pip.
+    ignored = ("--ignore-requires-python", "--no-warn-conflicts")
+    _pip("install", row, *ignored, "--no-compile", f"--target={folder}")
+
+
+def download(row: Engines, folder: Path) -> None:
+    """Puts the wheels of a set into `folder` as they are, for a board's own pip; CommandError as for `install`."""
+    _pip("download", row, f"--dest={folder}")
+
+
+def _pip(what: str, row: Engines, *options: str) -> None:
     python = RELEASES[row.release].python
     platforms = [f"--platform=manylinux{glibc}_{_TAGS[row.architecture]}" for glibc in _GLIBC]
     abis = [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
     run(
-        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-warn-conflicts",
-        # pip would compare what a package requires with the Python that runs pip.
-        "--ignore-requires-python",
-        "--only-binary=:all:", "--no-compile", f"--python-version={python}", "--implementation=cp", *abis,
-        *platforms, *(["--no-deps"] if row.alone else []), f"--target={folder}", *requirements(row),
+        sys.executable, "-m", "pip", what, "--quiet", "--disable-pip-version-check", *options,
+        "--only-binary=:all:", f"--python-version={python}", "--implementation=cp", *abis,
+        *platforms, *(["--no-deps"] if row.alone else []), *requirements(row),
     )  # fmt: skip

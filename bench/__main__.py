@@ -20,6 +20,9 @@ COMMANDS = {
     ),
     "matrix": Command("bench.matrix", "which file runs on which engine: predicted, and what happens"),
     "arm": Command("bench.arm", "executed Arm instructions per inference, on emulated boards"),
+    "visit": Command(
+        "bench.visit", "how long a visit over ssh takes for an emulated board with nothing on it"
+    ),
     "exact": Command(
         "bench.exact", "what exact int8 kernels of ONNX Runtime cost, and how far off its default ones are"
     ),

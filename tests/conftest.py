@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 MODELS = ("california-mlp", "diabetes-mlp", "digits-cnn", "mnist-cnn")
 # A test that uses one of these fixtures has the mark beside it.
-MARKED = {"browser": "browser", "devices": "boards", "exported": "conversion"}
+MARKED = {"bare_board": "boards", "browser": "browser", "devices": "boards", "exported": "conversion"}
 DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with scikit-learn
 
 

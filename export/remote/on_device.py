@@ -24,7 +24,9 @@ COMPLETE = "complete"
 MADE = ("environments", "engines")
 MARK = ".edgeproof"
 PARTS = ("current", *MADE, "bundles", "lock", MARK)
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "install")
+# Python compiles a module when it is first imported. Of numpy and the engines those are few, and compiling all of them
+# took more than half of pip's time.
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "install", "--no-compile")
 _children: list[subprocess.Popen[str]] = []  # what is at work
 _unfinished: list[Path] = []  # folders that are being made
 

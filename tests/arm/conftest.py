@@ -3,16 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from arm.device import Device, make_device
+from arm.device import Device, make_bare_board, make_device
 from arm.errors import ArmError
+from arm.setup import wheel_files
 from runtime.bundle.reader import open_bundle
 from tests import wheels
 from tests.arm.cut import integers_only
@@ -86,7 +88,7 @@ NEW = {
     "pi5-trixie": Asked("tflite-int8", "litert", 9, 5),
     "pi5-trixie-debian": Asked("onnx-int8", "onnxruntime", 4, 10),
 }
-COMPARED = "pi5-trixie"  # of these; the visit of test_remote.py compares on pi4-new
+COMPARED = "pi5-trixie"  # of these; the visit of test_remote.py compares on a Pi 4
 # Devices with three versions of Pillow, for 64 and for 32 bits; of 64, both kinds of processor.
 WITH_PILLOW = ("pi4", "pi5-trixie", "pi5-trixie-debian", "pi4-32")
 _REASON = pytest.StashKey[str]()
@@ -100,7 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     items.sort(key=lambda item: "runs" in getattr(item, "fixturenames", ()))
     for item in items:
-        if "devices" in getattr(item, "fixturenames", ()):
+        if {"devices", "bare_board"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(3600))
 
 
@@ -117,21 +119,42 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line("docs/arm.md says what they need; EDGEPROOF_ARM=required makes this a failure.")
 
 
-@pytest.fixture(scope="session")
-def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Device]:
-    """Every device of the table, by name."""
-    folder = tmp_path_factory.mktemp("devices")
+@contextmanager
+def _if_possible(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Skips what needs a board where none can be set up, and says so in the end."""
     try:
-        made = {name: make_device(folder / name, *parts) for name, parts in DEVICES.items()}
+        yield
     except ArmError as error:
         if os.environ.get("EDGEPROOF_ARM") == "required":
             pytest.fail(f"EDGEPROOF_ARM=required, and no Arm: {error}", pytrace=False)
         request.config.stash[_REASON] = str(error)
         pytest.skip(f"no Arm: {error}")
+
+
+@pytest.fixture(scope="session")
+def devices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Device]:
+    """Every device of the table, by name."""
+    folder = tmp_path_factory.mktemp("devices")
+    with _if_possible(request):
+        made = {name: make_device(folder / name, *parts) for name, parts in DEVICES.items()}
     wheel = wheels.build(tmp_path_factory.mktemp("wheel"), runtime_alone=True)
     for device in made.values():
         device.install(wheel)
     return made
+
+
+@pytest.fixture
+def bare_board(request: pytest.FixtureRequest, tmp_path: Path) -> Device:
+    """A Pi 4 as it comes, with nothing installed."""
+    with _if_possible(request):
+        return make_bare_board(tmp_path / "board", "pi4")
+
+
+@pytest.fixture
+def arm_wheels(request: pytest.FixtureRequest) -> Path:
+    """A folder with the wheels that today's `pip install` on a Pi 4 would take."""
+    with _if_possible(request):
+        return wheel_files("current")
 
 
 @pytest.fixture(scope="session")

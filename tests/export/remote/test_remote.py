@@ -1,20 +1,18 @@
 """`remote` against a real OpenSSH server: what is installed, what comes back, what a fault leaves behind."""
 
-import functools
 import json
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from arm.server import serving_wheels
 from export.remote import wheel
 from export.remote.on_device import digest_of
 from export.remote.plan import Wish
@@ -57,6 +55,10 @@ def test_from_nothing_to_a_report_and_again(remote, device, bundle, wheels, tmp_
         capture_output=True, text=True, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0 and "engines here: litert" in done.stdout
+
+    # Only what was imported is compiled: pip would take longest for the rest.
+    (numpy,) = place.glob("engines/*/lib/python3*/site-packages/numpy")
+    assert (numpy / "__pycache__").exists() and not (numpy / "f2py" / "__pycache__").exists()
 
     # A second run sends only what is not there; what was damaged there is mended.
     code, _, err = remote("pi", *asked, "--keep")
@@ -101,27 +103,11 @@ def test_another_runtime_takes_one_wheel_and_leaves_the_engines(device, bundle, 
 
 
 def test_from_a_package_index_and_again_when_it_is_gone(remote, device, bundle, wheels, tmp_path):
-    for path in wheels.iterdir():
-        folder = tmp_path / "index" / "simple" / path.name.split("-")[0].replace("_", "-").lower()
-        folder.mkdir(parents=True)
-        shutil.copy(path, folder)
-    asked = []
-
-    class Index(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            asked.append(self.path)
-
-    with ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Index, directory=tmp_path / "index")
-    ) as index:
-        threading.Thread(target=index.serve_forever, daemon=True).start()
-        index_at(device, index.server_port)
+    with serving_wheels(wheels, tmp_path / "index") as (port, asked):
+        index_at(device, port)
         code, out, err = remote("pi", bundle, "--engine", "litert", "--calls", "10")
-        index.shutdown()
     assert code == 0 and " with litert: the only one that may be used here." in out, err
-    assert {path.split("/")[2] for path in asked} == {
-        path.name for path in (tmp_path / "index" / "simple").iterdir()
-    }
+    assert asked == {path.name for path in (tmp_path / "index" / "simple").iterdir()}
     code, _, err = remote("pi", bundle, "--engine", "litert", "--calls", "10")
     assert code == 0 and "nothing to send" in err
 
@@ -175,7 +161,6 @@ def test_what_never_answers_is_given_up(remote, device, bundle):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
         ssh = f"{device.config(Port=silent.getsockname()[1])} -o ConnectTimeout=2"
         assert error(*remote("pi", bundle, ssh=ssh)).startswith("pi: it does not answer (")
-    (device.programs / "python3").unlink()
     device.program("python3", "#!/bin/sh\nexec sleep 60\n")
     began = time.monotonic()
     with pytest.raises(RemoteError, match=r"^pi: look took more than 2 s and was given up$"):
@@ -184,7 +169,6 @@ def test_what_never_answers_is_given_up(remote, device, bundle):
 
 
 def test_a_connection_that_breaks_is_said(remote, device, bundle):
-    (device.programs / "python3").unlink()
     up = 'while [ "$(ps -o comm= -p $p)" != sshd ]; do p=$(ps -o ppid= -p $p); done'  # to the session's own sshd
     device.program("python3", f"#!/bin/sh\np=$PPID\n{up}\nkill -9 $p\nexec sleep 5\n")
     line = error(*remote("pi", bundle))
@@ -192,7 +176,6 @@ def test_a_connection_that_breaks_is_said(remote, device, bundle):
 
 
 def test_an_old_python_and_none(remote, device, bundle):
-    (device.programs / "python3").unlink()
     device.program("python3", f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 7, 3); '
                               'program = sys.argv.pop(2); sys.argv.pop(1); exec(program)" "$@"\n')  # fmt: skip
     line = error(*remote("pi", bundle))
