@@ -13,6 +13,7 @@ from tests.export.remote.conftest import bundle, device, here, server
 __all__ = ["bundle", "device", "here", "server"]
 
 
+@pytest.mark.conversion
 def test_the_steps_of_a_visit_are_timed(device, bundle, here):
     began = time.monotonic()
     stay = Stay(python=str(here), remove=True)
