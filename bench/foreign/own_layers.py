@@ -92,21 +92,6 @@ class EncoderBlock(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="foreign")
-class Drawn(layers.Layer):
-    """A point drawn from a normal distribution, of its mean and the logarithm of its variance (Kingma 2013)."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.generator = keras.random.SeedGenerator(5)
-
-    def call(self, inputs: Any) -> Any:
-        """Maps mean and logarithm, each [n, width], to points [n, width]."""
-        mean, log_variance = inputs
-        noise = keras.random.normal(ops.shape(mean), seed=self.generator)
-        return mean + ops.exp(0.5 * log_variance) * noise
-
-
-@keras.saving.register_keras_serializable(package="foreign")
 class ResidualNet(keras.Model):
     """A subclassed model: residual blocks over the features of a table, and a list of layers as its state."""
 

@@ -19,7 +19,6 @@ def _network(name: str, builder: str, size: int, pixels: str | None = None, **se
         {"inputs": picture(*shape)},
         _built(builder, input_shape=shape, **settings),
         pixels=pixels,
-        redrawn=True,
     )
 
 
@@ -38,10 +37,7 @@ MODELS = (
     _network("mobilenet-v3-small", "MobileNetV3Small", 96),
     _network("efficientnet-b0", "EfficientNetB0", 64),
     _network("efficientnet-v2-b0", "EfficientNetV2B0", 64),
-    _network("nasnet-mobile", "NASNetMobile", 64, _SCALED),
     _network("densenet121", "DenseNet121", 64, "imagenet"),
-    _network("xception", "Xception", 71, _SCALED),
-    _network("inception-v3", "InceptionV3", 75, _SCALED),
     _network("resnet50-v2", "ResNet50V2", 64, _SCALED),
     _network("convnext-tiny", "ConvNeXtTiny", 64),
 )

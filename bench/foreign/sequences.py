@@ -137,7 +137,6 @@ def _module(keras: Any) -> Any:
     return Beats()
 
 
-_SIGNAL = Given((187, 1), low=-1.5, high=1.5)
 MODELS = (
     Foreign(
         "keyword-cnn",
@@ -179,9 +178,8 @@ MODELS = (
         _subclassed,
         options=("--custom-objects", f"{_OWN}:ResidualNet"),
     ),
-    Foreign("tf-module", "no Keras, two signatures", {"signal": _SIGNAL}, _module, form="SavedModel"),
     Foreign(
-        "tf-module-features", "the same, the other signature", {"signal": _SIGNAL}, _module,
+        "tf-module", "no Keras, the second of two signatures", {"signal": Given((187, 1), low=-1.5, high=1.5)}, _module,
         form="SavedModel", options=("--signature", "features"),
     ),
 )  # fmt: skip

@@ -45,6 +45,14 @@ def test_a_row_has_samples_and_options_that_the_export_knows(name):
     assert all(np.array_equal(values, again[taken]) for taken, values in model.samples(5).items())
 
 
+def test_custom_objects_are_the_classes_of_their_module():
+    module = ast.parse((ROOT / "bench" / "foreign" / "own_layers.py").read_text())
+    classes = {
+        f"bench.foreign.own_layers:{node.name}" for node in module.body if isinstance(node, ast.ClassDef)
+    }
+    assert {name for model in MODELS.values() for name in model.options if "own_layers" in name} == classes
+
+
 def test_soft_values_are_like_their_neighbours_and_samples_are_not_alike():
     drawn = Given((40, 30, 3), low=0.0, high=255.0, soft=True).drawn(8, seed=1)
     beside = np.abs(np.diff(drawn, axis=1)).mean()
