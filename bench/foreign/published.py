@@ -35,7 +35,7 @@ def _built(builder: str, **settings: Any) -> Callable[[Any], Any]:
 # Those of which nothing is said scale pixels themselves.
 _SCALED = "-1-1"
 MODELS = (
-    # Of what Keras draws for its narrow layers little but the constant in each normalisation would be left at its end.
+    # With the kernels that Keras draws, its int8 files and onnx-dynamic fell below the floor of the gate.
     _network("mobilenet", "MobileNet", 96, _SCALED, redrawn=True, alpha=0.5),
     _network("mobilenet-v2", "MobileNetV2", 96, _SCALED, alpha=0.35),
     _network("mobilenet-v3-small", "MobileNetV3Small", 96),

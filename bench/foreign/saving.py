@@ -14,7 +14,7 @@ from bench.layers.jobs import serve
 from export.formats.unsupported import inner_layers
 
 _SEED = 4
-_MODES = {"-1-1": "tf", "imagenet": "torch"}  # what Keras calls the pixels that a network was trained on
+_MODES = {"-1-1": "tf"}  # what Keras calls the pixels that a network was trained on
 
 
 def save(job: dict[str, Any]) -> str | dict[str, Any]:
