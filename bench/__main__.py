@@ -31,6 +31,7 @@ COMMANDS = {
         "what the runtime's own readers cost and refuse, beside the standard library and the engines",
     ),
     "layers": Command("bench.layers.command", "every layer of Keras in each format on each engine"),
+    "foreign": Command("bench.foreign.command", "models made elsewhere, exported as a user would"),
     "means": Command(
         "bench.means.command", "what each means to meet the budget gains, on models that are hard to quantize"
     ),

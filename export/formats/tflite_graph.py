@@ -250,8 +250,42 @@ def with_float_edges(content: bytes) -> bytes:
     return bytes(changed)
 
 
-# The places of vectors of tensors in the schema's tables, and of the one tensor of a signature's output.
-_GRAPH_OUTPUTS, _OP_INPUTS, _SIGNATURE_INDEX = 8, 6, 6
+def with_one_scale(content: bytes) -> bytes:
+    """The file in which weights whose channels all have the same scale have it once, where a convolution takes floats.
+
+    tflite-runtime 2.14 looks for the scale elsewhere when those of all channels are equal, finds 0, and answers with
+    the bias alone.  They are equal where each filter copies one value, as those do that cut a picture into patches,
+    and where training clips weights.
+    """
+    schema = schema_of_files()
+    changed = bytearray(content)
+    model = schema.Model.GetRootAs(changed, 0)
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for op in map(graph.Operators, range(graph.OperatorsLength())):
+            if _builtin(model.OperatorCodes(op.OpcodeIndex())) == schema.BuiltinOperator.CONV_2D:
+                taken, weights = (graph.Tensors(op.Inputs(place)) for place in range(2))
+                kinds = schema.TensorType.FLOAT32, schema.TensorType.INT8
+                if (taken.Type(), weights.Type()) == kinds and _alike(weights.Quantization()):
+                    for place in (_SCALES, _ZERO_POINTS):
+                        _keep_first(changed, weights.Quantization(), place)
+    return bytes(changed)
+
+
+def _alike(quantization: Any) -> bool:
+    """Whether there are several scales, all the same, and no zero point but 0."""
+    scales, points = quantization.ScaleAsNumpy(), quantization.ZeroPointAsNumpy()
+    return np.size(scales) > 1 and bool(np.all(scales == scales[0])) and not np.any(points)
+
+
+def _keep_first(content: bytearray, table: Any, place: int) -> None:
+    """Shortens a vector to its first number where it lies."""
+    start = table._tab.Vector(table._tab.Offset(place))
+    struct.pack_into("<I", content, start - 4, 1)
+
+
+# The places of vectors of tensors in the schema's tables, of the one tensor of a signature's output, and of vectors of
+# numbers in a quantization.
+_GRAPH_OUTPUTS, _OP_INPUTS, _SIGNATURE_INDEX, _SCALES, _ZERO_POINTS = 8, 6, 6, 8, 10
 
 
 def _sources(ops: Sequence[tuple[int, Any]], kind: int) -> dict[int, int]:

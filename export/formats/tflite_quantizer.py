@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from export.formats.format import Ranges
-from export.formats.tflite_graph import with_float_edges, with_shared_vectors
+from export.formats.tflite_graph import with_float_edges, with_one_scale, with_shared_vectors
 
 # The quantizer has names of its own for a few operations.
 _OWN_NAMES = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
@@ -106,7 +106,7 @@ class Quantizer:
             for name, (low, high) in (ranges or {}).items()
         }
         result = self._job.quantize(given or None, enable_progress_report=False, enable_progress_bar=False)
-        return with_shared_vectors(with_float_edges(bytes(result.quantized_model)))
+        return with_shared_vectors(with_one_scale(with_float_edges(bytes(result.quantized_model))))
 
     def _operation(self, name: str) -> Any:
         return self._types.TFLOperationName(_OWN_NAMES.get(name, name))

@@ -1,0 +1,1 @@
+"""Models that were not made for edgeproof, each exported as a user would."""
