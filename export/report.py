@@ -28,8 +28,13 @@ def _difference(row: MeasuredRow) -> str:
         return "–"
     found = row.metric - row.metric_original
     if _points(row):
-        return f"{100 * found:+.2f} pt"
-    return f"{found:+.2g}" if row.metric_better else f"{found:+.4f}"
+        return f"{_rounded(100 * found, 2):+.2f} pt"
+    return f"{found:+.2g}" if row.metric_better else f"{_rounded(found, 4):+.4f}"
+
+
+def _rounded(value: float, decimals: int) -> float:
+    """The value with so many decimals; what rounds to nothing has no minus."""
+    return round(value, decimals) + 0.0
 
 
 class Column(NamedTuple):

@@ -80,7 +80,6 @@ class Foreign:
         form: what it is given as, one of `FORMS`.
         options: of `python -m export`, besides the samples to calibrate with.
         pixels: what it was trained on, for `--pixels`, where it does not scale pixels itself.
-        redrawn: whether its kernels are drawn as He et al. (2015) do, and not as Keras does.
     """
 
     name: str
@@ -90,7 +89,6 @@ class Foreign:
     form: str = ".keras"
     options: tuple[str, ...] = ()
     pixels: str | None = None
-    redrawn: bool = False
 
     @property
     def given(self) -> str:

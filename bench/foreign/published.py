@@ -10,9 +10,7 @@ from bench.foreign.foreign import Foreign, picture
 _CLASSES = 10
 
 
-def _network(
-    name: str, builder: str, size: int, pixels: str | None = None, redrawn: bool = False, **settings: Any
-) -> Foreign:
+def _network(name: str, builder: str, size: int, pixels: str | None = None, **settings: Any) -> Foreign:
     """A row of a network that takes pictures of size × size pixels."""
     shape = (size, size, 3)
     return Foreign(
@@ -21,7 +19,6 @@ def _network(
         {"inputs": picture(*shape)},
         _built(builder, input_shape=shape, **settings),
         pixels=pixels,
-        redrawn=redrawn,
     )
 
 
@@ -35,8 +32,7 @@ def _built(builder: str, **settings: Any) -> Callable[[Any], Any]:
 # Those of which nothing is said scale pixels themselves.
 _SCALED = "-1-1"
 MODELS = (
-    # With the kernels that Keras draws, its int8 files and onnx-dynamic fell below the floor of the gate.
-    _network("mobilenet", "MobileNet", 96, _SCALED, redrawn=True, alpha=0.5),
+    _network("mobilenet", "MobileNet", 96, _SCALED, alpha=0.5),
     _network("mobilenet-v2", "MobileNetV2", 96, _SCALED, alpha=0.35),
     _network("mobilenet-v3-small", "MobileNetV3Small", 96),
     _network("efficientnet-b0", "EfficientNetB0", 64),

@@ -37,8 +37,6 @@ def _saved(row: Foreign, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     path = folder / f"{row.name}{FORMS[row.form]}"
     if isinstance(model, keras.Model):
-        if row.redrawn:
-            _redraw(keras, model)
         _adapt_normalization(keras, model, _trained_on(keras, row, samples))
         if row.form == "SavedModel":
             model.export(path, verbose=False)
@@ -62,14 +60,6 @@ def _trained_on(keras: Any, row: Foreign, samples: dict[str, np.ndarray]) -> dic
     return {
         name: scaled(values.astype(np.float32), mode=_MODES[row.pixels]) for name, values in samples.items()
     }
-
-
-def _redraw(keras: Any, model: Any) -> None:
-    """Draws the kernels again as He et al. (2015), with which signals get through many layers."""
-    initializer = keras.initializers.HeNormal(seed=keras.random.SeedGenerator(0))
-    for layer in model.layers:
-        if hasattr(layer, "kernel"):
-            layer.kernel.assign(initializer(layer.kernel.shape))
 
 
 def _adapt_normalization(keras: Any, model: Any, samples: dict[str, np.ndarray]) -> None:

@@ -231,9 +231,8 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
     if row.metric is not None:
         found[shown_name(row.metric_name)] = metric_text(row.scale, row.metric)
         found["loses"] = lost(row, rows)
-        most = max(each.samples or 0 for each in rows)
-        if row.samples is not None and row.samples < most:
-            found["compared on"] = f"{row.samples:,} of {most:,} samples"
+        if row.samples is not None and len({each.samples for each in rows if each.samples}) > 1:
+            found["compared on"] = f"{row.samples:,} samples"
     elif row.max_abs_error is not None:
         found["largest error"] = f"{row.max_abs_error:.1e}"
     return found
@@ -241,19 +240,20 @@ def _figures(row: MeasuredRow | None, rows: Sequence[MeasuredRow]) -> dict[str, 
 
 def _about(rows: Sequence[MeasuredRow]) -> str:
     """What is measured against what."""
-    scores: dict[tuple[str, str | None, str | None], tuple[float, int]] = {}
+    scores: dict[tuple[str, str | None, str | None], MeasuredRow] = {}
     for row in rows:
         if row.metric_name and row.metric_original is not None and row.samples is not None:
             key = (row.metric_name, row.scale, row.output)
-            if key not in scores or scores[key][1] < row.samples:
-                scores[key] = (row.metric_original, row.samples)
+            if key not in scores or (scores[key].samples or 0) < row.samples:
+                scores[key] = row
+    measured = any(row.metric is not None for row in rows)
     parts = []
-    for (name, scale, output), (score, count) in scores.items():
+    for (name, scale, output), row in scores.items():
         of = f" of {output}" if output else ""
-        shown = shown_name(name)
-        measured = any(row.metric is not None for row in rows)
+        # A slow file is asked about some of the test samples; the original's metric is of all of them.
+        where = " on the test samples" if row.split == "test" else f" on {row.samples:,} samples"
         parts.append(
-            f"{shown}{of} {metric_text(scale, score)}" + (f" on {count:,} samples" if measured else "")
+            f"{shown_name(name)}{of} {metric_text(scale, row.metric_original)}{where if measured else ''}"
         )
     if not parts:
         return "Nothing is known of the original's metric."

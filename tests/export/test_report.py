@@ -63,3 +63,13 @@ def test_the_output_is_named_where_a_model_has_several():
     assert "| output |" not in report.markdown([one])
     text = report.markdown(several)
     assert "| output | metric |" in text and "| kind | 90.00% |" in text and "| price | 90.00% |" in text
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus():
+    row = MeasuredRow(
+        "a", "tflite-int8", "litert", "ok", metric_name="accuracy", metric=0.90001, metric_original=0.90004
+    )
+    assert "+0.00 pt" in shown([row]) and "-0.00" not in shown([row])
+    assert "-0.01 pt" in shown([row._replace(metric_original=0.9001)])
+    row = row._replace(metric_name="rmse", metric=0.50001, metric_original=0.50004)
+    assert "+0.0000" in shown([row]) and "-0.0000" not in shown([row])

@@ -282,3 +282,19 @@ def test_damaged_flips_are_one_line(tmp_path):
         DataError, match=r"flips\.json is damaged .*; remove it, and export the model with --force"
     ):
         flips.read(tmp_path)
+
+
+def test_rows_of_some_samples_are_not_said_to_be_the_originals(tmp_path):
+    """The original's metric is of all test samples, of which a slow file is asked about a part."""
+    rows = [
+        measured("tflite-float32", 30.0, metric=0.99, samples=2500),
+        measured("tflite-int8", 20.0, metric=0.99, samples=1250),
+    ]
+    (tmp_path / "report.json").write_text(rows_to_json(rows))
+    assert (
+        run_command(main, ["report", str(tmp_path / "report.json"), "--html", str(tmp_path / "page.html")])
+        == 0
+    )
+    said = plain((tmp_path / "page.html").read_text())
+    assert "The original has accuracy 99.00% on the test samples." in said
+    assert "compared on 1,250 samples" in said and "of 2,500" not in said
