@@ -1,6 +1,8 @@
 """The devices, with the project's wheel installed, and everything that is run on them, two at a time."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,8 +22,9 @@ from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import asked, is_plain
+from tests.arm.kept import Kept, Runs, key
 from tests.arm.pictures import draw_pictures
-from tests.conftest import MODELS, ROOT, WITHOUT_DATA, shared_export
+from tests.conftest import EXPORTS, MODELS, ROOT, WITHOUT_DATA, shared_export
 from train.recipes import RECIPES
 
 # device: board and sets of engines. `new` and those of Trixie are what `pip install` and `apt install` give today, the
@@ -93,6 +96,7 @@ COMPARED = "pi5-trixie"  # of these; the visit of test_remote.py compares on a P
 WITH_PILLOW = ("pi4", "pi5-trixie", "pi5-trixie-debian", "pi4-32")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
+_EARLIER = pytest.StashKey[Path]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -113,6 +117,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if answers:
         terminalreporter.section("largest differences of the boards from x86")
         terminalreporter.line(table(answers))
+    earlier = config.stash.get(_EARLIER, None)
+    if earlier:
+        terminalreporter.section("the boards' answers are those of an earlier run", yellow=True)
+        terminalreporter.line(
+            f"Nothing changed that they came of. rm -r {earlier} has the boards asked again."
+        )
     if reason:
         terminalreporter.section("THE ARM TESTS DID NOT RUN", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was checked as on a Raspberry Pi: {reason}")
@@ -185,18 +195,34 @@ def cuts(plain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
+@pytest.fixture(scope="session")
+def work() -> Path:
+    """The folder in which the commands run and leave their files. It outlives a run of the tests."""
+    folder = EXPORTS / "boards"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the commands run and leave their files."""
-    return tmp_path_factory.mktemp("work")
+def runs(devices, bundles, cuts, work, request: pytest.FixtureRequest) -> Runs:
+    """What came of every process, by `device job`: now, or earlier if nothing changed that it came of."""
+    files = [path for bundle in bundles.values() for path in bundle.rglob("*") if path.is_file()]
+    with (work.parent / "boards.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = Kept(work, key(devices, files))
+        earlier = kept.read()
+        if earlier is not None:
+            request.config.stash[_EARLIER] = work
+            return earlier
+        shutil.rmtree(work)
+        work.mkdir()
+        found = run_all(devices, bundles, cuts, work)
+        kept.write(found)
+        return found
 
 
-@pytest.fixture(scope="session")
-def runs(devices, bundles, cuts, work) -> Runs:
-    """What came of every process, by `device job`."""
+def run_all(devices: Mapping[str, Device], bundles: Mapping[str, Path], cuts: Path, work: Path) -> Runs:
+    """Runs every process, two at a time."""
     golden = dict(np.load(bundles["mnist-cnn"] / "golden.npz"))
     np.save(work / "digits.npy", golden["inputs/image"][asked("mnist-cnn")][:4])
     cnn = str(bundles["mnist-cnn"])
@@ -242,8 +268,8 @@ def runs(devices, bundles, cuts, work) -> Runs:
 @pytest.fixture(scope="session")
 def answers(runs, work, request: pytest.FixtureRequest) -> Answers:
     """The answers of the devices and of this machine, `x86`, by device and key (see guest.py)."""
-    for key, done in runs.items():
-        assert done.returncode == 0 or not key.endswith("answers"), f"{key}: {done.stderr[-2000:]}"
+    for name, done in runs.items():
+        assert done.returncode == 0 or not name.endswith("answers"), f"{name}: {done.stderr[-2000:]}"
     found = {name: dict(np.load(work / f"{name}.npz")) for name in ("x86", *BOARDS)}
     request.config.stash[_ANSWERS] = found
     return found
