@@ -36,6 +36,5 @@ MODELS = (
     _network("mobilenet-v2", "MobileNetV2", 96, _SCALED, alpha=0.35),
     _network("mobilenet-v3-small", "MobileNetV3Small", 96),
     _network("efficientnet-b0", "EfficientNetB0", 64),
-    _network("efficientnet-v2-b0", "EfficientNetV2B0", 64),
     _network("resnet50-v2", "ResNet50V2", 64, _SCALED),
 )
