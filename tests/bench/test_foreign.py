@@ -17,6 +17,8 @@ from runtime.errors import UsageError
 from runtime.measure.row import STATUSES, MeasuredRow
 from tests.conftest import ROOT
 
+PAGE = (ROOT / "docs" / "foreign.md").read_text()
+
 
 def row(variant, status, reason=None, engine="litert"):
     return MeasuredRow(model="lenet", variant=variant, engine=engine, status=status, reason=reason)
@@ -134,6 +136,13 @@ def test_an_unknown_model_is_refused():
 def test_the_list_builds_nothing(capsys):
     assert main(["foreign", "--list", "unet"]) == 0
     assert capsys.readouterr().out.splitlines()[2:] == ["unet   Ronneberger 2015  64×64×3"]
+
+
+def test_the_page_has_every_model_of_the_table_and_no_other():
+    printed = PAGE.split("```")[1].splitlines()
+    start = next(number for number, line in enumerate(printed) if line.startswith("-----")) + 1
+    names = [line.split("  ")[0] for line in printed[start : printed.index("", start)]]
+    assert names == list(MODELS)
 
 
 @pytest.mark.conversion
