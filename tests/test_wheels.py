@@ -43,15 +43,17 @@ def wheels(tmp_path_factory):
 def installed(wheels):
     """An environment for each wheel, with the wheel, all that it depends on, and nothing else.
 
-    It outlives a run, and the next one installs what has changed: two gigabytes take a while.
+    It outlives a run, and the next one installs what has changed: two gigabytes take a while.  The wheel itself is
+    always installed again, and what it no longer depends on goes.
     """
+    pip = ("pip", "install", "--exact", "--only-binary=:all:", "--constraints", PINS)
     folders = {}
     for name, wheel in wheels.items():
         folder = folders[name] = EXPORTS / "installed" / f"{name}-{PINS.stem}"
         asked = f"{name}[{EXTRAS[name]}] @ {wheel.as_uri()}"
         for command in (
             ("venv", "--allow-existing", "--python", sys.executable, folder),
-            ("pip", "install", "--python", folder, "--only-binary=:all:", "--constraints", PINS, asked),
+            (*pip, "--python", folder, "--reinstall-package", name, asked),
         ):
             subprocess.run([sys.executable, "-m", "uv", "--quiet", *map(str, command)], check=True)
     return folders
