@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from export.formats.format import Ranges
-from export.formats.tflite_graph import with_float_edges, with_one_scale, with_shared_vectors
+from export.formats.tflite_graph import with_shared_vectors
+from export.formats.tflite_in_place import with_float_edges, with_one_scale
 
 # The quantizer has names of its own for a few operations.
 _OWN_NAMES = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}

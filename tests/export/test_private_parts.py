@@ -27,7 +27,7 @@ PLACES = {
     ("export/formats/onnxruntime.py", "onnxruntime"),
     ("export/formats/tf2onnx.py", "tf2onnx"),
     ("export/formats/tflite_graph.py", "ai-edge-litert"),
-    ("export/formats/tflite_graph.py", "flatbuffers"),
+    ("export/formats/tflite_in_place.py", "flatbuffers"),
     ("export/formats/tflite_mixed.py", "ai-edge-litert"),
     ("export/formats/tflite_ranges.py", "litert-quantizer"),
     ("export/formats/tracing/__init__.py", "keras"),
@@ -63,7 +63,7 @@ ATTRIBUTES = {
     "_inbound_nodes": "export/trained/keras_graph.py",
     "_interpreter": "runtime/backends/interpreter.py",
     "_keras_history": "export/trained/keras_graph.py",
-    "_tab": "export/formats/tflite_graph.py",
+    "_tab": "export/formats/tflite_in_place.py",
 }
 # Those that Python documents, and a name that its types need.
 PUBLIC = {"_asdict", "_exit", "_fields", "_replace", "_SubParsersAction"}
@@ -183,7 +183,7 @@ def test_litert_reads_a_file_by_the_same_names():
 
 
 def test_flatbuffers_finds_the_vectors_of_a_table():
-    """`tflite_graph` replaces numbers in such vectors where they lie."""
+    """`tflite_in_place` replaces numbers in such vectors where they lie."""
     schema = schema_of_files()
     content = (ROOT / "tests" / "runtime" / "models" / "image-int8.tflite").read_bytes()
     graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
