@@ -42,18 +42,16 @@ class Account(NamedTuple):
         path.write_text(text)
         path.chmod(0o755)
 
-    def take_python(self, python: Path, index: int | None = None) -> None:
-        """Has `python3` start this Python; with the port of a package index on this machine, its pip asks no other."""
+    def take_python(self, python: Path, index: int) -> None:
+        """Has `python3` start this Python, whose pip asks the package index at a port of this machine and no other."""
         settings = {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": f"http://127.0.0.1:{index}/simple",
             "PIP_FIND_LINKS": "",
             "PIP_RETRIES": "0",
         }
-        export = (
-            f"export {' '.join(f'{name}={value}' for name, value in settings.items())}\n" if index else ""
-        )
-        self.program("python3", f'#!/bin/sh\n{export}exec {shlex.quote(str(python))} "$@"\n')
+        export = " ".join(f"{name}={value}" for name, value in settings.items())
+        self.program("python3", f'#!/bin/sh\nexport {export}\nexec {shlex.quote(str(python))} "$@"\n')
 
     def config(self, **changes: object) -> str:
         """The command of another ssh that is configured otherwise."""

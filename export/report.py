@@ -11,7 +11,7 @@ from rich.table import Table
 
 from export.targets import NOT_NEEDED, Target
 from runtime.choose.rule import choose, ship_line
-from runtime.measure.metric import known_scale, shown_name
+from runtime.measure.metric import known_scale, rounded, shown_name
 from runtime.measure.row import MeasuredRow
 
 
@@ -28,13 +28,8 @@ def _difference(row: MeasuredRow) -> str:
         return "–"
     found = row.metric - row.metric_original
     if _points(row):
-        return f"{_rounded(100 * found, 2):+.2f} pt"
-    return f"{found:+.2g}" if row.metric_better else f"{_rounded(found, 4):+.4f}"
-
-
-def _rounded(value: float, decimals: int) -> float:
-    """The value with so many decimals; what rounds to nothing has no minus."""
-    return round(value, decimals) + 0.0
+        return f"{rounded(100 * found, 2):+.2f} pt"
+    return f"{found:+.2g}" if row.metric_better else f"{rounded(found, 4):+.4f}"
 
 
 class Column(NamedTuple):

@@ -14,7 +14,7 @@ from contextlib import ExitStack, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -33,7 +33,7 @@ DOWNLOADED = ("california-mlp", "mnist-cnn")  # their data does not come with sc
 
 NO_TFLITE_RUNTIME = no_wheel("tflite-runtime")
 ENGINES_HERE = ("tensorflow", *(name for name in ENGINES if no_wheel(name) is None))
-# Exports that outlive a run: what was made from the same code, packages and models is not made again.
+# What outlives a run, exports above all: what was made from the same code, packages and models is not made again.
 EXPORTS = ROOT / "build" / "test-exports"
 # The environment of an export that finds no downloaded dataset and tries no download.
 WITHOUT_DATA = {
@@ -79,6 +79,19 @@ def _names_it(item: pytest.Item) -> bool:
         for value in values
         if isinstance(value, (str, tuple, list))
     )
+
+
+def skip_without(
+    what: str, variable: str, reason: object, request: pytest.FixtureRequest, key: pytest.StashKey[str]
+) -> NoReturn:
+    """Skips a test for want of something, and keeps the reason for the end of the run.
+
+    Where the environment variable says `required`, the test fails instead.
+    """
+    if os.environ.get(variable) == "required":
+        pytest.fail(f"{variable}=required, and no {what}: {reason}", pytrace=False)
+    request.config.stash[key] = str(reason)
+    pytest.skip(f"no {what}: {reason}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

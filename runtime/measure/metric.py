@@ -135,8 +135,13 @@ def drop_text(scale: str | None, amount: float | None) -> str:
 
 
 def plain(amount: float) -> str:
-    """A drop with two decimals; what rounds to nothing has no sign."""
-    return f"{round(amount, 2) + 0.0:.2f}"
+    """A drop with two decimals."""
+    return f"{rounded(amount, 2):.2f}"
+
+
+def rounded(value: float, decimals: int) -> float:
+    """The value with so many decimals; what rounds to nothing has no minus."""
+    return round(value, decimals) + 0.0
 
 
 def in_scale_of(record: OutputRecord, values: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import asked, is_plain
 from tests.arm.kept import Kept, Runs, key
 from tests.arm.pictures import draw_pictures
-from tests.conftest import EXPORTS, MODELS, ROOT, WITHOUT_DATA, shared_export
+from tests.conftest import EXPORTS, MARKED, MODELS, ROOT, WITHOUT_DATA, shared_export, skip_without
 from train.recipes import RECIPES
 
 # device: board and sets of engines. `new` and those of Trixie are what `pip install` and `apt install` give today, the
@@ -106,7 +106,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     items.sort(key=lambda item: "runs" in getattr(item, "fixturenames", ()))
     for item in items:
-        if {"devices", "bare_board"} & set(getattr(item, "fixturenames", ())):
+        if any(MARKED.get(name) == "boards" for name in getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(3600))
 
 
@@ -135,10 +135,7 @@ def _if_possible(request: pytest.FixtureRequest) -> Iterator[None]:
     try:
         yield
     except ArmError as error:
-        if os.environ.get("EDGEPROOF_ARM") == "required":
-            pytest.fail(f"EDGEPROOF_ARM=required, and no Arm: {error}", pytrace=False)
-        request.config.stash[_REASON] = str(error)
-        pytest.skip(f"no Arm: {error}")
+        skip_without("Arm", "EDGEPROOF_ARM", error, request, _REASON)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ COMMITTED = sorted(
 )
 # Models that do not reach their goal; the table of `python -m train table` shows both figures.
 SHORT_OF_THEIR_GOAL = {"cifar-resnet"}
+load = cache(data.load)  # each dataset is read once for all models of it
 FROM_SCIKIT_LEARN = ("digits", "digits-rows", "diabetes")
 
 
@@ -39,13 +40,7 @@ def dataset_of(training: dict) -> data.Dataset:
     folder = os.environ.get("EDGEPROOF_DATA")
     if name not in FROM_SCIKIT_LEARN and not (folder and Path(folder).is_dir()):
         pytest.skip(f"EDGEPROOF_DATA names no folder: {name} is not there to compute the figure again")
-    return loaded(name, folder)
-
-
-@cache
-def loaded(name: str, folder: str | None) -> data.Dataset:
-    """A dataset, read once for all models of it."""
-    return data.load(name, folder)
+    return load(name, folder)
 
 
 def test_every_row_of_the_table_is_there():

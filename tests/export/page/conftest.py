@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import skip_without
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _REASON = pytest.StashKey[str]()
 
@@ -31,10 +33,7 @@ def browser(request) -> Iterator:
     if path is None:
         missing = f"none of {', '.join(BROWSERS)} is installed (on Debian: apt install chromium)"
     if missing:
-        if os.environ.get("EDGEPROOF_BROWSER") == "required":
-            pytest.fail(f"EDGEPROOF_BROWSER=required, and no browser: {missing}", pytrace=False)
-        request.config.stash[_REASON] = missing
-        pytest.skip(f"no browser: {missing}")
+        skip_without("browser", "EDGEPROOF_BROWSER", missing, request, _REASON)
     with sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, as whom containers run.
         sandbox = [] if os.geteuid() else ["--no-sandbox"]

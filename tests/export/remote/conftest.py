@@ -15,7 +15,7 @@ from arm.errors import ArmError
 from arm.server import make_account, serving
 from export.remote.on_device import MADE, digest_of
 from tests import bundles
-from tests.conftest import EXPORTS, ROOT
+from tests.conftest import EXPORTS, ROOT, skip_without
 
 _REASON = pytest.StashKey[str]()
 
@@ -36,10 +36,7 @@ def server(request, tmp_path_factory):
         try:
             running = stack.enter_context(serving(tmp_path_factory.mktemp("sshd")))
         except ArmError as error:
-            if os.environ.get("EDGEPROOF_SSHD") == "required":
-                pytest.fail(f"EDGEPROOF_SSHD=required, and no server: {error}", pytrace=False)
-            request.config.stash[_REASON] = str(error)
-            pytest.skip(f"no server: {error}")
+            skip_without("server", "EDGEPROOF_SSHD", error, request, _REASON)
         yield running
 
 
