@@ -1,8 +1,6 @@
 """The devices, with the project's wheel installed, and everything that is run on them, two at a time."""
 
-import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,7 +20,7 @@ from tests import wheels
 from tests.arm.cut import integers_only
 from tests.arm.differences import BOARDS, Answers, asked_of, table
 from tests.arm.guest import asked, is_plain
-from tests.arm.kept import Kept, Runs, key
+from tests.arm.kept import Runs, key, run_once
 from tests.arm.pictures import draw_pictures
 from tests.conftest import EXPORTS, MARKED, MODELS, ROOT, WITHOUT_DATA, shared_export, skip_without
 from train.recipes import RECIPES
@@ -96,7 +94,7 @@ COMPARED = "pi5-trixie"  # of these; the visit of test_remote.py compares on a P
 WITH_PILLOW = ("pi4", "pi5-trixie", "pi5-trixie-debian", "pi4-32")
 _REASON = pytest.StashKey[str]()
 _ANSWERS = pytest.StashKey[Answers]()
-_EARLIER = pytest.StashKey[Path]()
+_EARLIER = pytest.StashKey[list[Path]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -120,8 +118,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     earlier = config.stash.get(_EARLIER, None)
     if earlier:
         terminalreporter.section("the boards' answers are those of an earlier run", yellow=True)
+        folders = " ".join(map(str, earlier))
         terminalreporter.line(
-            f"Nothing changed that they came of. rm -r {earlier} has the boards asked again."
+            f"Nothing changed that they came of. rm -r {folders} has the boards asked again."
         )
     if reason:
         terminalreporter.section("THE ARM TESTS DID NOT RUN", sep="!", red=True, bold=True)
@@ -204,18 +203,17 @@ def work() -> Path:
 def runs(devices, bundles, cuts, work, request: pytest.FixtureRequest) -> Runs:
     """What came of every process, by `device job`: now, or earlier if nothing changed that it came of."""
     files = [path for bundle in bundles.values() for path in bundle.rglob("*") if path.is_file()]
-    with (work.parent / "boards.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = Kept(work, key(devices, files))
-        earlier = kept.read()
-        if earlier is not None:
-            request.config.stash[_EARLIER] = work
-            return earlier
-        shutil.rmtree(work)
-        work.mkdir()
-        found = run_all(devices, bundles, cuts, work)
-        kept.write(found)
-        return found
+    found, earlier = run_once(
+        work.name, key(devices, files), lambda folder: run_all(devices, bundles, cuts, folder)
+    )
+    note_earlier(request.config, earlier)
+    return found
+
+
+def note_earlier(config: pytest.Config, folder: Path | None) -> None:
+    """Keeps the folder whose files an earlier run of the tests left, for the end of the run."""
+    if folder is not None:
+        config.stash.setdefault(_EARLIER, []).append(folder)
 
 
 def run_all(devices: Mapping[str, Device], bundles: Mapping[str, Path], cuts: Path, work: Path) -> Runs:

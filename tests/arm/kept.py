@@ -3,23 +3,26 @@
 Emulation counts no clock: the same programs on the same files give the same answers.
 """
 
+import fcntl
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from arm.device import Device
 from runtime.measure.machine import cpu_name
-from tests.conftest import NO_TFLITE_RUNTIME, ROOT
+from tests.conftest import EXPORTS, NO_TFLITE_RUNTIME, ROOT
 
 Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
 
-# What the programs are made of, on the boards and here.
-_SOURCES = ("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime", "tests/*.py", "pyproject.toml")
+# What the programs are made of, on the boards and here; and what a visit of `remote` is made of besides.
+SOURCES = ("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime", "tests/*.py", "pyproject.toml")
+OF_A_VISIT = ("export", "data", "tests/export/remote")
 _PACKAGES = (
     "ai-edge-litert",
     "numpy",
@@ -56,22 +59,42 @@ class Kept:
             self._said.write_text(json.dumps({"key": self.key, "runs": fields}))
 
 
-def key(devices: Mapping[str, Device], files: Iterable[Path]) -> str:
+def run_once(name: str, key: str, run: Callable[[Path], Runs]) -> tuple[Runs, Path | None]:
+    """What `run` gives, called with an empty folder; or what it gave earlier with the same key, and the folder.
+
+    It waits while another run of the tests is at it.
+    """
+    kept = Kept(EXPORTS / name, key)
+    kept.folder.mkdir(parents=True, exist_ok=True)
+    with kept.folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        earlier = kept.read()
+        if earlier is not None:
+            return earlier, kept.folder
+        shutil.rmtree(kept.folder)
+        kept.folder.mkdir()
+        found = run(kept.folder)
+        kept.write(found)
+        return found, None
+
+
+def key(devices: Mapping[str, Device], files: Iterable[Path], patterns: Iterable[str] = SOURCES) -> str:
     """A digest of all that the programs' answers come of: sources, packages, boards, and these files."""
     found = hashlib.sha256()
     for part in (sys.version, cpu_name(), *(f"{name} {version(name)}" for name in _PACKAGES)):
         found.update(f"{part}\n".encode())
-    for path in sorted({*files, *sources(ROOT)}):
+    for path in sorted({*files, *sources(ROOT, patterns)}):
         found.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for name, device in devices.items():
         # The launcher names the folders of the cache, whose names hold what is in them.
-        packages = (device.site / "engines.pth").read_text()
+        listed = device.site / "engines.pth"
+        packages = listed.read_text() if listed.exists() else "none"  # on a bare board
         found.update(f"{name}\n{device.python.read_text()}\n{packages}\n".encode())
     return found.hexdigest()
 
 
-def sources(root: Path) -> list[Path]:
+def sources(root: Path, patterns: Iterable[str] = SOURCES) -> list[Path]:
     """The files that the programs are made of."""
-    places = [place for pattern in _SOURCES for place in root.glob(pattern)]
+    places = [place for pattern in patterns for place in root.glob(pattern)]
     files = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place])]
     return [path for path in files if path.is_file() and "__pycache__" not in path.parts]

@@ -47,6 +47,21 @@ def test_what_failed_is_tried_again(tmp_path):
     assert Kept(tmp_path, "one").read() is None
 
 
+def test_what_a_run_gave_is_given_again_until_its_key_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "EXPORTS", tmp_path)
+    folders = []
+
+    def run(folder):
+        folders.append(sorted(path.name for path in folder.iterdir()))
+        (folder / "answers.npz").touch()
+        return {"pi4 verify": done()}
+
+    found = [kept.run_once("boards", key, run) for key in ("one", "one", "two")]
+    assert [each[1] for each in found] == [None, tmp_path / "boards", None]
+    assert all(each["pi4 verify"].stdout == "ok\n" for each, _ in found)
+    assert folders == [[], []]  # the second time nothing ran, and the third began with an empty folder
+
+
 def test_the_key_changes_with_everything(board, bundle, tmp_path, monkeypatch):
     root = tmp_path / "root"
     (root / "runtime").mkdir(parents=True)
@@ -59,6 +74,10 @@ def test_the_key_changes_with_everything(board, bundle, tmp_path, monkeypatch):
 
     keys = [found()]
     assert found() == keys[0]
+    visit = root / "export" / "remote.py"
+    visit.parent.mkdir()
+    visit.write_text("1")
+    assert found() == keys[0] != kept.key({"pi4": board}, [bundle], (*kept.SOURCES, *kept.OF_A_VISIT))
     for path in (source, bundle, board.python, board.site / "engines.pth"):
         path.write_text(path.read_text() + " ")
         keys.append(found())
@@ -67,6 +86,8 @@ def test_the_key_changes_with_everything(board, bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(kept, "cpu_name", lambda: "another processor")
     keys.append(found())
     monkeypatch.setattr(kept, "version", lambda name: "0")
+    keys.append(found())
+    (board.site / "engines.pth").unlink()
     keys.append(found())
     assert len(set(keys)) == len(keys)
 
