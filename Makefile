@@ -18,7 +18,7 @@ BY_FILE := -n 2 --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes, each of which would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: export check test test-boards test-here test-tensorflow lint docs wheel pins clean
+.PHONY: export check test test-boards test-here lint docs wheel pins clean
 
 export: $(INSTALLED)
 	$(RUN) -m export all
@@ -27,19 +27,17 @@ export: $(INSTALLED)
 check: lint
 	$(RUN) -m pytest -q $(BY_FILE) -m "not conversion and not boards and not browser and not installation"
 
-# All parts at once: each waits for processes and files in turn.  The boards are emulated on what the others leave of
-# the processors.  The output of each part is printed when the part ends.
+# The boards are emulated beside everything else, on what the others leave of the processors.  The output of each part
+# is printed when the part ends.
 test: lint
-	@$(MAKE) --no-print-directory -j3 --output-sync=target test-boards test-here test-tensorflow
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-boards test-here
 
 test-boards: $(INSTALLED)
 	nice -n 19 $(RUN) -m pytest tests/arm
 
+# Two processes: where TensorFlow is imported, tflite-runtime cannot load a model.
 test-here: $(INSTALLED)
 	$(RUN) -m pytest $(BY_FILE) --ignore=tests/arm
-
-# Processes of their own: where TensorFlow is imported, tflite-runtime cannot load a model.
-test-tensorflow: $(INSTALLED)
 	$(RUN) -m pytest $(BY_FILE) -o python_files='tensorflow_test_*.py'
 
 lint: $(INSTALLED)
