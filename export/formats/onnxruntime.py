@@ -142,9 +142,8 @@ def answers(model: Any, feeds: Mapping[str, np.ndarray], outputs: Sequence[str])
     """What a model gives for inputs by name, optimized as on a device: the named outputs of its graph."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    options = _as_on_a_device()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors alone
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
@@ -156,13 +155,24 @@ def optimized(path: Path) -> Any:
     import onnx
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it warns that what it writes is for this machine, which is the point
-    options.add_session_config_entry(EXACT_KERNELS, "1")
+    options = _as_on_a_device()
     with scratch() as folder:
         options.optimized_model_filepath = str(folder / "optimized.onnx")
         onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         return onnx.load(folder / "optimized.onnx")
+
+
+def _as_on_a_device() -> Any:
+    """Options of a session that computes as the runtime's does.
+
+    It says nothing but errors: it warns that a graph that it writes is for this machine, which is the point.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry(EXACT_KERNELS, "1")
+    return options
 
 
 def _own_copy(source: Path, folder: Path) -> Path:

@@ -20,9 +20,11 @@ from tests.conftest import EXPORTS, NO_TFLITE_RUNTIME, ROOT
 
 Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
 
-# What the programs are made of, on the boards and here; and what a visit of `remote` is made of besides.
+# What the programs are made of, on the boards and here; and what a visit of `remote`, and a count of instructions, is
+# made of besides.
 SOURCES = ("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime", "tests/*.py", "pyproject.toml")
 OF_A_VISIT = ("export", "data", "tests/export/remote")
+OF_A_COUNT = ("bench",)
 _PACKAGES = (
     "ai-edge-litert",
     "numpy",
@@ -59,6 +61,11 @@ class Kept:
             self._said.write_text(json.dumps({"key": self.key, "runs": fields}))
 
 
+def finished(code: int, stdout: str, stderr: str = "") -> "subprocess.CompletedProcess[str]":
+    """What was found out by more than one process, in the form of one that ended."""
+    return subprocess.CompletedProcess([], code, stdout, stderr)
+
+
 def run_once(name: str, key: str, run: Callable[[Path], Runs]) -> tuple[Runs, Path | None]:
     """What `run` gives, called with an empty folder; or what it gave earlier with the same key, and the folder.
 
@@ -73,9 +80,9 @@ def run_once(name: str, key: str, run: Callable[[Path], Runs]) -> tuple[Runs, Pa
             return earlier, kept.folder
         shutil.rmtree(kept.folder)
         kept.folder.mkdir()
-        found = run(kept.folder)
-        kept.write(found)
-        return found, None
+        runs = run(kept.folder)
+        kept.write(runs)
+        return runs, None
 
 
 def key(devices: Mapping[str, Device], files: Iterable[Path], patterns: Iterable[str] = SOURCES) -> str:

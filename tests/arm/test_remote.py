@@ -1,7 +1,6 @@
 """`remote` to an emulated board behind a real OpenSSH server: what a user's desk sees of a Pi with nothing on it."""
 
 import shutil
-import subprocess
 
 import pytest
 
@@ -9,7 +8,7 @@ from arm.server import serving_wheels
 from runtime.measure.row import rows_from_json
 from tests import bundles
 from tests.arm.conftest import note_earlier
-from tests.arm.kept import OF_A_VISIT, SOURCES, key, run_once
+from tests.arm.kept import OF_A_VISIT, SOURCES, finished, key, run_once
 from tests.conftest import EXPORTS
 from tests.export.remote.conftest import device, server, visited
 
@@ -30,10 +29,12 @@ def visits(bare_board, arm_wheels, device, tmp_path, request):
             first = visited(device, *asked)
         shutil.copytree(tmp_path / "out", folder / "out")
         again = visited(device, *asked, "--remove")
-        said = {"first": first, "again": again}
-        said["projects"] = 0, " ".join(sorted(projects)), ""
-        said["left"] = 0, " ".join(path.name for path in device.home.iterdir()), ""
-        return {name: subprocess.CompletedProcess([], *each) for name, each in said.items()}
+        return {
+            "first": finished(*first),
+            "again": finished(*again),
+            "projects": finished(0, " ".join(sorted(projects))),
+            "left": finished(0, " ".join(path.name for path in device.home.iterdir())),
+        }
 
     came_of = key({"bare": bare_board}, arm_wheels.iterdir(), (*SOURCES, *OF_A_VISIT))
     found, earlier = run_once("visit", came_of, run)

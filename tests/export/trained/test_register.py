@@ -15,6 +15,7 @@ from export.targets import PLAIN, TARGETS
 from runtime.bundle import manifest_json
 from runtime.measure.row import MeasuredRow
 from tests.conftest import ENGINES_HERE, ROOT, run_export, with_keras
+from tests.export.trained import users_own
 
 pytestmark = pytest.mark.conversion
 KERAS_2 = Path(__file__).with_name("model_files") / "keras2" / "models.zip"
@@ -238,19 +239,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 
 def test_a_layer_of_the_users_own_code_is_exported(made, tmp_path):
-    (tmp_path / "mine.py").write_text("def double(values):\n    return values * 2\n")
     targets = ("--targets", "tflite-float32,onnx-float32", "--jobs", "1")
-    done = run_export(
-        made("lambda"),
-        "--custom-objects",
-        "lambda=mine:double",
-        *targets,
-        out=tmp_path,
-        PYTHONPATH=str(tmp_path),
-    )
+    own = f"lambda={users_own.__name__}:double"
+    done = run_export(made("lambda"), "--custom-objects", own, *targets, out=tmp_path)
     assert done.code == 0, done.stdout
     assert {row["engine"] for row in done.rows if row["status"] == "ok"} == {*ENGINES_HERE} - {"tensorflow"}
-    again = run_export("lambda", "--force", *targets, out=tmp_path, PYTHONPATH=str(tmp_path))
+    again = run_export("lambda", "--force", *targets, out=tmp_path)
     assert again.code == 0, again.stdout
 
 
