@@ -10,15 +10,16 @@ import pytest
 
 from runtime.version import __version__
 from tests.bundles import table_bundle
-from tests.conftest import EXPORTS, ROOT
+from tests.conftest import EXPORTS, ROOT, with_keras
 from tests.wheels import PACKAGES, build
 
 pytestmark = pytest.mark.conversion
 MAKE = """
+import sys
 import keras
 keras.utils.set_random_seed(1)
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(1)])
-model.save("my.keras")
+model.save(sys.argv[1])
 """
 DECOY = """
 import pathlib
@@ -118,7 +119,7 @@ def test_the_decoys_would_be_seen(crowded, installed):
 
 def test_the_command_works_among_files_of_the_same_names(crowded, installed):
     bin_ = installed["edgeproof"] / "bin"
-    run(crowded, bin_ / "python", "-I", "-c", MAKE, check=True)
+    with_keras(MAKE, str(crowded / "my.keras"))
     targets = "saved_model,tflite-float32,onnx-float32"
     done = run(crowded, bin_ / "edgeproof", "export", "my.keras", "--targets", targets, "--jobs", "1")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -28,8 +28,8 @@ def test_memory_is_that_of_all_descendants():
 @pytest.mark.conversion
 def test_an_export_is_measured():
     original = find_original("diabetes-mlp", search_roots(Path("artifacts")))
-    found = cost.measure(original, ["--targets", "onnx-float32,onnx-dynamic"])
-    assert (found.rows, found.failed) == (2, 0)
+    found = cost.measure(original, ["--targets", "onnx-float32", "--jobs", "1"])
+    assert (found.rows, found.failed) == (1, 0)
     assert found.seconds > 0 and found.peak_bytes > 100 << 20 and found.bundle_bytes > 1000
 
 

@@ -148,10 +148,10 @@ def test_the_page_has_every_model_of_the_table_and_no_other():
 @pytest.mark.conversion
 def test_a_model_is_built_and_exported():
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "foreign", "vae-decoder", "--targets", "onnx-float32,onnx-dynamic"],
+        [sys.executable, "-m", "bench", "foreign", "vae-decoder", "--targets", "onnx-float32"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (found,) = [line.split() for line in done.stdout.splitlines() if line.startswith("vae-decoder")]
-    assert found[:8] == ["vae-decoder", "Kingma", "2013", "8", "28,129", ".keras", "2", "0"]
+    assert found[:8] == ["vae-decoder", "Kingma", "2013", "8", "28,129", ".keras", "1", "0"]
     assert done.stderr == "building 1 models\nexporting vae-decoder\n"

@@ -29,6 +29,14 @@ def mean_pinball(targets, answers):
     error = targets[:, np.newaxis] - answers
     return np.mean(np.maximum(error * [0.1, 0.5, 0.9], error * [-0.9, -0.5, -0.1]))
 """
+QUANTILES = """
+import sys, keras
+keras.utils.set_random_seed(1)
+x = keras.Input((4,), name="x")
+hidden = keras.layers.Dense(8, "relu")(x)
+outputs = {name: keras.layers.Dense(size, name=name)(hidden) for name, size in (("price", 3), ("other", 1))}
+keras.Model(x, outputs).save(sys.argv[1])
+"""
 SCRIPT = """
 import sys
 
@@ -44,15 +52,9 @@ def halves(targets, answers):
     return float(np.mean((answers[:, 0] > 0.5) == (targets > 0.5)))
 
 if __name__ == "__main__":
-    import keras  # here, since every worker imports what stands above
-
-    keras.utils.set_random_seed(1)
-    x = keras.Input((4,), name="x")
-    hidden = keras.layers.Dense(8, "relu")(x)
-    outputs = {name: keras.layers.Dense(size, name=name)(hidden) for name, size in (("price", 3), ("other", 1))}
     rows = np.random.default_rng(0).normal(size=(300, 4)).astype("float32")
     report = export.export(
-        keras.Model(x, outputs, name="quantiles"), test=({"x": rows}, {"price": rows[:, 0], "other": rows[:, 1]}),
+        "quantiles.keras", test=({"x": rows}, {"price": rows[:, 0], "other": rows[:, 1]}),
         metric={"price": (mean_pinball, "lower"), "other": "__main__:halves"}, max_drop=50,
         targets=["onnx-float32", "onnx-dynamic"], out=sys.argv[1], jobs=1,
     )
@@ -141,6 +143,7 @@ def test_what_is_no_metric_is_one_line_and_nothing_is_built(tmp_path, monkeypatc
 
 
 def test_functions_of_a_script_score_several_outputs_whose_targets_have_shapes_of_their_own(tmp_path):
+    with_keras(QUANTILES, str(tmp_path / "quantiles.keras"))
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(
