@@ -21,8 +21,11 @@ from tests.conftest import EXPORTS, NO_TFLITE_RUNTIME, ROOT
 Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
 
 # What the programs are made of, on the boards and here; and what a visit of `remote`, and a count of instructions, is
-# made of besides.
-SOURCES = ("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime", "tests/*.py", "pyproject.toml")
+# made of besides. Of the files in tests itself, those that are no tests: tests/[!t]*.py and tests/t[!e]*.py.
+SOURCES = (
+    *("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime"),
+    *("tests/[!t]*.py", "tests/t[!e]*.py", "pyproject.toml"),
+)
 OF_A_VISIT = ("export", "data", "tests/export/remote")
 OF_A_COUNT = ("bench",)
 _PACKAGES = (

@@ -100,5 +100,7 @@ def test_the_sources_are_those_that_run_there():
         "tests/arm/guest.py",
         "tests/bundles.py",
         "tests/conftest.py",
+        "tests/ties.py",
     }
+    assert not any(name.startswith("tests/test_") for name in names)
     assert "tests/runtime/test_model.py" in names and not any("__pycache__" in name for name in names)
