@@ -237,7 +237,7 @@ def test_an_unknown_pattern_is_refused():
 def test_layers_from_keras_to_the_engines(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     # The others are made as these are; each is made in processes of its own, which import TensorFlow.
-    few = ("saved_model", "tflite-int8", "onnx-float32")
+    few = ("saved_model", "tflite-float32", "tflite-int8", "onnx-float32")
     monkeypatch.setattr(command, "PLAIN", {name: PLAIN[name] for name in few})
     open_length = row("GRU(units=5, return_sequences=True) of ?×4")
     cells = command.measured([DENSE, HASHING, open_length], tmp_path)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from tests import bundles
@@ -77,6 +78,15 @@ def test_a_full_disk(remote, device, bundle, here, tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def cut(server):
+    """Ends the server's sessions, as a connection that breaks does; what they started goes on."""
+    below = psutil.Process(int((server.folder / "pid").read_text())).children(recursive=True)
+    sessions = [process for process in below if process.name().startswith("sshd")]  # or "sshd-session", from 9.8 on
+    assert sessions
+    for session in sessions:
+        session.kill()
+
+
 def broken_off(device, server, at, end, *arguments):
     """Starts the command, ends it or its connection at a line of what it says; its exit code and last line."""
     command = [sys.executable, "-m", "export", "remote", "pi", *map(str, arguments), "--ssh", device.ssh]
@@ -96,8 +106,7 @@ def broken_off(device, server, at, end, *arguments):
         time.sleep(1)
         assert started.poll() is None  # it is in the midst of it
         if end is None:
-            sshd = (server[1] / "pid").read_text().strip()
-            subprocess.run(["pkill", "-9", "-P", sshd], check=True)  # the server's sessions
+            cut(server)
         else:
             os.killpg(started.pid, end)
         *_, last = ["", *started.stderr]

@@ -169,7 +169,8 @@ def test_what_never_answers_is_given_up(remote, device, bundle):
 
 
 def test_a_connection_that_breaks_is_said(remote, device, bundle):
-    up = 'while [ "$(ps -o comm= -p $p)" != sshd ]; do p=$(ps -o ppid= -p $p); done'  # to the session's own sshd
+    # Up to the session's own sshd, which is called sshd-session from OpenSSH 9.8 on.
+    up = 'until ps -o comm= -p $p | grep -q "^sshd"; do p=$(ps -o ppid= -p $p); done'
     device.program("python3", f"#!/bin/sh\np=$PPID\n{up}\nkill -9 $p\nexec sleep 5\n")
     line = error(*remote("pi", bundle))
     assert line.startswith("pi: the connection broke (ssh ended with 255")
