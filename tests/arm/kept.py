@@ -21,13 +21,13 @@ from tests.conftest import EXPORTS, NO_TFLITE_RUNTIME, ROOT
 Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
 
 # What the programs are made of, on the boards and here; and what a visit of `remote`, and a count of instructions, is
-# made of besides. Of the files in tests itself, those that are no tests: tests/[!t]*.py and tests/t[!e]*.py.
+# made of besides. Of the files in tests and tests/arm, those that are no tests.
 SOURCES = (
-    *("arm", "runtime", "tests/arm", "tests/campaigns", "tests/runtime"),
+    *("arm", "runtime", "tests/arm/[!t]*.py", "tests/campaigns", "tests/runtime"),
     *("tests/[!t]*.py", "tests/t[!e]*.py", "pyproject.toml"),
 )
-OF_A_VISIT = ("export", "data", "tests/export/remote")
-OF_A_COUNT = ("bench",)
+OF_A_VISIT = ("export", "data", "tests/export/remote/conftest.py", "tests/arm/test_remote.py")
+OF_A_COUNT = ("bench", "tests/arm/test_instructions.py")
 _PACKAGES = (
     "ai-edge-litert",
     "numpy",

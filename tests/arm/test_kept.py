@@ -102,5 +102,9 @@ def test_the_sources_are_those_that_run_there():
         "tests/conftest.py",
         "tests/ties.py",
     }
-    assert not any(name.startswith("tests/test_") for name in names)
+    assert not any(name.startswith(("tests/test_", "tests/arm/test_")) for name in names)
+    every = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("*.py")}
+    assert all(Path(name).name.startswith("test_") for name in every - names)
+    for others in (kept.OF_A_VISIT, kept.OF_A_COUNT):
+        assert all(kept.sources(ROOT, [pattern]) for pattern in others)
     assert "tests/runtime/test_model.py" in names and not any("__pycache__" in name for name in names)
