@@ -102,9 +102,11 @@ def _declare_tensor(what: str, declared: Any, tensor: TensorSpec) -> None:
 def name_by_position(model: Any) -> None:
     """Names all nodes and inner tensors after their op and position, in all graphs: no name is there twice.
 
-    tf2onnx's own names carry a counter that runs on from model to model.  The names of the model's inputs and outputs
-    stay; what is documented or inferred (doc strings, shapes of inner tensors) goes.
+    tf2onnx's own names carry a counter that runs on from model to model, and which of two branches comes first changes
+    from run to run: the nodes are put in the order of `order_by_use` before.  The names of the model's inputs and
+    outputs stay; what is documented or inferred (doc strings, shapes of inner tensors) goes.
     """
+    order_by_use(model.graph)
     public: dict[str, str | None] = {
         value.name: value.name for value in (*model.graph.input, *model.graph.output)
     }
@@ -228,6 +230,49 @@ def remove_unused(graph: Any) -> None:
             return
 
 
+def order_by_use(graph: Any) -> None:
+    """Puts the nodes of this graph and of all inside it in an order that depends on what they take alone.
+
+    It is that of a walk from the outputs, in their order, to what makes them: all that a node takes comes before it, in
+    the order in which it takes it.  What no output needs comes last.
+
+    Raises:
+        ValueError: nodes wait for each other.
+    """
+    for node in graph.node:
+        for _, body in bodies(node):
+            order_by_use(body)
+    maker = {name: place for place, node in enumerate(graph.node) for name in node.output if name}
+    needs = [[maker[name] for name in _taken_in_order(node) if name in maker] for node in graph.node]
+    ends = [maker[value.name] for value in graph.output if value.name in maker]
+    ordered: dict[int, None] = {}
+    begun: set[int] = set()
+    waiting = [*ends, *range(len(needs))][::-1]
+    while waiting:
+        place = waiting[-1]
+        left = [other for other in needs[place] if other not in ordered]
+        if not left:
+            ordered[waiting.pop()] = None
+        elif begun.intersection(left):
+            raise ValueError(_waits([graph.node[place]]))
+        else:
+            begun.add(place)
+            waiting += reversed(left)
+    every = list(graph.node)
+    del graph.node[:]
+    graph.node.extend(every[place] for place in ordered)
+
+
+def _taken_in_order(node: Any) -> list[str]:
+    """What `taken` gives, in the order in which it is taken."""
+    outside = taken(node)
+    every = [*node.input]
+    for _, body in bodies(node):
+        every += [name for inner in body.node for name in _taken_in_order(inner)]
+        every += [value.name for value in body.output]
+    return [name for name in dict.fromkeys(every) if name in outside]
+
+
 def sort(graph: Any) -> None:
     """Puts each node of this graph behind those whose outputs it takes; the others keep their order."""
     made = {value.name for value in (*graph.input, *graph.initializer)}
@@ -241,10 +286,12 @@ def sort(graph: Any) -> None:
             else:
                 later.append(node)
         if len(later) == len(waiting):
-            raise ValueError(
-                f"the ONNX graph has nodes that wait for each other, or for what no node makes: "
-                f"{', '.join(node.name for node in waiting[:5])}"
-            )
+            raise ValueError(_waits(waiting))
         waiting = later
     del graph.node[:]
     graph.node.extend(ordered)
+
+
+def _waits(nodes: Sequence[Any]) -> str:
+    names = ", ".join(node.name for node in nodes[:5])
+    return f"the ONNX graph has nodes that wait for each other, or for what no node makes: {names}"
