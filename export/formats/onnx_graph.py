@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from typing import Any
 
 from runtime.bundle.manifest import InputRecord, OutputRecord, TensorSpec
@@ -45,21 +45,21 @@ def node_and_inner(node: Any) -> Iterator[Any]:
         yield from nodes(body)
 
 
-def taken(node: Any) -> set[str]:
-    """The names that a node takes from its own graph: its inputs, and what the graphs inside it take from outside."""
-    return (set(node.input) | captured(node)) - {""}
+def taken(node: Any) -> KeysView[str]:
+    """The names that a node takes from its own graph, in order: its inputs, and what the graphs inside it take."""
+    return dict.fromkeys(name for name in (*node.input, *captured(node)) if name).keys()
 
 
-def captured(node: Any) -> set[str]:
-    """The names that the graphs inside a node take from outside, without being given them as inputs."""
-    names: set[str] = set()
+def captured(node: Any) -> KeysView[str]:
+    """The names that the graphs inside a node take from outside, in order, without being given them as inputs."""
+    names: dict[str, None] = {}
     for _, body in bodies(node):
-        made = {value.name for value in (*body.input, *body.initializer)}
+        made = {"", *(value.name for value in (*body.input, *body.initializer))}
         for inner in body.node:
-            names |= taken(inner) - made
+            names |= dict.fromkeys(name for name in taken(inner) if name not in made)
             made |= set(inner.output)
-        names |= {value.name for value in body.output} - made
-    return names - {""}
+        names |= dict.fromkeys(value.name for value in body.output if value.name not in made)
+    return names.keys()
 
 
 def declare(graph: Any, inputs: Sequence[InputRecord], outputs: Sequence[OutputRecord]) -> None:
@@ -243,7 +243,7 @@ def order_by_use(graph: Any) -> None:
         for _, body in bodies(node):
             order_by_use(body)
     maker = {name: place for place, node in enumerate(graph.node) for name in node.output if name}
-    needs = [[maker[name] for name in _taken_in_order(node) if name in maker] for node in graph.node]
+    needs = [[maker[name] for name in taken(node) if name in maker] for node in graph.node]
     ends = [maker[value.name] for value in graph.output if value.name in maker]
     ordered: dict[int, None] = {}
     begun: set[int] = set()
@@ -261,16 +261,6 @@ def order_by_use(graph: Any) -> None:
     every = list(graph.node)
     del graph.node[:]
     graph.node.extend(every[place] for place in ordered)
-
-
-def _taken_in_order(node: Any) -> list[str]:
-    """What `taken` gives, in the order in which it is taken."""
-    outside = taken(node)
-    every = [*node.input]
-    for _, body in bodies(node):
-        every += [name for inner in body.node for name in _taken_in_order(inner)]
-        every += [value.name for value in body.output]
-    return [name for name in dict.fromkeys(every) if name in outside]
 
 
 def sort(graph: Any) -> None:

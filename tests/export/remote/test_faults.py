@@ -81,9 +81,8 @@ def test_a_full_disk(remote, device, bundle, here, tmp_path):
 def cut(server):
     """Ends the server's sessions, as a connection that breaks does; what they started goes on."""
     below = psutil.Process(int((server.folder / "pid").read_text())).children(recursive=True)
-    sessions = [
-        process for process in below if process.name().startswith("sshd")
-    ]  # or "sshd-session", from 9.8 on
+    # They are called sshd-session from OpenSSH 9.8 on.
+    sessions = [process for process in below if process.name().startswith("sshd")]
     assert sessions
     for session in sessions:
         session.kill()
