@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from export.trained.keras_graph import calls, operations
 
-# Layers and operations that pass numbers on as they are, or only arrange them anew.
+# Layers and operations that pass numbers on as they are, or only arrange, repeat, choose or mix those of a place.
 _PASSES = (
-    "InputLayer", "Dropout", "GaussianNoise", "Identity", "Reshape", "Flatten", "Permute", "ZeroPadding1D",
-    "ZeroPadding2D", "Cropping1D", "Cropping2D", "Masking", "Squeeze", "ExpandDims", "Transpose", "Cast",
+    "InputLayer", "Identity", "Reshape", "Flatten", "Permute", "RepeatVector", "ZeroPadding1D", "ZeroPadding2D",
+    "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D", "CenterCrop", "Resizing", "UpSampling1D",
+    "UpSampling2D", "UpSampling3D", "Masking", "Squeeze", "ExpandDims", "Transpose", "Cast",
+)  # fmt: skip
+# Those that do something in training alone, besides all whose names begin with Random.
+_TRAINED_WITH = (
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
+    "GaussianNoise", "ActivityRegularization", "AugMix", "CutMix", "MixUp", "RandAugment",
 )  # fmt: skip
 # Operations that `Embedding(mask_zero=True)` adds beside itself: they find the padding.
 _MASKS = ("NotEqual",)
@@ -102,7 +108,7 @@ def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
             if _is_model(operation):
                 for place in places:
                     yield from _behind(operation, operation.inputs[place], steps - 1)
-            elif _kind(operation) in _PASSES:
+            elif _passes(operation):
                 for passed in call.outputs:
                     yield from _behind(model, passed, steps - 1)
             elif _kind(operation) not in _MASKS:
@@ -111,6 +117,13 @@ def _behind(model: Any, symbol: Any, steps: int) -> Iterator[Any]:
 
 def _is_model(operation: Any) -> bool:
     return bool(operations(operation)) and bool(getattr(operation, "inputs", None))
+
+
+def _passes(layer: Any) -> bool:
+    kind = _kind(layer)
+    if kind == "Pipeline":  # of image layers, one after the other
+        return all(_passes(inner) for inner in layer.layers)
+    return kind in _PASSES or kind in _TRAINED_WITH or kind.startswith("Random")
 
 
 def _kind(layer: Any) -> str:

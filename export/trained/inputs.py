@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ EDGE_DTYPES = {
     "uint32": "int64", "int64": "int64", "uint64": "int64", "bool": "bool",
 }  # fmt: skip
 _LOWEST = {"uint8": 0, "uint16": 0, "uint32": 0, "uint64": 0}
+SAY_PIXELS = f"add --pixels {RAW_PIXELS} for raw ones, 0-1 where they were divided by 255, -1-1, or imagenet"
 _SHAPE_TO_TYPE = 100  # a size that stands for an unknown one in the option to type
 
 
@@ -80,9 +81,8 @@ def _example(tensor: Tensor) -> str:
     return ",".join(["1", *(str(size or _SHAPE_TO_TYPE) for size in tensor.shape[1:])])
 
 
-def is_image_shaped(tensor: Tensor) -> bool:
-    """Whether an input has the shape of an image: [height, width], or with 1 or 3 channels."""
-    shape = tensor.shape[1:]
+def is_image_shape(shape: Sequence[int | None]) -> bool:
+    """Whether a row has the shape of an image: [height, width], or with 1 or 3 channels."""
     return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
 
 
@@ -129,16 +129,15 @@ def find_inputs(
             found.notes += _notes_on_pixels(name, first[name], scalings.get(name))
         else:
             record = _numbers(name, tensor, first[name])
-            if pictures is not None and is_image_shaped(tensor) and record.dtype == "float":
+            if pictures is not None and is_image_shape(tensor.shape[1:]) and record.dtype == "float":
                 raise UsageError(
                     f"{pictures} holds pictures, and {model.path.name} does not say what pixels its input "
-                    f"{tensor.name!r} was trained on: add --pixels {RAW_PIXELS} for raw ones, 0-1 where they were "
-                    "divided by 255, -1-1, or imagenet"
+                    f"{tensor.name!r} was trained on: {SAY_PIXELS}"
                 )
             if record.kind == "table" and columns is not None and len(columns) == record.shape[0]:
                 record = record._replace(columns=columns)
             found.records.append(record)
-            if record.dtype == "float" and len(record.shape) == 3 and is_image_shaped(tensor):
+            if record.dtype == "float" and len(record.shape) == 3 and is_image_shape(tensor.shape[1:]):
                 found.notes.append(
                     f"input {name}: a tensor, because nothing says that it takes pictures; if it does, --pixels "
                     "0-255, 0-1, -1-1 or imagenet puts the scaling of their pixels into the graph"
@@ -148,7 +147,7 @@ def find_inputs(
 
 def _scalings(tensors: Mapping[str, Tensor], names: Names, user: UserModel) -> dict[str, str]:
     """What the user said of pixels, by public name; said without a name, it is of all inputs shaped as images."""
-    shaped = [name for name, tensor in tensors.items() if is_image_shaped(tensor)]
+    shaped = [name for name, tensor in tensors.items() if is_image_shape(tensor.shape[1:])]
     unnamed = user.pixels.get("")
     if unnamed is not None and not shaped:
         shapes = ", ".join(f"{tensor.name} {_sizes(tensor)}" for tensor in tensors.values())
@@ -181,7 +180,7 @@ def _is_whole(tensor: Tensor, first: FirstLayers) -> bool:
 def _is_image(tensor: Tensor, first: FirstLayers) -> bool:
     """Whether an input takes pictures without the user saying so: it scales pixels itself, or takes bytes."""
     whole = tensor.dtype == "uint8" and len(tensor.shape) == 4
-    return is_image_shaped(tensor) and (first.takes_pixels or whole)
+    return is_image_shape(tensor.shape[1:]) and (first.takes_pixels or whole)
 
 
 def _image(name: str, tensor: Tensor, resize: str) -> InputRecord:

@@ -20,14 +20,15 @@ from tests.conftest import EXPORTS, NO_TFLITE_RUNTIME, ROOT
 
 Runs = Mapping[str, "subprocess.CompletedProcess[str]"]
 
-# What the programs are made of, on the boards and here; and what a visit of `remote`, and a count of instructions, is
-# made of besides. Of the files in tests and tests/arm, those that are no tests.
+# What the programs are made of, on the boards and here; and what a visit of `remote`, a count of instructions and the
+# answers of single layers are made of besides. Of the files in tests and tests/arm, those that are no tests.
 SOURCES = (
     *("arm", "runtime", "tests/arm/[!t]*.py", "tests/campaigns", "tests/runtime"),
     *("tests/[!t]*.py", "tests/t[!e]*.py", "pyproject.toml"),
 )
 OF_A_VISIT = ("export", "data", "tests/export/remote/conftest.py", "tests/arm/test_remote.py")
 OF_A_COUNT = ("bench", "tests/arm/test_instructions.py")
+OF_A_CAUSE = ("tests/arm/test_causes.py",)
 _PACKAGES = (
     "ai-edge-litert",
     "numpy",

@@ -105,6 +105,6 @@ def test_the_sources_are_those_that_run_there():
     assert not any(name.startswith(("tests/test_", "tests/arm/test_")) for name in names)
     every = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("*.py")}
     assert all(Path(name).name.startswith("test_") for name in every - names)
-    for others in (kept.OF_A_VISIT, kept.OF_A_COUNT):
+    for others in (kept.OF_A_VISIT, kept.OF_A_COUNT, kept.OF_A_CAUSE):
         assert all(kept.sources(ROOT, [pattern]) for pattern in others)
     assert "tests/runtime/test_model.py" in names and not any("__pycache__" in name for name in names)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import Split
+from export.trained.inputs import SAY_PIXELS, is_image_shape
 from export.trained.names import Names
 from runtime.bundle.manifest import InputRecord, OutputRecord
 from runtime.errors import DataError, InputError
@@ -94,7 +95,9 @@ class Wanted:
         try:
             rows = raw_check(taken, self.vocabularies.get(taken.vocabulary or ""))(values)
         except InputError as error:
-            raise DataError(f"{path}: {self.names.own[taken.name]}: {error}") from error
+            pixels = taken.dtype == "float" and is_image_shape(taken.shape) and _are_whole(values)
+            remedy = f"; if they are pixels, {SAY_PIXELS}" if pixels else ""
+            raise DataError(f"{path}: {self.names.own[taken.name]}: {error}{remedy}") from error
         return rows.astype(np.uint8 if taken.kind == "image" else taken.tensor.dtype, copy=False)
 
     def _target(self, path: Path, output: OutputRecord, values: Any, count: int) -> NDArray[Any]:
@@ -108,6 +111,10 @@ class Wanted:
             raise DataError(f"{path}: targets of {name}: {error}") from error
         whole = output.task in ("classification", "binary", "multilabel")
         return checked.astype(np.int64 if whole else np.float32, copy=False)
+
+
+def _are_whole(values: Any) -> bool:
+    return np.asarray(values).dtype.kind in "iu"
 
 
 def _numbers(path: Path, name: str, values: NDArray[Any], count: int) -> NDArray[Any]:

@@ -39,6 +39,25 @@ def test_layers_that_pass_numbers_on_and_models_in_models_are_looked_through():
     assert list(kinds(sequential).values()) == [["Rescaling"]]
 
 
+AUGMENTATIONS = [
+    layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomContrast(0.2), layers.RandomErasing(),
+    layers.RandAugment(), layers.MixUp(), layers.SpatialDropout2D(0.1), layers.GaussianDropout(0.1),
+    layers.Pipeline([layers.RandomFlip(), layers.RandomZoom(0.1)]), layers.Resizing(8, 8), layers.CenterCrop(4, 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", AUGMENTATIONS, ids=lambda layer: type(layer).__name__)
+def test_what_is_there_for_training_alone_is_looked_through(layer):
+    pixels = keras.Input((6, 6, 3), name="pixels")
+    assert kinds(keras.Model(pixels, layers.Rescaling(1 / 255)(layer(pixels)))) == {"pixels": ["Rescaling"]}
+
+
+def test_a_pipeline_that_always_computes_is_seen():
+    pixels = keras.Input((6, 6, 3), name="pixels")
+    computes = layers.Pipeline([layers.RandomFlip(), layers.Solarization()])
+    assert kinds(keras.Model(pixels, layers.Rescaling(1 / 255)(computes(pixels)))) == {"pixels": ["Pipeline"]}
+
+
 def test_an_input_may_have_several():
     x = keras.Input((4,), name="x")
     model = keras.Model(x, layers.Add()([layers.Dense(2)(x), layers.Dense(2)(x)]))

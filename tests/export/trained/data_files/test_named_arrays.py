@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from export.trained.data_files.named_arrays import from_arrays, read_npy_file, read_npz_file
+from runtime.bundle.manifest import InputRecord
 from runtime.errors import DataError
+from tests.export.trained.data_files.conftest import CLASSES, wanted
 
 IMAGES = np.arange(3 * 24, dtype=np.uint8).reshape(3, 6, 4, 1)
 PHOTOS = np.repeat(IMAGES, 3, axis=3)
@@ -102,6 +104,24 @@ def test_what_does_not_fit_several_is_refused_by_name(several, arrays, words):
     with pytest.raises(DataError) as caught:
         from_arrays(Path("d.npz"), arrays, several)
     assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((6, 4, 3), "; if they are pixels, add --pixels 0-255 for raw ones, 0-1 where they were divided by 255, "
+                    "-1-1, or imagenet"),
+        ((6, 4, 3, 1), ""),
+    ],
+)  # fmt: skip
+def test_whole_numbers_for_floats_may_be_pixels_where_the_shape_is_an_images(shape, remedy):
+    taken = wanted([InputRecord("tensor", "x", shape, "float")], [CLASSES])
+    with pytest.raises(DataError) as caught:
+        from_arrays(Path("d.npz"), {"x": np.zeros((2, *shape), np.uint8)}, taken)
+    assert str(caught.value) == (
+        "d.npz: x: the values are uint8; this model takes floating-point numbers: give it float32, scaled as the "
+        f"model was trained{remedy}"
+    )
 
 
 def test_an_npy_file_is_one_input(photos, several, tmp_path):
