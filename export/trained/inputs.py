@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from data.trained_model import VOCABULARY
 from export.trained.first_layers import FirstLayers
@@ -56,7 +57,7 @@ def check_tensors(model: LoadedModel) -> None:
     unknown = [tensor for tensor in model.inputs if None in tensor.shape[1:]]
     if unknown:
         shown = ", ".join(f"{tensor.name!r} has the shape {_sizes(tensor)}" for tensor in unknown)
-        options = " ".join(f"--shape {tensor.name}={_example(tensor)}" for tensor in unknown)
+        options = " ".join(f"--shape {quote(f'{tensor.name}={_example(tensor)}')}" for tensor in unknown)
         raise UsageError(
             f"{file}: only the batch may be unknown, and the input {shown}; fix the sizes, the batch first: {options}"
         )

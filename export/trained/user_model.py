@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,13 +114,14 @@ def _items(option: str, text: str) -> tuple[str, ...]:
 
 
 def named_shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The shapes of `--shape INPUT=1,100,40`; several are separated by blanks or semicolons.
+    """The shapes of `--shape INPUT=1,100,40`; several are separated by blanks or semicolons. Names may hold blanks.
 
     Raises:
         UsageError: a text has another form, or one input is given twice.
     """
     found: dict[str, tuple[int, ...]] = {}
-    for part in (part for text in texts for part in text.replace(";", " ").split()):
+    separated = (re.sub(r"(=[\d,]+)[\s;]+", r"\1;", text).split(";") for text in texts)
+    for part in (part.strip() for parts in separated for part in parts if part.strip()):
         name, _, sizes = part.rpartition("=")
         parts = sizes.split(",")
         if not name or not all(size.isdecimal() and int(size) > 0 for size in parts):

@@ -1,5 +1,6 @@
 """A user's own model, given by its path."""
 
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ stacks = {
     "table": [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)],
     "lambda": [keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)],
     "open": [
-        keras.Input((None,), dtype="int32", name="tokens"), layers.Embedding(30, 4), layers.LSTM(4),
+        keras.Input((None,), dtype="int32", name="the tokens"), layers.Embedding(30, 4), layers.LSTM(4),
         layers.Dense(1, "sigmoid"),
     ],
 }
@@ -167,9 +168,11 @@ def test_unknown_sizes_are_asked_for_with_the_option_to_type(made, tmp_path):
     done = run_export(made("open"), "--jobs", "1", out=tmp_path)
     (line,) = done.stdout.strip().splitlines()
     option = line.rpartition(": ")[2]
-    assert done.code == 2 and option == "--shape tokens=1,100"
+    assert done.code == 2 and option == "--shape 'the tokens=1,100'"
     targets = ("--targets", "tflite-float32,onnx-float32")
-    done = run_export(made("open"), *option.split(), *targets, "--name", "named", "--jobs", "1", out=tmp_path)
+    done = run_export(
+        made("open"), *shlex.split(option), *targets, "--name", "named", "--jobs", "1", out=tmp_path
+    )
     assert done.code == 0, done.stdout
     assert {row["model"] for row in done.rows} == {"named"}
 

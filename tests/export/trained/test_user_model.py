@@ -36,6 +36,11 @@ def test_shapes():
         "c:0": (1,),
         "d": (1, 4),
     }
+    assert named_shapes(["wave form=1,100; the 2 words=1,7 b=1,3"]) == {
+        "wave form": (1, 100),
+        "the 2 words": (1, 7),
+        "b": (1, 3),
+    }
 
 
 @pytest.mark.parametrize(
