@@ -124,6 +124,7 @@ def _user_models(options: argparse.Namespace) -> dict[str, UserModel]:
         UsageError: a path is no model, two have one name, or an option for one model is given with several.
     """
     paths = [Path(model) for model in dict.fromkeys(options.models) if registering.is_path(model)]
+    by_name = [model for model in options.models if not registering.is_path(model)]
     given = [name for name in OF_ONE_MODEL if getattr(options, name)]
     if given and len(paths) != 1:
         raise UsageError(
@@ -133,7 +134,7 @@ def _user_models(options: argparse.Namespace) -> dict[str, UserModel]:
     for path in paths:
         name = options.name or registering.name_of(path)
         registering.check(path, name, options.out)
-        other = found[name].path if name in found else name if name in options.models else None
+        other = found[name].path if name in found else name if name in by_name else None
         if other is not None:
             raise UsageError(
                 f"{other} and {path} would both be called {name}; rename one with --name, or export them one after the "

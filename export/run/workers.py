@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 from pebble import CONSTS, ProcessExpired, ProcessPool
 from pebble.common import process_exit
 
+from export.library_errors import in_words
 from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device", "timing"]
@@ -147,4 +148,4 @@ class Workers:
             return f"its worker process died (exit code {error.exitcode}){last}"
         if isinstance(error, TimeoutError):
             return f"gave up after {TIMEOUT_S} s"
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return f"{type(error).__name__}: {in_words(error)}"

@@ -14,12 +14,13 @@ import numpy as np
 from data import golden
 from data.dataset import Arrays
 from data.trained_model import MODEL, MODEL_H5, SAVED_MODEL, Source
+from export.library_errors import in_words
 from export.trained.data_files.read import Told, told
 from export.trained.first_layers import FirstLayers, first_layers
 from export.trained.first_ops import first_ops
 from export.trained.free_batch import with_free_batch
 from export.trained.inputs import check_tensors, find_inputs
-from export.trained.model_files.load import in_words, load
+from export.trained.model_files.load import load
 from export.trained.model_files.loaded import LoadedModel
 from export.trained.names import Names, public_names
 from export.trained.original_model import OriginalModel

@@ -31,6 +31,8 @@ _CALCULATES = (
 )  # fmt: skip
 # Factors of pixels: 1/255 and 1/127.5, and what is near to them.
 _PIXEL_FACTORS = (1 / 300, 1 / 100)
+# Where a normalisation expects the colours of photographs: means and standard deviations in 0 to 255.
+_PIXEL_MEANS, _PIXEL_DEVIATIONS = (30, 225), (15, 115)
 _MOST_STEPS = 50  # through layers that pass numbers on
 
 
@@ -56,10 +58,16 @@ class FirstLayers:
             for layer in self.layers
         )
 
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether they scale whole numbers up to 255."""
-        return self.scaling is not None and _PIXEL_FACTORS[0] <= self.scaling[0] <= _PIXEL_FACTORS[1]
+    def takes_pixels(self, shape: tuple[int, ...]) -> bool:
+        """Whether they scale whole numbers up to 255, or are normalised for those of colours [height, width, 3]."""
+        if self.scaling is not None:
+            return _PIXEL_FACTORS[0] <= self.scaling[0] <= _PIXEL_FACTORS[1]
+        spread = self.spread(shape) if len(shape) == 3 and shape[-1] == 3 else None
+        ranges = (_PIXEL_MEANS, _PIXEL_DEVIATIONS)
+        return spread is not None and all(
+            low <= values.min() and values.max() <= high
+            for values, (low, high) in zip(spread, ranges, strict=True)
+        )
 
     @property
     def highest_number(self) -> int | None:

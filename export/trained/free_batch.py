@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Arrays
-from export.trained.model_files.load import in_words, load
+from export.library_errors import in_words
+from export.trained.model_files.load import load
 from export.trained.original_model import OriginalModel
 from runtime.errors import EdgeProofError, ModelError
 

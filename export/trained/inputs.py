@@ -127,7 +127,7 @@ def find_inputs(
             scaling = scalings.get(name, RAW_PIXELS)
             if scaling != RAW_PIXELS:
                 found.pixels[name] = scaling
-            found.notes += _notes_on_pixels(name, first[name], scalings.get(name))
+            found.notes += _notes_on_pixels(name, _takes_pixels(tensor, first[name]), scalings.get(name))
         else:
             record = _numbers(name, tensor, first[name])
             if pictures is not None and is_image_shape(tensor.shape[1:]) and record.dtype == "float":
@@ -181,7 +181,11 @@ def _is_whole(tensor: Tensor, first: FirstLayers) -> bool:
 def _is_image(tensor: Tensor, first: FirstLayers) -> bool:
     """Whether an input takes pictures without the user saying so: it scales pixels itself, or takes bytes."""
     whole = tensor.dtype == "uint8" and len(tensor.shape) == 4
-    return is_image_shape(tensor.shape[1:]) and (first.takes_pixels or whole)
+    return is_image_shape(tensor.shape[1:]) and (_takes_pixels(tensor, first) or whole)
+
+
+def _takes_pixels(tensor: Tensor, first: FirstLayers) -> bool:
+    return first.takes_pixels(tuple(size or 0 for size in tensor.shape[1:]))
 
 
 def _image(name: str, tensor: Tensor, resize: str) -> InputRecord:
@@ -190,13 +194,13 @@ def _image(name: str, tensor: Tensor, resize: str) -> InputRecord:
     return InputRecord("image", name, shape, "uint8", low=0, high=255, resize=resize)
 
 
-def _notes_on_pixels(name: str, first: FirstLayers, said: str | None) -> list[str]:
+def _notes_on_pixels(name: str, scales: bool, said: str | None) -> list[str]:
     if said is None:
-        why = "scales pixels itself" if first.takes_pixels else "takes bytes"
+        why = "scales pixels itself" if scales else "takes bytes"
         return [
             f"input {name}: an image with pixels from 0 to 255, because the model {why}; --pixels overrides"
         ]
-    if said != RAW_PIXELS and first.takes_pixels:
+    if said != RAW_PIXELS and scales:
         return [
             f"input {name}: the model scales pixels itself, and --pixels {said} scales them once more; leave it out "
             "unless it was trained so"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from data.dataset import Arrays, Split
 from data.original import Original, write_original
 from data.trained_model import SAVED_MODEL, MetricRecord, TrainedModel
 from export.formats import unsupported
-from export.trained import calibration_warnings
+from export.trained import calibration_warnings, constant_answers
 from export.trained.data_files.read import read
 from export.trained.data_files.wanted import Wanted
 from export.trained.describe import Described, describe
@@ -74,7 +74,7 @@ def register(user: UserModel, folder: Path) -> Registered:
         None if calibration is None else calibration.inputs,
         test,
     )
-    return Registered(original, (*found.notes, *_notes_on_data(found, calibration, test)))
+    return Registered(original, (*found.notes, *_notes_on_data(found, calibration, test, record.metrics)))
 
 
 def _read(data: Data | None, wanted: Wanted, option: str) -> Split | None:
@@ -168,13 +168,17 @@ def _files(path: Path, file: str) -> dict[str, bytes]:
     }
 
 
-def _notes_on_data(found: Described, calibration: Split | None, test: Split | None) -> list[str]:
+def _notes_on_data(
+    found: Described, calibration: Split | None, test: Split | None, metrics: Mapping[str, MetricRecord]
+) -> list[str]:
     """What looks wrong with the data, or is missing in them."""
     notes = []
     model = found.model
     if calibration is not None:
         warning = calibration_warnings.warning(calibration, model.inputs, model.outputs, found.first)
         notes += [warning] if warning else []
+    if test is not None:
+        notes += constant_answers.warnings(model.outputs, test.targets, metrics)
     unlabelled = [
         output.name
         for output in model.outputs

@@ -50,12 +50,19 @@ def read_csv_file(path: Path, wanted: Wanted) -> Split:
         return wanted.split(path, {taken.name: [row[header.index(given[0])] for row in rows]}, targets)
     names = taken.columns if taken.columns is not None and set(taken.columns) <= set(given) else given
     if len(given) != taken.shape[0]:
-        told = "" if wanted.target_columns else "; say with --target-column which of them is the target"
         raise UsageError(
-            f"{path} has the columns {', '.join(given)}, and the model takes {taken.shape[0]} of them{told}"
+            f"{path} has the columns {', '.join(given)}, and the model takes {taken.shape[0]}; "
+            f"{_remedy(len(given) > taken.shape[0], bool(wanted.target_columns))}"
         )
     inputs = np.stack([_numbers(path, header, rows, name) for name in names], axis=1)
     return wanted.split(path, {taken.name: _in_dtype(inputs, taken.dtype)}, targets)
+
+
+def _remedy(too_many: bool, told: bool) -> str:
+    if not too_many:
+        return "add those that are missing"
+    target = "" if told else ", and say with --target-column which of them is the target"
+    return f"leave the others out of the file{target}"
 
 
 def _in_dtype(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
@@ -130,6 +137,11 @@ def _lines(path: Path, rows: bool) -> tuple[list[str], list[list[str]]]:
         raise DataError(
             f"{path} cannot be read ({error}); give a table with a line of column names"
         ) from error
+    mark = next((mark for mark in ";\t" if len(header) == 1 and mark in header[0]), None)
+    if mark is not None:
+        raise DataError(
+            f"{path}: its columns are separated by {mark!r}; separate them by commas, with a point in numbers"
+        )
     if not header or any(_is_number(name) for name in header) or len(set(header)) < len(header):
         raise DataError(
             f"{path}: its first line is {','.join(header)[:100]!r}; expected the names of the columns, each once"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,9 +109,3 @@ def _tensors(names: tuple[str, ...], symbols: list[Any]) -> tuple[Tensor, ...]:
 def _starts_with(path: Path, magic: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(magic)) == magic
-
-
-def in_words(error: Exception) -> str:
-    """What Keras or TensorFlow say, in one line without their marks for terminals and for places in a graph."""
-    said = str(error).rpartition("Exception encountered: ")[2]
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\}", "", said).split())[:300]

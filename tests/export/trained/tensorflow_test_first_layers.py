@@ -77,12 +77,12 @@ def first(layer, shape, dtype="float32"):
 def test_a_factor_of_pixels_is_known(factor, offset, pixels):
     found = first(layers.Rescaling(factor, offset), (8, 8, 3))
     assert found.scaling == pytest.approx((factor, offset))
-    assert found.takes_pixels is pixels
+    assert found.takes_pixels((8, 8, 3)) is pixels
 
 
 def test_a_factor_for_each_channel_is_none_for_all():
     found = first(layers.Rescaling([1 / 255, 1 / 255, 1 / 254]), (8, 8, 3))
-    assert found.scaling is None and not found.takes_pixels
+    assert found.scaling is None and not found.takes_pixels((8, 8, 3))
 
 
 def test_tables_of_embeddings_say_the_highest_number():
@@ -115,10 +115,27 @@ def test_normalisations_say_where_values_lie():
 def test_of_other_layers_and_of_none_nothing_is_known():
     for found in (FirstLayers(), first(layers.Dense(2), (4,))):
         assert found.scaling is found.highest_number is found.spread((4,)) is None
-        assert not found.takes_pixels and not found.only_embeddings
+        assert not found.takes_pixels((8, 8, 3)) and not found.only_embeddings
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance", "shape", "pixels"),
+    [
+        ([123.7, 116.3, 103.5], [3409.0, 3263.0, 3293.0], (8, 8, 3), True),
+        (120.0, 4000.0, (8, 8, 3), True),
+        (0.48, 0.07, (8, 8, 3), False),  # of pixels that were divided by 255
+        ([120.0, 110.0, 5.0], 4000.0, (8, 8, 3), False),
+        (120.0, 40_000.0, (8, 8, 3), False),
+        (120.0, 4000.0, (8, 8, 1), False),  # may be a spectrum
+        (120.0, 4000.0, (8, 3), False),
+    ],
+)
+def test_a_normalisation_for_colours_is_known(mean, variance, shape, pixels):
+    values = {"mean": np.broadcast_to(mean, shape[-1]), "variance": np.broadcast_to(variance, shape[-1])}
+    assert first(layers.Normalization(**values), shape).takes_pixels(shape) is pixels
 
 
 @pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetB0"])
 def test_networks_of_keras_applications_scale_pixels_themselves(name):
     model = getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3))
-    assert first_layers(model)[0].takes_pixels
+    assert first_layers(model)[0].takes_pixels((32, 32, 3))

@@ -70,7 +70,26 @@ def test_whole_numbers_for_a_sequence(csv):
         ("", DataError, ": its first line is ''; expected the names"),
         ("a,b,price\n", DataError, ": "),
         ("a,b\n1,2\n", UsageError, "--target-column price: "),
-        ("a,b,c,price\n1,2,3,4\n", UsageError, " has the columns a, b, c, and the model takes 2 of them"),
+        (
+            "a,b,c,price\n1,2,3,4\n",
+            UsageError,
+            " has the columns a, b, c, and the model takes 2; leave the others out of the file",
+        ),
+        (
+            "a,price\n1,4\n",
+            UsageError,
+            " has the columns a, and the model takes 2; add those that are missing",
+        ),
+        (
+            "a;b;price\n1;2,5;3\n",
+            DataError,
+            ": its columns are separated by ';'; separate them by commas, with a point in numbers",
+        ),
+        (
+            "a\tb\tprice\n1\t2\t3\n",
+            DataError,
+            ": its columns are separated by '\\t'; separate them by commas",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_by_line_and_column(csv, rows, text, error, words):
@@ -82,7 +101,10 @@ def test_what_does_not_fit_is_refused_by_line_and_column(csv, rows, text, error,
 
 
 def test_a_forgotten_target_column_is_guessed_at(csv):
-    with pytest.raises(UsageError, match="say with --target-column which of them is the target"):
+    with pytest.raises(
+        UsageError,
+        match="leave the others out of the file, and say with --target-column which of them is the target",
+    ):
         read_csv_file(csv("a,b,price\n1,2,3\n"), wanted([table_input(["a", "b"])], [PRICE]))
 
 
