@@ -93,7 +93,7 @@ class MixedPlan:
             return f"int8 quantizes one group of layers only; take {self.target.format}-float16"
         plain = results.get(self._mixture_key(_PLAIN))
         if plain is not None and plain.ok and plain.value.row.passed and plain.value.row.metric is None:
-            return "what its groups of layers lose is not measured: there are no labels"
+            return f"what its groups of layers lose is not measured: {self.plan.no_labels}"
         return None
 
     def failure(self, results: Results) -> str | None:

@@ -28,6 +28,7 @@ from export.run.tuning import tune
 from export.run.workers import PoolName
 from export.targets import TARGETS, Target
 from runtime.backends import engine_version
+from runtime.measure.metric import metric_name
 from runtime.measure.row import MeasuredRow
 
 
@@ -44,6 +45,14 @@ class Plan:
     data_dir: str | None
     missing: str | None
     demand: Demand
+
+    @property
+    def no_labels(self) -> str:
+        """Why answers cannot be scored though there are samples: no labels, or no metric of any output."""
+        outputs = self.original.record.outputs
+        if any(metric_name(output.task) is not None for output in outputs):
+            return "there are no labels"
+        return "no metric is known for the task tensor; name the task with --task"
 
     def key(self, *parts: str) -> Key:
         """The key of one of this model's steps."""

@@ -49,7 +49,7 @@ def _row(plan: Plan, rungs: Rungs, rung: int, engine: str, results: Results) -> 
         return blank.with_verdict("skipped" if some_run else "failed", verified.reason)
     row: MeasuredRow = verified.value.row
     if row.passed and row.metric is None and target.scheme != "float32":
-        return row.with_verdict(row.status, f"budget not checked: {plan.missing or 'there are no labels'}")
+        return row.with_verdict(row.status, f"budget not checked: {plan.missing or plan.no_labels}")
     if row.passed and plan.missing:
         return row.with_verdict(row.status, f"{row.metric_name or 'metric'} not measured: {plan.missing}")
     return row

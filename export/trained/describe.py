@@ -68,7 +68,7 @@ def describe(user: UserModel) -> Described:
     check_tensors(loaded)
     names = public_names([one.name for one in loaded.inputs], [one.name for one in loaded.outputs])
     first = dict(zip(names.inputs, _first_layers(loaded), strict=True))
-    said = _told(user)
+    said = _told(user, names)
     inputs = find_inputs(loaded, names, first, user, said.columns, said.pictures)
     source = Source(
         file=_file(user.path),
@@ -83,7 +83,7 @@ def describe(user: UserModel) -> Described:
     model = with_free_batch(model, pool)
     model = replace(model, loaded=_with_output_shapes(model, pool))
     outputs, notes = find_outputs(
-        model.loaded, names, model.inputs, user, said.classes, user.target_columns or None
+        model.loaded, names, model.inputs, user, said.classes, user.target_columns or None, said.targets
     )
     taken = {record.name: record for record in model.inputs}
     outputs = [
@@ -102,13 +102,14 @@ def describe(user: UserModel) -> Described:
     )
 
 
-def _told(user: UserModel) -> Told:
+def _told(user: UserModel, names: Names) -> Told:
     """What the test and calibration data say of the model; the first of them that says something of a thing."""
-    test, calibration = (told(data, user.target_columns) for data in (user.test, user.calibration))
+    test, calibration = (told(data, user.target_columns, names) for data in (user.test, user.calibration))
     return Told(
         test.columns or calibration.columns,
         test.classes or calibration.classes,
         test.pictures or calibration.pictures,
+        test.targets or calibration.targets,
     )
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from numpy.typing import NDArray
+
+from export.trained.class_targets import by_targets
 from export.trained.inputs import EDGE_DTYPES
 from export.trained.model_files.guess_task import guess_task
 from export.trained.model_files.loaded import LoadedModel, Tensor
@@ -24,6 +28,7 @@ def find_outputs(
     user: UserModel,
     labels: tuple[str, ...] | None = None,
     columns: tuple[str, ...] | None = None,
+    targets: Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[list[OutputRecord], list[str]]:
     """The records of all outputs in the model's order, and a sentence for each whose task was guessed.
 
@@ -34,12 +39,13 @@ def find_outputs(
         user: the options.
         labels: the names of classes that the data give, for an output without `--labels`.
         columns: the names of values that the data give.
+        targets: what the data say that the answers should have been, by public name.
 
     Raises:
         UsageError: an option does not fit an output.
     """
     tensors = dict(zip(names.outputs, model.outputs, strict=True))
-    tasks = _tasks(model, names, user)
+    tasks = _tasks(model, names, user, labels, targets or {})
     records = {name: _record(name, tensor, tasks[name][0], inputs, model) for name, tensor in tensors.items()}
     records = _with_labels(records, names, user, labels)
     records = _with_units(records, names, user, columns)
@@ -51,12 +57,19 @@ def find_outputs(
     return list(records.values()), notes
 
 
-def _tasks(model: LoadedModel, names: Names, user: UserModel) -> dict[str, tuple[str, str | None]]:
+def _tasks(
+    model: LoadedModel,
+    names: Names,
+    user: UserModel,
+    folders: Sequence[str] | None,
+    targets: Mapping[str, NDArray[Any]],
+) -> dict[str, tuple[str, str | None]]:
     """The task of each output and why it is so; no reason for one that the user gave."""
     said = by_public_name("--task", user.tasks, names, names.outputs, "output")
     labelled = set(user.labels) - {UNNAMED}
     if UNNAMED in user.labels and len(names.outputs) == 1:
         labelled |= set(names.outputs)
+    only = len(names.outputs) == 1
     found: dict[str, tuple[str, str | None]] = {}
     for name, tensor, (task, why) in zip(
         names.outputs, model.outputs, guess_task(model).values(), strict=True
@@ -65,6 +78,8 @@ def _tasks(model: LoadedModel, names: Names, user: UserModel) -> dict[str, tuple
             task, why = "tensor", f"it gives {tensor.dtype}"
         elif task in ("tensor", "regression") and labelled & {name, names.own[name]}:
             task, why = "classification", "--labels names its classes"
+        elif by_data := by_targets(task, tensor.shape[1:], targets.get(name), folders if only else None):
+            task, why = "classification", by_data
         found[name] = (said[name], None) if name in said else (task, why)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.arrays import read_npz
 from data.dataset import Split
 from export.trained.data_files.wanted import Wanted
+from export.trained.names import Names
 from runtime.errors import DataError, first_line
 
 # What one input, and the targets of one output, may be called in any model.
@@ -64,9 +65,7 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
         inputs[taken.name] = arrays[name]
     targets: dict[str, NDArray[Any]] = {}
     for output in wanted.may_have_targets:
-        names = wanted.known_as(output)
-        known = (*(f"{TARGETS}_{name}" for name in names), *names)
-        known += (TARGETS,) if wanted.with_targets == (output,) else ()
+        known = _target_names(wanted.known_as(output), wanted.with_targets == (output,))
         found = next((name for name in known if name in arrays), None)
         if found is not None:
             targets[output.name] = arrays[found]
@@ -76,6 +75,31 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
             f"{', '.join(f'{TARGETS}_{output.name}' for output in wanted.with_targets)}"
         )
     return wanted.split(path, inputs, targets)
+
+
+def targets_among(arrays: Mapping[str, Any], names: Names) -> dict[str, NDArray[Any]]:
+    """The targets among arrays by the public name of an output, before anything is known of the outputs."""
+    found = {}
+    for output in names.outputs:
+        known = _target_names((output, names.own[output]), len(names.outputs) == 1)
+        name = next((name for name in known if name in arrays), None)
+        if name is not None:
+            found[output] = np.asarray(arrays[name])
+    return found
+
+
+def targets_in_npz(path: Path, names: Names) -> dict[str, NDArray[Any]]:
+    """The same of an `.npz` file; nothing of one that cannot be read, which whoever reads it all will say."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return targets_among(arrays, names)
+    except Exception:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
+        return {}
+
+
+def _target_names(known: Sequence[str], only: bool) -> tuple[str, ...]:
+    """What the targets may be called of an output with these names, which may be the only one."""
+    return (*(f"{TARGETS}_{name}" for name in known), *known, *((TARGETS,) if only else ()))
 
 
 def _expected(wanted: Wanted) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from data.dataset import Split
 from export.trained.data_files import named_arrays, pictures, tables, texts
 from export.trained.data_files.wanted import Wanted
+from export.trained.names import Names
 from export.trained.user_model import Data
 from runtime.errors import DataError
 
@@ -31,25 +35,35 @@ class Told:
         columns: the names of a table's columns; None for other data.
         classes: the names of the folders of pictures; None where there are none.
         pictures: the folder or file of pictures; None for other data.
+        targets: by the public name of an output, what the answers should have been, as it stands in the data; for
+            pictures nothing, their folders tell.
     """
 
     columns: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     pictures: Path | None = None
+    targets: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def told(data: Data | None, target_columns: tuple[str, ...]) -> Told:
-    """What the data say; nothing where there are none.
+def told(data: Data | None, target_columns: tuple[str, ...], names: Names) -> Told:
+    """What the data say; nothing where there are none. `names` are those of the outputs.
 
     Raises:
         DataError: they cannot be read.
         UsageError: a column of targets is not there.
     """
-    if not isinstance(data, Path):
+    if data is None:
         return Told()
+    if not isinstance(data, Path):
+        return Told(targets=named_arrays.targets_among(data, names))
     kind = _kind(data)
+    if kind == ".npz":
+        return Told(targets=named_arrays.targets_in_npz(data, names))
     if kind == ".csv":
-        return Told(columns=tables.columns(data, target_columns))
+        return Told(
+            columns=tables.columns(data, target_columns),
+            targets=tables.targets_in_table(data, target_columns, names),
+        )
     if kind in (".zip", ""):
         return Told(classes=pictures.find_pictures(data).classes, pictures=data)
     return Told()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from data.dataset import Split
 from export.trained.data_files.wanted import Wanted
+from export.trained.names import Names
 from runtime.errors import DataError, UsageError
 
 
-def columns(path: Path, target_columns: tuple[str, ...]) -> tuple[str, ...]:
+def columns(path: Path, target_columns: Sequence[str]) -> tuple[str, ...]:
     """The names of the columns that are inputs.
 
     Raises:
@@ -56,6 +58,31 @@ def read_csv_file(path: Path, wanted: Wanted) -> Split:
         )
     inputs = np.stack([_numbers(path, header, rows, name) for name in names], axis=1)
     return wanted.split(path, {taken.name: _in_dtype(inputs, taken.dtype)}, targets)
+
+
+def targets_in_table(
+    path: Path, target_columns: Sequence[str], names: Names
+) -> dict[str, NDArray[np.generic]]:
+    """The columns of targets by the public name of an output, before anything is known of the outputs.
+
+    One column for each: several for one output are values.
+
+    Raises:
+        DataError: the file cannot be read.
+        UsageError: a column is not there.
+    """
+    columns(path, target_columns)
+    if len(names.outputs) == 1:
+        named = {names.outputs[0]: target_columns[0]} if len(target_columns) == 1 else {}
+    else:
+        named = {
+            output: column
+            for output in names.outputs
+            for column in target_columns
+            if column in (output, names.own[output])
+        }
+    header, rows = _lines(path, rows=True)
+    return {output: _texts_or_numbers(path, header, rows, column, True) for output, column in named.items()}
 
 
 def _remedy(too_many: bool, told: bool) -> str:

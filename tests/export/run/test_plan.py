@@ -206,6 +206,21 @@ def test_an_engine_that_refuses_what_another_runs_is_skipped_with_what_it_says(p
     assert list(summary.verdicts(plan, found)["tflite-int8"]) == ["litert"]
 
 
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        ("classification", "there are no labels"),
+        ("tensor", "no metric is known for the task tensor; name the task with --task"),
+    ],
+)
+def test_without_a_score_the_reason_is_the_labels_or_the_task(plan, task, why):
+    outputs = tuple(output._replace(task=task) for output in plan.original.record.outputs)
+    original = replace(plan.original, record=replace(plan.original.record, outputs=outputs))
+    plan = replace(plan, original=original, missing=None)
+    found = results(plan, [outcome(plan, "litert"), outcome(plan, "tflite-runtime")])
+    assert {reason for _, _, reason in statuses(plan, found)} == {f"budget not checked: {why}"}
+
+
 def test_so_it_is_where_the_other_has_lost_too_much(plan):
     found = results(plan, [outcome(plan, "litert", "failed"), FAILED])
     assert [status for _, status, _ in statuses(plan, found)] == ["failed", "skipped"]

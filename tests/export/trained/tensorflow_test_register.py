@@ -451,6 +451,26 @@ def test_test_data_without_targets_are_told(registered):
     assert found.original.reference()["y"].shape == (120, 3)
 
 
+def test_data_of_classes_make_a_classification(registered):
+    numbers = np.arange(120) % 3
+    found = registered(dense(activation="linear"), test={"x": rows(), "targets": numbers})
+    (output,) = found.original.record.outputs
+    assert (output.task, output.labels) == ("classification", ("0", "1", "2"))
+    assert found.notes[0] == (
+        "task of y: classification, because its targets are class numbers up to 2; --task overrides"
+    )
+    assert found.original.record.metrics["y"].name == "accuracy"
+
+
+def test_an_original_no_better_than_a_constant_answer_is_told(registered):
+    model = dense()
+    wrong = (model.predict(rows(), verbose=0).argmax(axis=1) + 1) % 3
+    found = registered(model, test={"x": rows(), "targets": wrong})
+    assert found.notes[-1].startswith(
+        "y: the original is no better on the test data than a constant answer: its accuracy is 0.00%, and always "
+    )
+
+
 def test_calibration_data_that_look_wrong_are_told(registered):
     found = registered(dense(), calibration={"x": np.zeros((3, 4))})
     assert found.notes[-1] == (

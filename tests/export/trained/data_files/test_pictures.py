@@ -9,6 +9,7 @@ import pytest
 from data.dataset import image_input
 from export.trained.data_files.pictures import find_pictures, read_pictures
 from export.trained.data_files.read import told
+from export.trained.names import public_names
 from runtime.errors import DataError
 from tests.export.trained.data_files.conftest import CLASSES, picture, wanted
 
@@ -43,7 +44,7 @@ def test_sub_folders_are_the_classes(data, photos):
 
 
 def test_data_say_their_classes_before_they_are_read(data):
-    found = told(data, ())
+    found = told(data, (), public_names(["image"], ["kind"]))
     assert (found.classes, found.pictures, found.columns) == (("ant", "cat"), data, None)
 
 

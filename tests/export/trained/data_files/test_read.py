@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from export.trained.data_files.read import read, told
+from export.trained.names import public_names
 from runtime.errors import DataError
+
+ONE, TWO = public_names(["x"], ["a kind"]), public_names(["x"], ["a kind", "b"])
 
 
 def test_each_kind_has_its_reader(tmp_path, rows):
@@ -26,11 +29,37 @@ def test_arrays_in_memory_are_named_by_their_option(rows):
 
 def test_data_that_say_nothing_say_nothing(tmp_path):
     np.savez(tmp_path / "d.npz", x=np.zeros(1))
-    for data in (None, {"x": np.zeros(1)}, tmp_path / "d.npz"):
-        found = told(data, ())
-        assert found.columns is found.classes is found.pictures is None
+    (tmp_path / "broken.npz").write_bytes(b"PK and nothing")
+    for data in (None, {"x": np.zeros(1)}, tmp_path / "d.npz", tmp_path / "broken.npz"):
+        found = told(data, (), ONE)
+        assert found.columns is found.classes is found.pictures is None and found.targets == {}
     (tmp_path / "d.csv").write_text("a,b,price\n")
-    assert told(tmp_path / "d.csv", ("price",)).columns == ("a", "b")
+    assert told(tmp_path / "d.csv", ("price",), ONE).columns == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["targets", "targets_a kind", "targets_a_kind", "a kind", "a_kind"])
+def test_targets_are_told_by_any_of_their_names(tmp_path, name):
+    arrays = {"x": np.zeros((2, 1)), name: np.array([3, 4])}
+    np.savez(tmp_path / "d.npz", **arrays)
+    for data in (arrays, tmp_path / "d.npz"):
+        assert {key: list(values) for key, values in told(data, (), ONE).targets.items()} == {
+            "a_kind": [3, 4]
+        }
+        others = {} if name == "targets" else {"a_kind": [3, 4]}
+        assert {key: list(values) for key, values in told(data, (), TWO).targets.items()} == others
+
+
+def test_targets_of_a_table_are_told(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("x,a kind,b\n1,ant,2\n2,bee,0\n")
+    kinds, numbers = ["ant", "bee"], [2, 0]
+    for columns, names, expected in (
+        (("a kind",), ONE, {"a_kind": kinds}),
+        (("b",), ONE, {"a_kind": numbers}),
+        (("a kind", "b"), ONE, {}),  # two values
+        (("b", "a kind"), TWO, {"a_kind": kinds, "b": numbers}),
+    ):
+        assert {key: list(values) for key, values in told(path, columns, names).targets.items()} == expected
 
 
 @pytest.mark.parametrize(
