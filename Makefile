@@ -50,11 +50,12 @@ docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --site-dir build/site
 
 # Two: everything, for the desk; and the runtime alone, for the device.  A build packs what an older one left behind.
+PACKED := build/lib build/bdist.* runtime/build
 wheel: $(INSTALLED)
-	rm -rf build runtime/build
+	rm -rf $(PACKED)
 	$(RUN) -m build --wheel --outdir dist .
 	$(RUN) -m build --wheel --outdir dist runtime
-	rm -rf build runtime/build
+	rm -rf $(PACKED)
 
 # The stamp is written last, so an interrupted installation is taken up again.  Wheels only: what has none is refused at
 # once, instead of being compiled for an hour.

@@ -24,6 +24,7 @@ def _conv(original: Callable[..., Any]) -> Callable[..., Any]:
         """`keras.src.backend.tensorflow.nn.conv`: the same arguments, the same answers."""
         import tensorflow as tf
         from keras import config
+        from keras.src.backend.tensorflow import nn
 
         inputs, kernel = tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel)
         rank = len(inputs.shape) - 2
@@ -36,6 +37,11 @@ def _conv(original: Callable[..., Any]) -> Callable[..., Any]:
         groups = inputs.shape[-1] // kernel.shape[-2]
         if groups == 1:
             return original(inputs, kernel, strides, padding, "channels_last", dilation_rate)
+        steps = _each(strides, rank)
+        if kernel.shape[-2] == 1 and rank < 3 and len(set(steps)) == 1:
+            # A group for each channel: one depthwise convolution, instead of hundreds of convolutions of one channel.
+            weights = tf.reshape(kernel, [*kernel.shape[:-2], groups, kernel.shape[-1] // groups])
+            return nn.depthwise_conv(inputs, weights, steps, padding, "channels_last", dilations)
         parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
         return tf.concat(
             [original(x, weights, strides, padding, "channels_last", dilation_rate) for x, weights in parts],

@@ -85,13 +85,29 @@ SHAPES = {1: (2, 12, 4), 2: (2, 9, 8, 4), 3: (2, 6, 7, 6, 4)}
 
 @pytest.mark.parametrize("rank", SHAPES)
 @pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize(("groups", "strides", "dilation"), [(1, 2, 1), (1, 1, 2), (2, 1, 1), (4, 2, 1)])
+@pytest.mark.parametrize(
+    ("groups", "strides", "dilation"), [(1, 2, 1), (1, 1, 2), (2, 1, 1), (4, 2, 1), (4, 1, 2)]
+)
 def test_convolutions(rank, padding, groups, strides, dilation):
     kernel = values(*[3] * rank, 4 // groups, 8, seed=2)
     settings = {"strides": strides, "padding": padding, "dilation_rate": dilation}
     assert_same(
         "conv", values(*SHAPES[rank]), kernel, data_format="channels_last", **settings, tolerance=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("strides", "expected"),
+    [(1, ["DepthwiseConv2dNative"]), ([2, 2], ["DepthwiseConv2dNative"]), ([2, 1], ["Conv2D"] * 4)],
+    ids=["one", "alike", "not"],
+)  # fmt: skip
+def test_a_group_for_each_channel_is_one_depthwise_convolution(strides, expected):
+    """TensorFlow has none of strides that differ."""
+    x, kernel = values(2, 9, 8, 4), values(3, 3, 1, 8, seed=2)
+    assert_same("conv", x, kernel, tuple(strides) if isinstance(strides, list) else strides, tolerance=1e-5)
+    traced = tf.function(lambda: PAIRS["conv"][1](x, kernel, strides)).get_concrete_function()
+    found = [each.type for each in traced.graph.get_operations() if "conv2d" in each.type.lower()]
+    assert found == expected
 
 
 @pytest.mark.parametrize("rank", SHAPES)
