@@ -15,7 +15,7 @@ from data.dataset import Arrays, Split
 from data.original import Original, write_original
 from data.trained_model import SAVED_MODEL, MetricRecord, TrainedModel
 from export.formats import unsupported
-from export.trained import calibration_warnings, constant_answers
+from export.trained import calibration_warnings, original_warnings
 from export.trained.data_files.read import read
 from export.trained.data_files.wanted import Wanted
 from export.trained.describe import Described, describe
@@ -65,16 +65,22 @@ def register(user: UserModel, folder: Path) -> Registered:
         refused=_refused(model.loaded),
         metrics=_metrics(model, test, reference, scored),
     )
+    answers = model.call(chosen)
     original = write_original(
         folder,
         record,
         _files(user.path, model.source.file) | dict(found.vocabularies),
-        (chosen, model.call(chosen)),
+        (chosen, answers),
         reference,
         None if calibration is None else calibration.inputs,
         test,
     )
-    return Registered(original, (*found.notes, *_notes_on_data(found, calibration, test, record.metrics)))
+    notes = (
+        *found.notes,
+        *original_warnings.no_probabilities(model.outputs, answers),
+        *_notes_on_data(found, calibration, test, record.metrics),
+    )
+    return Registered(original, notes)
 
 
 def _read(data: Data | None, wanted: Wanted, option: str) -> Split | None:
@@ -178,7 +184,7 @@ def _notes_on_data(
         warning = calibration_warnings.warning(calibration, model.inputs, model.outputs, found.first)
         notes += [warning] if warning else []
     if test is not None:
-        notes += constant_answers.warnings(model.outputs, test.targets, metrics)
+        notes += original_warnings.no_better_than_constant(model.outputs, test.targets, metrics)
     unlabelled = [
         output.name
         for output in model.outputs

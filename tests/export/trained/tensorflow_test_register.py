@@ -462,6 +462,13 @@ def test_data_of_classes_make_a_classification(registered):
     assert found.original.record.metrics["y"].name == "accuracy"
 
 
+def test_answers_that_are_no_probabilities_are_told(registered):
+    model = dense(units=1, activation="linear")
+    found = registered(model, tasks={"": "binary"}, test={"x": rows() * 9})
+    (line,) = (note for note in found.notes if note.startswith("y: answers go from -"))
+    assert line.endswith("takes them for probabilities, yes from 0.5 on; end the model in a sigmoid")
+
+
 def test_an_original_no_better_than_a_constant_answer_is_told(registered):
     model = dense()
     wrong = (model.predict(rows(), verbose=0).argmax(axis=1) + 1) % 3

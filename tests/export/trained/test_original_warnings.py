@@ -1,10 +1,10 @@
-"""A model that is no better than a constant answer is warned of, with both figures; others are not."""
+"""A model that is no better than a constant answer, or gives no probabilities, is warned of; others are not."""
 
 import numpy as np
 import pytest
 
 from data.trained_model import MetricRecord
-from export.trained.constant_answers import warnings
+from export.trained.original_warnings import no_better_than_constant, no_probabilities
 from runtime.bundle.manifest import OutputRecord
 
 CLASSES = OutputRecord("kind", (3,), "classification", labels=("ant", "bee", "cat"))
@@ -17,7 +17,9 @@ VALUES = np.array([[0.0, 10], [2, 10], [4, 10], [6, 10]])  # 2.236 around 3, and
 
 
 def said(output, targets, name, value):
-    return warnings([output], {output.name: targets}, {output.name: MetricRecord(name, value, "samples")})
+    return no_better_than_constant(
+        [output], {output.name: targets}, {output.name: MetricRecord(name, value, "samples")}
+    )
 
 
 @pytest.mark.parametrize("reached", [0.25, 0.5])
@@ -62,9 +64,27 @@ def test_others_are_not_warned_of(output, targets, name, value):
 
 
 def test_outputs_without_a_metric_are_left_alone():
-    assert warnings([CLASSES], {"kind": NUMBERS}, {}) == []
+    assert no_better_than_constant([CLASSES], {"kind": NUMBERS}, {}) == []
 
 
 def test_a_class_of_two():
     (line,) = said(YES, np.array([0, 0, 1]), "accuracy", 0.3)
     assert "always answering 'no' has 66.67%" in line
+
+
+ANSWERS = np.array([[-1.25], [3.0]], np.float32)
+
+
+def test_answers_that_are_no_probabilities_are_warned_of():
+    assert no_probabilities([YES], {"sure": ANSWERS}) == [
+        "sure: answers go from -1.25 to 3, and the task binary takes them for probabilities, yes from 0.5 on; end "
+        "the model in a sigmoid"
+    ]
+    assert len(no_probabilities([TAGS], {"tags": ANSWERS + 2})) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "answers"), [(YES, [[0.0], [1 + 1e-6]]), (CLASSES, [[-1.0, 2, 3]]), (PRICE, [[-1.0, 2]])]
+)
+def test_probabilities_and_values_are_not(output, answers):
+    assert no_probabilities([output], {output.name: np.array(answers, np.float32)}) == []

@@ -1,4 +1,4 @@
-"""Warns where a model is no better on its test data than a constant answer: then something before it is missing."""
+"""Warns of answers of the original model that are not what its task, or its test data, lead to expect."""
 
 from __future__ import annotations
 
@@ -12,8 +12,29 @@ from data.trained_model import MetricRecord
 from runtime.bundle.manifest import OutputRecord
 from runtime.measure.metric import checked_targets, known_metric, metric_text, shown_name
 
+# Rounding may take a probability a little beyond 0 or 1.
+_ROUNDING = 1e-5
 
-def warnings(
+
+def no_probabilities(outputs: Sequence[OutputRecord], answers: Arrays) -> list[str]:
+    """A line for each output whose task takes probabilities and that gives others, such as logits.
+
+    Args:
+        outputs: what the model gives.
+        answers: by output, some of its answers.
+    """
+    found = []
+    for output in outputs:
+        low, high = float(answers[output.name].min()), float(answers[output.name].max())
+        if output.task in ("binary", "multilabel") and (low < -_ROUNDING or high > 1 + _ROUNDING):
+            found.append(
+                f"{output.name}: answers go from {low:.3g} to {high:.3g}, and the task {output.task} takes them for "
+                "probabilities, yes from 0.5 on; end the model in a sigmoid"
+            )
+    return found
+
+
+def no_better_than_constant(
     outputs: Sequence[OutputRecord], targets: Arrays, metrics: Mapping[str, MetricRecord]
 ) -> list[str]:
     """A line for each output whose metric a constant answer reaches too.
