@@ -26,6 +26,7 @@ from pebble import CONSTS, ProcessExpired, ProcessPool
 from pebble.common import process_exit
 
 from export.library_errors import in_words
+from export.run.keras_import import import_keras
 from runtime.errors import EdgeProofError
 
 PoolName = Literal["keras", "device", "timing"]
@@ -62,6 +63,11 @@ def _end(*_: object) -> None:
     """Ends this worker when it is terminated, with all that multiprocessing cleans up; once it is ending, lets it."""
     if not util.is_exiting():
         process_exit(1)
+
+
+def _with_keras(function: Callable[..., Any], *arguments: Any) -> Any:
+    import_keras()
+    return function(*arguments)
 
 
 class Workers:
@@ -118,9 +124,10 @@ class Workers:
         # Ctrl-C is the parent's to handle. A handler of a worker's own would come too late for one that is still
         # importing; so it is blocked while the pool starts.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        called = (_with_keras, function, *arguments) if pool == "keras" else (function, *arguments)
         try:
             future: Future[Any] = self._pools[pool].schedule(
-                function, args=list(arguments), timeout=TIMEOUT_S
+                called[0], args=list(called[1:]), timeout=TIMEOUT_S
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
