@@ -70,6 +70,8 @@ def _tasks(
     if UNNAMED in user.labels and len(names.outputs) == 1:
         labelled |= set(names.outputs)
     only = len(names.outputs) == 1
+    # A metric of the user's own may take one number for an answer of several.
+    scored = by_public_name("--metric", user.metrics, names, names.outputs, "output")
     found: dict[str, tuple[str, str | None]] = {}
     for name, tensor, (task, why) in zip(
         names.outputs, model.outputs, guess_task(model).values(), strict=True
@@ -78,8 +80,9 @@ def _tasks(
             task, why = "tensor", f"it gives {tensor.dtype}"
         elif task in ("tensor", "regression") and labelled & {name, names.own[name]}:
             task, why = "classification", "--labels names its classes"
-        elif by_data := by_targets(task, tensor.shape[1:], targets.get(name), folders if only else None):
-            task, why = "classification", by_data
+        elif name not in scored:
+            by_data = by_targets(task, tensor.shape[1:], targets.get(name), folders if only else None)
+            task, why = (task, why) if by_data is None else ("classification", by_data)
         found[name] = (said[name], None) if name in said else (task, why)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from data.dataset import Split
 from export.trained.data_files.wanted import Wanted
 from export.trained.names import Names
 from runtime.errors import DataError, UsageError
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")  # no "nan", which may be a class
 
 
 def columns(path: Path, target_columns: Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +136,7 @@ def _texts_or_numbers(
 ) -> NDArray[np.generic]:
     """A column of targets: the names of classes where there are such and they are no numbers, else numbers."""
     texts = [row[header.index(column)].strip() for row in rows]
-    if classes and not all(text.lstrip("-").replace(".", "", 1).isdecimal() for text in texts):
+    if classes and not all(_NUMBER.fullmatch(text) for text in texts):
         return np.asarray(texts)
     return _numbers(path, header, rows, column)
 

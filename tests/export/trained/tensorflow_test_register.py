@@ -12,6 +12,7 @@ from keras import layers
 from PIL import Image
 
 from data.original import read_original
+from export.checks.asked_metric import asked
 from export.trained.original_model import open_original
 from export.trained.register import register
 from export.trained.user_model import UserModel
@@ -460,6 +461,17 @@ def test_data_of_classes_make_a_classification(registered):
         "task of y: classification, because its targets are class numbers up to 2; --task overrides"
     )
     assert found.original.record.metrics["y"].name == "accuracy"
+
+
+def test_a_metric_of_the_users_own_may_take_class_numbers_for_values(registered, tmp_path, monkeypatch):
+    (tmp_path / "users_counts.py").write_text("def off(answers, targets):\n    return 0.5\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    said = {
+        "test": {"x": rows(), "targets": np.arange(120) % 3},
+        "metrics": asked(["users_counts:off,lower"]),
+    }
+    (output,) = registered(dense(activation="linear"), **said).original.record.outputs
+    assert output.task == "regression"
 
 
 def test_answers_that_are_no_probabilities_are_told(registered):

@@ -36,7 +36,12 @@ def test_an_input_without_names_takes_the_columns_in_their_order(csv):
 def test_classes_may_be_names_or_numbers(csv):
     model = wanted([table_input(["a"])], [CLASSES], ["kind"])
     assert read_csv_file(csv("a,kind\n1,bee\n2,ant\n"), model).targets["kind"].tolist() == [1, 0]
-    assert read_csv_file(csv("a,kind\n1,2\n2,0\n"), model).targets["kind"].tolist() == [2, 0]
+    for numbers in (
+        "1,2\n2,0",
+        "1,2.\n2,+.0",
+        "1,2.0e+00\n2,0.000E+00",
+    ):  # the last as numpy.savetxt writes them
+        assert read_csv_file(csv(f"a,kind\n{numbers}\n"), model).targets["kind"].tolist() == [2, 0]
 
 
 def test_several_targets_of_one_output_and_of_several(csv):
