@@ -121,13 +121,14 @@ class Workers:
 
     def submit(self, pool: PoolName, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Runs one function in a worker of that pool."""
+        if pool == "keras":
+            function, arguments = _with_keras, (function, *arguments)
         # Ctrl-C is the parent's to handle. A handler of a worker's own would come too late for one that is still
         # importing; so it is blocked while the pool starts.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        called = (_with_keras, function, *arguments) if pool == "keras" else (function, *arguments)
         try:
             future: Future[Any] = self._pools[pool].schedule(
-                called[0], args=list(called[1:]), timeout=TIMEOUT_S
+                function, args=list(arguments), timeout=TIMEOUT_S
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

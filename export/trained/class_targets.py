@@ -20,7 +20,8 @@ def by_targets(
         targets: as they stand in the data; None where they have none.
         folders: the names of the folders of pictures; None for other data.
     """
-    if not shape or (shape[-1] or 0) < 2 or task not in ("tensor", "regression", "multilabel"):
+    classes = (shape[-1] if shape else None) or 0
+    if classes < 2 or task not in ("tensor", "regression", "multilabel"):
         return None
     if folders is not None and task != "multilabel" and list(shape) == [len(folders)]:
         return f"the data have folders of {len(folders)} classes"
@@ -32,11 +33,7 @@ def by_targets(
         return None
     # A class number for each answer, where values would be as many as the answer has.
     if list(targets.shape[1:]) in ([*shape[:-1]], [*shape[:-1], 1]):
-        whole = (
-            (targets == np.floor(targets)).all()
-            and targets.min() >= 0
-            and targets.max() < int(shape[-1] or 0)
-        )
+        whole = (targets == np.floor(targets)).all() and targets.min() >= 0 and targets.max() < classes
         return f"its targets are class numbers up to {int(targets.max())}" if whole else None
     one_hot = list(targets.shape[1:]) == list(shape) and np.isin(targets, (0, 1)).all()
     if task == "tensor" and one_hot and (targets.sum(axis=-1) == 1).all():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.trained.keras_graph import calls, operations
+from export.trained.keras_graph import ONLY_IN_TRAINING, calls, operations
 
 # Layers and operations that pass numbers on as they are, or only arrange, repeat, choose or mix those of a place.
 _PASSES = (
@@ -17,11 +17,8 @@ _PASSES = (
     "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D", "CenterCrop", "Resizing", "UpSampling1D",
     "UpSampling2D", "UpSampling3D", "Masking", "Squeeze", "ExpandDims", "Transpose", "Cast",
 )  # fmt: skip
-# Those that do something in training alone, besides all whose names begin with Random.
-_TRAINED_WITH = (
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
-    "GaussianNoise", "ActivityRegularization", "AugMix", "CutMix", "MixUp", "RandAugment",
-)  # fmt: skip
+# Those that change pictures in training alone, besides all whose names begin with Random.
+_AUGMENTS = ("AugMix", "CutMix", "MixUp", "RandAugment")
 # Operations that `Embedding(mask_zero=True)` adds beside itself: they find the padding.
 _MASKS = ("NotEqual",)
 # Layers, and operations of Keras and TensorFlow, that change each number of an input by itself.
@@ -131,7 +128,7 @@ def _passes(layer: Any) -> bool:
     kind = _kind(layer)
     if kind == "Pipeline":  # of image layers, one after the other
         return all(_passes(inner) for inner in layer.layers)
-    return kind in _PASSES or kind in _TRAINED_WITH or kind.startswith("Random")
+    return kind in (*_PASSES, *ONLY_IN_TRAINING, *_AUGMENTS) or kind.startswith("Random")
 
 
 def _kind(layer: Any) -> str:

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+# Layers that do something in training alone: to a trained model they pass numbers on as they are.
+ONLY_IN_TRAINING = (
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
+    "GaussianNoise", "ActivityRegularization",
+)  # fmt: skip
+
 
 class Maker(NamedTuple):
     """What made a symbolic tensor.

@@ -71,14 +71,12 @@ def _warning(output: OutputRecord, targets: NDArray[np.generic], reached: Metric
 def _of_a_class(output: OutputRecord, wanted: NDArray[np.generic]) -> tuple[float, str, str]:
     classes, counts = np.unique(wanted, return_counts=True)
     most = int(classes[counts.argmax()])
-    label = output.labels[most] if output.labels else str(most)
-    order = (
-        f", and that the classes stand in the model's order, {_some(output.labels)}" if output.labels else ""
-    )
+    labels = output.labels or ()  # a classification has some
     return (
         float(counts.max() / counts.sum()),
-        f"always answering {label!r}",
-        f"check that the values are scaled as in training (pixels: --pixels){order}",
+        f"always answering {labels[most]!r}",
+        "check that the values are scaled as in training (pixels: --pixels), and that the classes stand in the model's "
+        f"order, {_some(labels)}",
     )
 
 

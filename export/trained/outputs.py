@@ -67,9 +67,9 @@ def _tasks(
     """The task of each output and why it is so; no reason for one that the user gave."""
     said = by_public_name("--task", user.tasks, names, names.outputs, "output")
     labelled = set(user.labels) - {UNNAMED}
-    if UNNAMED in user.labels and len(names.outputs) == 1:
-        labelled |= set(names.outputs)
     only = len(names.outputs) == 1
+    if UNNAMED in user.labels and only:
+        labelled |= set(names.outputs)
     # A metric of the user's own may take one number for an answer of several.
     scored = by_public_name("--metric", user.metrics, names, names.outputs, "output")
     found: dict[str, tuple[str, str | None]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,17 +75,23 @@ def targets_in_table(
         UsageError: a column is not there.
     """
     columns(path, target_columns)
-    if len(names.outputs) == 1:
-        named = {names.outputs[0]: target_columns[0]} if len(target_columns) == 1 else {}
-    else:
-        named = {
-            output: column
-            for output in names.outputs
-            for column in target_columns
-            if column in (output, names.own[output])
-        }
+    named = _by_output({output: (output, names.own[output]) for output in names.outputs}, target_columns)
+    single = {output: found[0] for output, found in named.items() if len(found) == 1}
+    if not single:
+        return {}
     header, rows = _lines(path, rows=True)
-    return {output: _texts_or_numbers(path, header, rows, column, True) for output, column in named.items()}
+    return {output: _texts_or_numbers(path, header, rows, column, True) for output, column in single.items()}
+
+
+def _by_output(
+    known: Mapping[str, Sequence[str]], target_columns: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The columns of each output, of which the names are known: for a single one all, of several that of its name."""
+    if len(known) == 1:
+        return dict.fromkeys(known, tuple(target_columns))
+    return {
+        output: tuple(name for name in names if name in target_columns)[:1] for output, names in known.items()
+    }
 
 
 def _remedy(too_many: bool, told: bool) -> str:
@@ -108,13 +114,8 @@ def _targets(
     outputs = wanted.with_targets
     if not wanted.target_columns:
         return {}
-    if len(outputs) == 1:
-        named = {outputs[0].name: wanted.target_columns}
-    else:
-        named = {
-            output.name: tuple(name for name in wanted.known_as(output) if name in wanted.target_columns)[:1]
-            for output in outputs
-        }
+    named = _by_output({output.name: wanted.known_as(output) for output in outputs}, wanted.target_columns)
+    if len(outputs) != 1:
         unbound = set(wanted.target_columns) - {name for names in named.values() for name in names}
         if unbound:
             raise UsageError(

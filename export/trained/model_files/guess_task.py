@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from export.trained.keras_graph import calls, maker
+from export.trained.keras_graph import ONLY_IN_TRAINING, calls, maker
 from export.trained.model_files.loaded import LoadedModel, Loss, Tensor
 
 Task = Literal["classification", "binary", "multilabel", "regression", "reconstruction", "tensor"]
@@ -13,8 +13,7 @@ Guess = tuple[Task, str]
 _LINEAR = "linear"
 # Layers that pass numbers on as they are, or only arrange them anew.
 _PASSES = (
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",
-    "AlphaDropout", "ActivityRegularization", "Identity", "Reshape", "Flatten", "Permute", "Cropping1D", "Cropping2D",
+    *ONLY_IN_TRAINING, "Identity", "Reshape", "Flatten", "Permute", "Cropping1D", "Cropping2D",
     "Cropping3D", "Squeeze", "ExpandDims", "Transpose", "Cast",
 )  # fmt: skip
 _ACTIVATIONS = {
