@@ -22,7 +22,7 @@ from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
 from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, table_ranges
 from export.formats.tflite_proof import computed_in_float, prove, quantized
 from export.formats.tflite_quantizer import Quantizer
-from export.formats.tflite_ranges import activations, record_ranges
+from export.formats.tflite_ranges import activations, record_ranges, wide_enough
 from export.quantization.groups import Group, groups
 from export.quantization.keep_in_float import (
     Kept,
@@ -223,6 +223,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     if bits == 16:
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
         job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept))
+        ranges = wide_enough(ranges, operators(conversion.source))
     ranges = clip(ranges, in_tflite(operators(conversion.source), ranges), bits)
     write_file(conversion.destination, job.content(ranges))
     left = [

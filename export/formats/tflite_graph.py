@@ -20,13 +20,15 @@ from runtime.bundle.manifest import TensorSpec
 class Operator(NamedTuple):
     """One operator: its name (custom ops: `CUSTOM:<code>`), inputs, outputs, and the numbers of the graphs it runs.
 
-    Tensors are the schema's objects, with `name` (bytes), `type`, `shape`, `quantization` and `buffer`.
+    Tensors are the schema's objects, with `name` (bytes), `type`, `shape`, `quantization` and `buffer`. `limit` is
+    where an activation that the operator computes itself cuts its output off: 6 for relu6.
     """
 
     name: str
     inputs: list[Any]
     outputs: list[Any]
     bodies: tuple[int, ...] = ()
+    limit: float = math.inf
 
 
 class Graph(NamedTuple):
@@ -74,6 +76,8 @@ def operators(path: Path) -> Iterator[Operator]:
 def graphs(path: Path) -> list[Graph]:
     """The graphs of a `.tflite` file: first the main one, then the conditions and bodies of loops."""
     model = load(path.read_bytes())
+    activation = schema_of_files().ActivationFunctionType
+    limits = {activation.RELU6: 6.0, activation.RELU_N1_TO_1: 1.0}
 
     def operator(op: Any, tensors: list[Any]) -> Operator:
         code = model.operatorCodes[op.opcodeIndex]
@@ -86,6 +90,7 @@ def graphs(path: Path) -> list[Graph]:
             [tensors[index] for index in op.inputs if index >= 0],
             [tensors[index] for index in op.outputs],
             tuple(value for key, value in options.items() if key.endswith("SubgraphIndex")),
+            limits.get(options.get("fusedActivationFunction"), math.inf),
         )
 
     return [

@@ -7,7 +7,7 @@ litert-quantizer 0.11.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from export.chunks import chunks
 from export.formats.format import Ranges
 from export.formats.saved_model import SIGNATURE
-from export.formats.tflite_graph import Graph, graphs
+from export.formats.tflite_graph import Graph, Operator, graphs, name_of
 from export.formats.tflite_nodes import floats
 from export.quantization.select_branches import select_branches
 
@@ -36,6 +36,25 @@ def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
     ranges = _main(path, found, samples)
     inside = floats(found) - ranges.keys()
     return ranges | _inside_loops(path, inside, samples) if len(found) > 1 and inside else ranges
+
+
+# An output of 16 bits has 2¹⁵ steps on either side of zero. The limit may be 2³⁰ steps, half of what 32 bits hold.
+_LEAST_SHARE = 2.0**15 / 2**30
+
+
+def wide_enough(ranges: Ranges, operators: Iterable[Operator]) -> Ranges:
+    """The ranges; those behind a relu6 or the like are so wide that in 16 bits its limit is a number of 32 bits.
+
+    Engines count the limit in steps of the output's scale, and refuse a file in which 32 bits do not hold it: where all
+    values that the activation was seen to give lie near zero.
+    """
+    least = {
+        name_of(tensor): operator.limit * _LEAST_SHARE
+        for operator in operators
+        for tensor in operator.outputs
+        if operator.limit < np.inf
+    }
+    return {name: (low, max(high, least.get(name, high))) for name, (low, high) in ranges.items()}
 
 
 def _main(path: Path, found: list[Graph], samples: Mapping[str, np.ndarray]) -> Ranges:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from export.formats import saved_model
+from export.formats import saved_model, tflite
 from export.formats.format import Conversion, NothingToQuantize
 from export.formats.saved_model import SavedModelBackend
 from export.formats.table import FORMATS
 from export.formats.tflite_graph import operators, type_name
 from runtime.backends import open_backend
-from runtime.errors import ConversionError
+from runtime.errors import ConversionError, EngineError
 from tests.export.formats.converted import BUILT, LIMITS, file_of, float32_files
 from tests.export.formats.records import saved
 
@@ -176,3 +176,19 @@ def test_nothing_to_quantize_is_said(name, tmp_path):
         assert str(error.value) == (
             "the model has nothing to quantize: none of its ops carries weights; use float32"
         )
+
+
+def test_the_limit_of_relu6_fits_in_32_bits_where_all_values_lie_near_zero(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(1)
+    x = keras.Input((6, 6, 4), name="x")
+    near_zero = layers.Conv2D(16, 3, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-8))(x)
+    model = keras.Model(x, layers.Conv2D(4, 3, name="y")(layers.ReLU(6)(near_zero)))
+    values = np.random.default_rng(1).normal(size=(30, 6, 6, 4)).astype(np.float32)
+    float32, described, ranges = in_float32(model, "tflite", tmp_path, values)
+    file = tmp_path / "file.tflite"
+    FORMATS["tflite"].converters["int16x8"](Conversion(float32, file, described, ranges))
+    assert open_backend("litert", file.read_bytes()).run({"x": values})["y"].shape == (30, 2, 2, 4)
+    monkeypatch.setattr(tflite, "wide_enough", lambda ranges, operators: ranges)
+    FORMATS["tflite"].converters["int16x8"](Conversion(float32, file, described, ranges))
+    with pytest.raises(EngineError, match="no_integer_overflow_from_quantization"):
+        open_backend("litert", file.read_bytes()).run({"x": values})
