@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.formats.older_keras import for_installed
-from export.trained.model_files import build, config, h5, keras2, keras_zip, saved_model
+from export.trained.model_files import build, config, h5, keras2, keras_zip, saved_model, scopes
 from export.trained.model_files.custom_objects import imported
 from export.trained.model_files.loaded import LoadedModel, Tensor
 from export.trained.model_files.losses import by_output
@@ -69,6 +69,7 @@ def _keras(path: Path, custom_objects: Sequence[str], shapes: build.Shapes, free
     else:
         raise ModelError(f"{path.name} is not a Keras model, or is damaged; {_EXPECTED}")
     keras2.register()
+    scopes.accept_any_name()
     objects = imported(custom_objects)
     saved, recorded = read(path)
     entry = for_installed(saved)
