@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 from importlib import import_module
@@ -18,10 +19,22 @@ _SETTINGS = {
 }
 
 
+# `mallopt` of the GNU C library, by the numbers in its malloc.h: no block is mapped for itself (M_MMAP_MAX), and the
+# end of the heap is not given back (M_TRIM_THRESHOLD), nor asked for in small pieces (M_TOP_PAD).
+_KEEP_MEMORY = {-4: 0, -1: 2**31 - 1, -2: 2**26}
+
+
 def prepare() -> None:
-    """Sets environment variables for training, before Keras is imported; those that the user has set stay."""
+    """Prepares this process for training, before Keras is imported; environment variables that are set stay.
+
+    With the GNU C library, the memory of a training step is kept for the next one. It is given back and asked for anew
+    otherwise, some 800 MB in a step of a small network of depthwise convolutions, and training takes twice as long.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    if os.name == "posix" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        for option, setting in _KEEP_MEMORY.items():
+            library.mallopt(option, setting)
 
 
 def device_name() -> str:

@@ -46,7 +46,8 @@ _MOBILENET_V2 = (
     Block(40, 96, halves=True),
     Block(40, 160),
     Block(64, 160, halves=True),
-    Block(64, 256),
+    Block(96, 384),
+    Block(96, 384),
 )
 # As in the paper, relu comes first and hard-swish later, where there are fewer values to compute it of.
 _MOBILENET_V3 = (
@@ -55,7 +56,8 @@ _MOBILENET_V3 = (
     Block(40, 96, size=5, halves=True, squeezed=24),
     Block(40, 120, size=5, squeezed=32),
     Block(56, 120, size=5, halves=True, squeezed=32),
-    Block(56, 160, size=5, squeezed=40),
+    Block(96, 288, size=5, squeezed=72),
+    Block(96, 384, size=5, squeezed=96),
 )
 _EFFICIENTNET = (
     Block(16, 16, halves=True, squeezed=4),
@@ -63,9 +65,10 @@ _EFFICIENTNET = (
     Block(40, 96, size=5, halves=True, squeezed=6),
     Block(40, 160, size=5, squeezed=10),
     Block(64, 160, size=5, halves=True, squeezed=10),
-    Block(64, 224, size=5, squeezed=16),
+    Block(96, 384, size=5, squeezed=16),
+    Block(96, 576, size=5, squeezed=24),
 )
-_FIRST, _LAST = 16, 128
+_FIRST, _LAST = 16, 384
 
 
 def mobilenet_v2(x: Any, recipe: Recipe) -> Any:

@@ -393,9 +393,9 @@ _MOBILENET_V2 = Recipe(
     optimizer="AdamW",
     learning_rate=5e-3,
     weight_decay=0.05,
-    warmup_epochs=2,
+    warmup_epochs=1,
     monitor="val_accuracy",
-    epochs=14,
+    epochs=6,
 )
 # Trained on request alone, and not in the repository: the data of the first three come from a download alone, and the
 # others are there to see what eight bits do to networks of their kind.
