@@ -32,15 +32,16 @@ stacks = {
     "images": [
         keras.Input((12, 12)), layers.Flatten(name="flat: größe"), layers.Dense(16, "relu"), layers.Dense(3, "softmax"),
     ],
-    "table": [keras.Input((4,)), layers.Dense(8, "relu", name="_first layer"), layers.Dense(1)],
+    "table": [keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(1)],
     "lambda": [keras.Input((4,)), layers.Lambda(lambda x: x * 2), layers.Dense(1)],
     "open": [
         keras.Input((None,), dtype="int32", name="the tokens"), layers.Embedding(30, 4), layers.LSTM(4),
         layers.Dense(1, "sigmoid"),
     ],
 }
-# TensorFlow takes no such names of layers and models for scopes.
-models = {name: keras.Sequential(stack, name=f"my {name}") for name, stack in stacks.items()}
+models = {name: keras.Sequential(stack) for name, stack in stacks.items()}
+# TensorFlow takes no such names of models and layers for scopes.
+models["images"] = keras.Sequential(stacks["images"], name="my images")
 inputs = keras.Input((4,))
 models["erfinv"] = keras.Model(inputs, layers.Dense(1)(keras.ops.erfinv(layers.Dense(4, "tanh")(inputs) * 0.5)))
 # A small spectrum and its logarithm; what all inputs have in common cancels out.
