@@ -19,6 +19,7 @@ from data.original import Original
 from data.trained_model import MetricRecord
 from export.checks import flips, interim, user_metric
 from export.checks.answers import Run, in_chunks, joined, rows
+from export.checks.metrics import metric
 from export.checks.spread import PROBABILITIES
 from export.checks.statistics import compare, compare_scores
 from export.checks.user_metric import UserMetric, users_targets
@@ -121,13 +122,12 @@ def _measured(
     if name is None:
         return row
     targets = checked_targets(record, targets, len(outputs))
-    metric = known_metric(name)
-    variant, before = (metric.parts(answers, targets) for answers in (outputs, reference))
-    lost = compare(name, variant, before, confidence)
+    parts = known_metric(name).parts
+    lost = compare(name, parts(outputs, targets), parts(reference, targets), confidence)
     return row._replace(
         metric_name=name,
-        metric=float(metric.score(variant.mean(axis=0))),
-        metric_original=float(metric.score(before.mean(axis=0))),
+        metric=metric(record, outputs, targets),
+        metric_original=metric(record, reference, targets),
         metric_drop_low=lost.low,
         metric_drop_high=lost.high,
     )
@@ -137,13 +137,11 @@ def _of_all(
     row: MeasuredRow, record: OutputRecord, reference: np.ndarray, targets: np.ndarray
 ) -> MeasuredRow:
     """The row of a known metric with the scores on all samples: the original's, and what follows for the variant."""
-    metric = known_metric(row.metric_name)
-    targets = checked_targets(record, targets, len(reference))
-    whole = float(metric.score(metric.parts(reference, targets).mean(axis=0)))
+    whole = metric(record, reference, targets)
     asked = (row.metric_original, row.metric, row.metric_drop_low, row.metric_drop_high)
     assert all(score is not None for score in asked)
     before, after, low, high = (float(score or 0.0) for score in asked)
-    if metric.drop_unit == "points":
+    if known_metric(row.metric_name).drop_unit == "points":
         return row._replace(metric_original=whole, metric=min(max(whole + after - before, 0.0), 1.0))
     factor = whole / before if before else 1.0
     return row._replace(
@@ -155,14 +153,14 @@ def _of_all(
 
 
 def _of_the_user(
-    row: MeasuredRow, metric: UserMetric, targets: np.ndarray, outputs: np.ndarray, reference: np.ndarray
+    row: MeasuredRow, score: UserMetric, targets: np.ndarray, outputs: np.ndarray, reference: np.ndarray
 ) -> MeasuredRow:
     after, before, lost = compare_scores(
-        partial(user_metric.score, metric.asked), metric.better, targets, outputs, reference, metric.resamples
+        partial(user_metric.score, score.asked), score.better, targets, outputs, reference, score.resamples
     )
     return row._replace(
-        metric_name=metric.name,
-        metric_better=metric.better,
+        metric_name=score.name,
+        metric_better=score.better,
         metric=after,
         metric_original=before,
         metric_drop_low=lost.low,

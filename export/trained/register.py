@@ -14,6 +14,7 @@ from data import golden
 from data.dataset import Arrays, Split
 from data.original import Original, write_original
 from data.trained_model import SAVED_MODEL, MetricRecord, TrainedModel
+from export.checks.metrics import metric
 from export.formats import unsupported
 from export.trained import calibration_warnings, original_warnings
 from export.trained.data_files.read import read
@@ -25,7 +26,7 @@ from export.trained.original_model import OriginalModel
 from export.trained.user_model import Data, UserModel
 from runtime.errors import ConversionError, ModelError
 from runtime.measure.machine import cpu_name
-from runtime.measure.metric import in_scale_of, metric, metric_name
+from runtime.measure.metric import in_scale_of, metric_name
 
 
 @dataclass(frozen=True)

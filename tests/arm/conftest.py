@@ -66,7 +66,6 @@ LEFT_OUT = {
     "measure/test_watch.py::test_other_load_is_counted_in_processors": "measures time",
     "measure/test_watch.py::test_throttling_while_select_screens_is_flagged_in_its_row": "is of `select`",
     "measure/test_watch.py::test_a_disturbed_screening_is_measured_again_and_leaves_nothing_behind": "is of `select`",
-    "measure/test_metric.py::test_the_metrics_are_those_of_scikit_learn": "needs scikit-learn",
     "selftest/test_check.py::test_sound_variants_pass_within_the_budget": "measures time",
     "test_model.py::test_importing_runtime_loads_no_engine_and_is_cheap": "measures time",
     "backends/test_backends.py::test_an_import_that_kills_the_process_is_survived": "starts processes",

@@ -15,11 +15,6 @@ MANY = OutputRecord("labels", (3,), "multilabel", labels=("a", "b", "c"))
 VALUE = OutputRecord("value", (1,), "regression")
 
 
-@pytest.fixture
-def random():
-    return np.random.default_rng(5)
-
-
 def test_accuracy_is_a_fraction():
     assert metric(CLASSES, OUTPUTS, np.array([0, 1, 0, 0], np.uint8)) == 0.75
     assert metric(CLASSES, OUTPUTS, np.eye(2)[[0, 1, 0, 0]]) == 0.75
@@ -49,25 +44,6 @@ def test_a_tensor_has_no_metric():
     assert metric_name("tensor") is None
     with pytest.raises(BundleError, match="the metric 'None' is unknown"):
         metric(OutputRecord("x", (1,), "tensor"), VALUES, VALUES)
-
-
-def test_the_metrics_are_those_of_scikit_learn(random):
-    from sklearn import metrics
-
-    outputs = random.random((200, 3)).astype(np.float32)
-    targets = random.integers(0, 3, 200)
-    record = OutputRecord("classes", (3,), "classification", labels=("a", "b", "c"))
-    assert metric(record, outputs, targets) == pytest.approx(
-        metrics.accuracy_score(targets, outputs.argmax(axis=1))
-    )
-    labels = random.integers(0, 2, (200, 3))
-    assert metric(MANY, outputs, labels) == pytest.approx(
-        metrics.f1_score(labels, outputs >= 0.5, average="micro")
-    )
-    record = OutputRecord("values", (3,), "regression")
-    assert metric(record, outputs, outputs * 2) == pytest.approx(
-        metrics.root_mean_squared_error((outputs * 2).ravel(), outputs.ravel()), rel=1e-5
-    )
 
 
 def test_f1_of_nothing_given_and_nothing_wanted_is_0():
