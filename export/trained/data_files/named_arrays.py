@@ -17,6 +17,7 @@ from runtime.errors import DataError, first_line
 
 # What one input, and the targets of one output, may be called in any model.
 INPUTS, TARGETS = "inputs", "targets"
+_WITHOUT_A_NAME = "arr_0"  # numpy.savez's own name for the first array that is given none
 
 
 def read_npz_file(path: Path, wanted: Wanted) -> Split:
@@ -46,8 +47,9 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
 
     Args:
         path: where they come from, for errors.
-        arrays: by the model's own name of an input or the public one, or `inputs` for a single one; targets by the
-            name of an output, `targets_` and that name, or `targets` for a single one.
+        arrays: by the model's own name of an input or the public one, or `inputs` for a single one, which needs no name
+            where it is the only array; targets by the name of an output, `targets_` and that name, or `targets` for a
+            single one.
         wanted: what is looked for. A reconstruction is compared with its input where it has no targets of its own.
 
     Raises:
@@ -57,6 +59,8 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
     for taken in wanted.inputs:
         known = wanted.known_as(taken) + ((INPUTS,) if len(wanted.inputs) == 1 else ())
         name = next((name for name in known if name in arrays), None)
+        if name is None and len(wanted.inputs) == 1 and list(arrays) == [_WITHOUT_A_NAME]:
+            name = _WITHOUT_A_NAME
         if name is None:
             raise DataError(
                 f"{path} has no array {' or '.join(known)}; it has {', '.join(arrays) or 'none'}; expected "

@@ -23,6 +23,17 @@ def test_one_input_and_one_output_need_no_names(photos, tmp_path):
     assert (found.targets["kind"].tolist(), found.targets["kind"].dtype) == ([0, 1, 2], np.int64)
 
 
+def test_the_only_array_needs_no_name_where_there_is_one_input(photos, several, tmp_path):
+    np.savez(tmp_path / "d.npz", PHOTOS)
+    found = read_npz_file(tmp_path / "d.npz", photos)
+    np.testing.assert_array_equal(found.inputs["image"], PHOTOS)
+    np.savez(tmp_path / "two.npz", PHOTOS, [0, 1, 2])
+    with pytest.raises(DataError, match="has no array image or inputs; it has arr_0, arr_1"):
+        read_npz_file(tmp_path / "two.npz", photos)
+    with pytest.raises(DataError, match="it has arr_0; expected image=…"):
+        read_npz_file(tmp_path / "d.npz", several)
+
+
 @pytest.mark.parametrize("target", ["kind", "targets_kind", "targets"])
 def test_names_of_the_model_are_taken_too(photos, target):
     found = from_arrays(Path("--test"), {"image": PHOTOS, target: ["bee", "ant", "bee"]}, photos)
