@@ -16,7 +16,7 @@ from export.formats.format import (
 )
 from export.formats.saved_model import SIGNATURE
 from export.formats.tflite_constants import with_stored_weights
-from export.formats.tflite_graph import Graph, graphs, operators, signature
+from export.formats.tflite_graph import Graph, graphs, signature
 from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
 from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, table_ranges
@@ -209,6 +209,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     every = nodes(found)
     kept = _kept(conversion, found, every, bits)
     ranges = conversion.ranges or {}
+    operators = [operator for graph in found for operator in graph.operators]
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
     stored = [
         node
@@ -223,8 +224,8 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     if bits == 16:
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
         job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept))
-        ranges = wide_enough(ranges, operators(conversion.source))
-    ranges = clip(ranges, in_tflite(operators(conversion.source), ranges), bits)
+        ranges = wide_enough(ranges, operators)
+    ranges = clip(ranges, in_tflite(operators, ranges), bits)
     write_file(conversion.destination, job.content(ranges))
     left = [
         name
