@@ -16,7 +16,7 @@ from export.formats.format import (
 )
 from export.formats.saved_model import SIGNATURE
 from export.formats.tflite_constants import with_stored_weights
-from export.formats.tflite_graph import Graph, graphs, signature
+from export.formats.tflite_graph import Graph, Operator, graphs, signature
 from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_mixed import CASTABLE, check_executed, keep_higher
 from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, table_ranges
@@ -223,7 +223,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     keep_higher(job, every, conversion.higher, SMALL_WEIGHTS)
     if bits == 16:
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
-        job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(found, kept))
+        job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(operators, every, kept))
         ranges = wide_enough(ranges, operators)
     ranges = clip(ranges, in_tflite(operators, ranges), bits)
     write_file(conversion.destination, job.content(ranges))
@@ -262,16 +262,13 @@ def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:
     return found
 
 
-def _sequence_dense(found: Sequence[Graph], kept: Mapping[str, str]) -> list[str]:
+def _sequence_dense(
+    operators: Sequence[Operator], every: Sequence[Node], kept: Mapping[str, str]
+) -> list[str]:
     """The keys of dense layers with a bias whose input has three or more dimensions."""
     return [
         node.key
-        for graph, operator, node in zip(
-            (graph for graph in found for _ in graph.operators),
-            (operator for graph in found for operator in graph.operators),
-            nodes(found),
-            strict=True,
-        )
+        for operator, node in zip(operators, every, strict=True)
         if operator.name == "FULLY_CONNECTED"
         and len(operator.inputs) > 2
         and len(operator.inputs[0].shape) > 2

@@ -47,20 +47,20 @@ def from_arrays(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Split:
 
     Args:
         path: where they come from, for errors.
-        arrays: by the model's own name of an input or the public one, or `inputs` for a single one, which needs no name
-            where it is the only array; targets by the name of an output, `targets_` and that name, or `targets` for a
-            single one.
+        arrays: by the model's own name of an input or the public one, or `inputs` for a single one, or
+            numpy's `arr_0` where that is the only array; targets by the name of an output, `targets_` and that name, or
+            `targets` for a single one.
         wanted: what is looked for. A reconstruction is compared with its input where it has no targets of its own.
 
     Raises:
         DataError: an input is missing, or values do not fit.
     """
+    if len(wanted.inputs) == 1 and list(arrays) == [_WITHOUT_A_NAME]:
+        arrays = {INPUTS: arrays[_WITHOUT_A_NAME]}
     inputs: dict[str, NDArray[Any]] = {}
     for taken in wanted.inputs:
         known = wanted.known_as(taken) + ((INPUTS,) if len(wanted.inputs) == 1 else ())
         name = next((name for name in known if name in arrays), None)
-        if name is None and len(wanted.inputs) == 1 and list(arrays) == [_WITHOUT_A_NAME]:
-            name = _WITHOUT_A_NAME
         if name is None:
             raise DataError(
                 f"{path} has no array {' or '.join(known)}; it has {', '.join(arrays) or 'none'}; expected "
