@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     return _digits() if name == "digits" else _rows(_digits())
 
 
+@cache
 def _digits() -> Dataset:
     """Loads `digits`: raw uint8 [n, 8, 8, 1] with values 0 to 16; 1,149 / 288 / 360 samples, stratified."""
     bunch = datasets.load_digits()

@@ -26,9 +26,13 @@ else:
             if len(values) == len(cls._fields) and not named:
                 return tuple.__new__(cls, values)
             given = cls._defaults | dict(zip(cls._fields, values, strict=False)) | named
-            if given.keys() != set(cls._fields) or len(values) + len(named) > len(cls._fields):
+            try:
+                found = tuple.__new__(cls, map(given.__getitem__, cls._fields))
+            except KeyError:
+                found = ()
+            if not len(given) == len(found) >= len(values) + len(named):
                 raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
-            return tuple.__new__(cls, map(given.__getitem__, cls._fields))
+            return found
 
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)
@@ -42,4 +46,7 @@ else:
 
         def _replace(self, **changes: Any) -> "FastNamedTuple":
             """Returns a record with some values changed."""
-            return type(self)(**self._asdict() | changes)
+            replaced = tuple.__new__(type(self), map(changes.pop, self._fields, self))
+            if changes:
+                raise TypeError(f"{type(self).__name__} has no {', '.join(changes)}")
+            return replaced

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.source_texts import parsed
+
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "runtime": {"runtime"},
@@ -30,7 +32,7 @@ RUNTIME = sorted((ROOT / "runtime").rglob("*.py"))
 def imports(path: Path) -> set[str]:
     """The top-level packages that a module imports, by statement or by import_module("…"), anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -53,7 +55,7 @@ def test_packages_import_downwards_only(package):
 def test_the_command_is_in_both_wheels_and_needs_the_runtime_alone():
     path = ROOT / "edgeproof.py"
     assert imports(path) <= {*sys.stdlib_module_names, "runtime", "export", "shtab"}
-    top = ast.parse(path.read_text()).body
+    top = parsed(path).body
     at_once = {node.module for node in top if isinstance(node, ast.ImportFrom)} | {
         name.name for node in top if isinstance(node, ast.Import) for name in node.names
     }
@@ -64,7 +66,7 @@ def test_the_command_is_in_both_wheels_and_needs_the_runtime_alone():
 def test_the_runtime_needs_the_standard_library_numpy_and_one_engine(path):
     allowed = {*sys.stdlib_module_names, "numpy", "runtime"} | FOREIGN.get(str(path.relative_to(ROOT)), set())
     assert imports(path) <= allowed
-    assert ast.get_docstring(ast.parse(path.read_text())), "a module says what it is in its first line"
+    assert ast.get_docstring(parsed(path)), "a module says what it is in its first line"
     assert len(path.read_text().splitlines()) <= 300
 
 
@@ -95,7 +97,7 @@ def built_names(tree: ast.AST) -> list[int]:
 
 def test_no_name_of_a_module_is_put_together():
     """A table holds it whole, where a search for the module finds it."""
-    found = {str(path.relative_to(ROOT)): built_names(ast.parse(path.read_text())) for path in SOURCES}
+    found = {str(path.relative_to(ROOT)): built_names(parsed(path)) for path in SOURCES}
     assert not {path: lines for path, lines in found.items() if lines}
 
 
@@ -166,10 +168,7 @@ def circles(imports: dict[str, set[str]]) -> list[list[str]]:
 
 def test_no_modules_import_each_other_in_a_circle():
     known = {module_name(path): path for path in SOURCES}
-    imports = {
-        name: imported_modules(ast.parse(path.read_text()), set(known)) - {name}
-        for name, path in known.items()
-    }
+    imports = {name: imported_modules(parsed(path), set(known)) - {name} for name, path in known.items()}
     assert imports["runtime.verdicts"] >= {"runtime.bundle.reader"}  # they are found at all
     assert circles(imports) == []
 

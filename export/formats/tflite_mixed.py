@@ -25,10 +25,11 @@ CASTABLE = (
     "TRANSPOSE_CONV",
 )  # to float16, by the quantizer
 _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
+SMALL_WEIGHTS = 1024  # quantizing a smaller layer saves less than its scales and the engine's extra work cost
 
 
-def keep_higher(job: Quantizer, every: Sequence[Node], higher: Mapping[str, Higher], least: int) -> None:
-    """Keeps nodes in the schemes that `higher` gives them; those of fewer than `least` weights in float32.
+def keep_higher(job: Quantizer, every: Sequence[Node], higher: Mapping[str, Higher]) -> None:
+    """Keeps nodes in the schemes that `higher` gives them; those of fewer than `SMALL_WEIGHTS` in float32.
 
     Weights of 16 or 8 bits are there for ops that the quantizer can store so; the others stay in float32.
     """
@@ -36,11 +37,11 @@ def keep_higher(job: Quantizer, every: Sequence[Node], higher: Mapping[str, High
         scheme = higher.get(node.key)
         if scheme is None:
             continue
-        if scheme == "float16" and node.op in CASTABLE and node.weights >= least:
+        if scheme == "float16" and node.op in CASTABLE and node.weights >= SMALL_WEIGHTS:
             job.float16(node.op, [node.key])
-        elif scheme == "dynamic" and node.op in _DYNAMIC and node.weights >= least:
+        elif scheme == "dynamic" and node.op in _DYNAMIC and node.weights >= SMALL_WEIGHTS:
             # Per channel, a dense layer would need a version of its op that tflite-runtime does not have.
-            job.dynamic(node.op, node.op == "FULLY_CONNECTED", least, [node.key])
+            job.dynamic(node.op, node.op == "FULLY_CONNECTED", SMALL_WEIGHTS, [node.key])
         else:
             job.keep([node.key])
 

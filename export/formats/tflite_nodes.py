@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from export.formats.format import Ranges
+from export.formats.format import NOTHING_TO_QUANTIZE, NothingToQuantize, Ranges
 from export.formats.tflite_graph import Graph, Operator, constants, count, name_of, operators, type_name
 from export.quantization.nodes import Node
 
@@ -100,3 +100,21 @@ def table_ranges(path: Path, tables: Collection[str]) -> Ranges:
     return {
         name: (float(found[source].min()), float(found[source].max())) for name, source in sources.items()
     }
+
+
+def sizes_of_weights(every: Sequence[Node], without: Sequence[str] = ()) -> list[int]:
+    """The number of weights of each operator that carries any, without those of some kinds.
+
+    Raises:
+        NothingToQuantize: there is none.
+    """
+    found = [node.weights for node in every if node.weights and node.op not in without]
+    if found:
+        return found
+    others = sorted({node.op for node in every if node.weights})
+    if not others:
+        raise NothingToQuantize(NOTHING_TO_QUANTIZE)
+    raise NothingToQuantize(
+        f"the model has nothing to quantize: only {', '.join(others)} carries weights, which TFLite computes in "
+        "float32 alone; use dynamic, which stores them in 8 bits"
+    )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from export.formats.format import MIXED, Scheme
 from export.formats.tflite_graph import Graph, Operator, graphs, name_of, type_name
 from export.formats.tflite_nodes import WEIGHTED, weights
+from export.quantization.keep_in_float import share_note
 from runtime.errors import ConversionError
 
 _FLOAT = ("FLOAT32",) * 3
@@ -151,3 +152,14 @@ def computed_in_float(path: Path) -> set[str]:
     """The operators whose weights are stored in 8 bits and turned into float32 before they compute with them."""
     rows = [row for graph in graphs(path) for row in _weighted(graph)]
     return {row.op for row in rows if row.dequantized and row.weights == "INT8"}
+
+
+def share(path: Path) -> tuple[str, ...]:
+    """The sentence on the share of a file's weights that are stored in fewer bits than 32."""
+    return share_note(*quantized(path))
+
+
+def weights_only(path: Path) -> tuple[str, ...]:
+    """The sentence on operators that compute in float32 with weights of 8 bits; tables compute nothing."""
+    ops = sorted(computed_in_float(path) - {"GATHER"})
+    return (f"{', '.join(ops)} with weights of 8 bits compute in float32.",) if ops else ()

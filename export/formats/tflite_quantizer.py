@@ -14,6 +14,7 @@ from export.formats.tflite_in_place import with_float_edges, with_one_scale
 
 # The quantizer has names of its own for a few operations.
 _OWN_NAMES = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
+UNKNOWN = ("CONV_3D", "CONV_3D_TRANSPOSE")  # operators with weights that it leaves as they are
 
 
 class Quantizer:

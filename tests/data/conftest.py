@@ -24,7 +24,7 @@ def nowhere(tmp_path, monkeypatch):
 def idx(array: np.ndarray) -> bytes:
     """An IDX file of unsigned bytes, gzipped."""
     header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    return gzip.compress(header + array.tobytes(), mtime=0)
+    return gzip.compress(header + array.tobytes(), compresslevel=1, mtime=0)
 
 
 @pytest.fixture

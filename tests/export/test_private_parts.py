@@ -13,13 +13,14 @@ import pytest
 
 from export.formats.tflite_graph import operators, schema_of_files, type_name
 from tests.conftest import ROOT
+from tests.source_texts import parsed
 
 READ_IN = re.compile(r"[Rr]ead\s+in\s+([a-z0-9-]+)\s+(\d+\.\d+(?:(?:,|\s+and)\s+\d+\.\d+)*)")
 SOURCES = sorted(path for package in ("export", "runtime") for path in (ROOT / package).rglob("*.py"))
 READ = {
     (str(path.relative_to(ROOT)), package): re.findall(r"\d+\.\d+", versions)
     for path in SOURCES
-    for package, versions in READ_IN.findall(ast.get_docstring(ast.parse(path.read_text())) or "")
+    for package, versions in READ_IN.findall(ast.get_docstring(parsed(path)) or "")
 }
 PLACES = {
     ("export/diagnosis/layer_calls.py", "keras"),
@@ -115,12 +116,12 @@ def test_each_part_is_used_in_one_place():
     used = set()
     for path in SOURCES:
         place = str(path.relative_to(ROOT))
-        for name in imported(ast.parse(path.read_text())):
+        for name in imported(parsed(path)):
             places = [at for part, at in PRIVATE.items() if name == part or name.startswith(f"{part}.")]
             assert all(map(place.startswith, places)), f"{place}: {name}"
             if name.startswith(PRIVATE_PACKAGES):
                 assert places, f"{place} imports {name}: say in PRIVATE where that may be"
-        for name in private_attributes(ast.parse(path.read_text())):
+        for name in private_attributes(parsed(path)):
             assert name in ATTRIBUTES, f"{place} uses {name}: say in ATTRIBUTES where that may be"
             assert place.startswith(ATTRIBUTES[name]), f"{place} uses {name}"
             used.add(name)

@@ -60,6 +60,11 @@ def test_missing_and_unknown_fields_are_refused(values, named):
         Theirs(*values, **named)
 
 
+def test_replacing_an_unknown_field_is_refused():
+    with pytest.raises(TypeError, match="Ours has no more"):
+        Ours("a", 1)._replace(size=2, more=3)
+
+
 def test_a_field_cannot_be_set():
     with pytest.raises(AttributeError):
         Ours("a", 1).name = "b"
