@@ -22,6 +22,9 @@ COMMANDS: Mapping[str, Command] = {
     "sign": Command("export.sign", "sign a bundle, so that devices can check who made it"),
 }
 
+# What `python -m export NAME` takes for itself; no model of the user's own is called so.
+WORDS = frozenset({"all", "list", *COMMANDS})
+
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command that is named first; what belongs to it is imported only now.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.original import read_record
 from data.trained_model import RECORD
+from export.commands import WORDS
 from export.run import steps
 from export.run.workers import Workers
 from export.trained.register import Registered, register
@@ -52,6 +53,10 @@ def check(path: Path, name: str, out: Path) -> None:
         raise UsageError(
             f"{name!r} cannot be a model's name; give another with --name: up to {_LONGEST} characters without /, the "
             "first no . and no -"
+        )
+    if name in WORDS:
+        raise UsageError(
+            f"python -m export takes {name!r} for a command; give the model another name with --name"
         )
     folder = out / name
     if (folder / RECORD).exists() and read_record(folder).made_by_train:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from export.formats import saved_model, tflite
+from export.formats import saved_model, tflite_static
 from export.formats.format import Conversion, NothingToQuantize
 from export.formats.saved_model import SavedModelBackend
 from export.formats.table import FORMATS
@@ -188,7 +188,7 @@ def test_the_limit_of_relu6_fits_in_32_bits_where_all_values_lie_near_zero(tmp_p
     file = tmp_path / "file.tflite"
     FORMATS["tflite"].converters["int16x8"](Conversion(float32, file, described, ranges))
     assert open_backend("litert", file.read_bytes()).run({"x": values})["y"].shape == (30, 2, 2, 4)
-    monkeypatch.setattr(tflite, "wide_enough", lambda ranges, operators: ranges)
+    monkeypatch.setattr(tflite_static, "wide_enough", lambda ranges, operators: ranges)
     FORMATS["tflite"].converters["int16x8"](Conversion(float32, file, described, ranges))
     with pytest.raises(EngineError, match="no_integer_overflow_from_quantization"):
         open_backend("litert", file.read_bytes()).run({"x": values})

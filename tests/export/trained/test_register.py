@@ -228,6 +228,12 @@ def test_an_op_without_a_tflite_builtin_is_refused_by_name(made, tmp_path):
         ("table", ["--shape", "4"], 2, "--shape 4: expected INPUT=1,SIZE,… with the batch first"),
         ("table", ["--max-drop", "-1"], 2, "--max-drop is -1; give percentage points of accuracy"),
         ("table", ["--name", "../up"], 2, "'../up' cannot be a model's name; give another with --name"),
+        (
+            "table",
+            ["--name", "report"],
+            2,
+            "python -m export takes 'report' for a command; give the model another",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_line(made, tmp_path, kind, options, code, expected):
