@@ -61,7 +61,7 @@ def test_missing_and_unknown_fields_are_refused(values, named):
 
 
 def test_replacing_an_unknown_field_is_refused():
-    with pytest.raises(TypeError, match="Ours has no more"):
+    with pytest.raises(TypeError, match="Ours takes name, size, unit; no more"):
         Ours("a", 1)._replace(size=2, more=3)
 
 
