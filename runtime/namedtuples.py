@@ -48,5 +48,7 @@ else:
             """Returns a record with some values changed."""
             replaced = tuple.__new__(type(self), map(changes.pop, self._fields, self))
             if changes:
-                raise TypeError(f"{type(self).__name__} takes {', '.join(self._fields)}; no {', '.join(changes)}")
+                raise TypeError(
+                    f"{type(self).__name__} takes {', '.join(self._fields)}; no {', '.join(changes)}"
+                )
             return replaced
