@@ -44,6 +44,11 @@ def int8_mixed(conversion: Conversion) -> tuple[str, ...]:
     return _static(conversion, 8, "int8-mixed")
 
 
+def int16x8(conversion: Conversion) -> tuple[str, ...]:
+    """Weights as int8, activations as int16."""
+    return _static(conversion, 16)
+
+
 def mixable(conversion: Conversion) -> list[Group]:
     """The groups of layers that an int8 file quantizes."""
     found = graphs(conversion.source)
@@ -62,11 +67,6 @@ def _layer(key: str) -> str:
     parts = [part.split("/") for part in key.split(";")]
     scopes = next((part for part in parts if part[-1] in _PRODUCTS), parts[0])
     return scopes[-2] if len(scopes) > 1 else scopes[0]
-
-
-def int16x8(conversion: Conversion) -> tuple[str, ...]:
-    """Weights as int8, activations as int16."""
-    return _static(conversion, 16)
 
 
 def _kept(conversion: Conversion, found: Sequence[Graph], every: Sequence[Node], bits: int) -> Kept:
