@@ -26,13 +26,9 @@ else:
             if len(values) == len(cls._fields) and not named:
                 return tuple.__new__(cls, values)
             given = cls._defaults | dict(zip(cls._fields, values, strict=False)) | named
-            try:
-                found = tuple.__new__(cls, map(given.__getitem__, cls._fields))
-            except KeyError:
-                found = ()
-            if not len(given) == len(found) >= len(values) + len(named):
+            if given.keys() != set(cls._fields) or len(values) + len(named) > len(cls._fields):
                 raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
-            return found
+            return tuple.__new__(cls, map(given.__getitem__, cls._fields))
 
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)

@@ -60,6 +60,14 @@ def test_missing_and_unknown_fields_are_refused(values, named):
         Theirs(*values, **named)
 
 
+def test_a_record_without_defaults_is_not_made_of_nothing():
+    class Bare(FastNamedTuple):
+        name: str
+
+    with pytest.raises(TypeError, match="Bare takes name"):
+        Bare()
+
+
 def test_replacing_an_unknown_field_is_refused():
     with pytest.raises(TypeError, match="Ours takes name, size, unit; no more"):
         Ours("a", 1)._replace(size=2, more=3)
