@@ -12,7 +12,7 @@ from export.formats.tflite_graph import graphs, signature
 from export.formats.tflite_inner import TFLiteFile
 from export.formats.tflite_mixed import CASTABLE, SMALL_WEIGHTS
 from export.formats.tflite_nodes import nodes, sizes_of_weights, table_ranges
-from export.formats.tflite_proof import prove, share, weights_only
+from export.formats.tflite_proof import notes, prove
 from export.formats.tflite_quantizer import UNKNOWN, Quantizer
 from export.formats.tflite_ranges import activations, record_ranges
 from export.formats.tflite_static import RUNGS, int8, int8_mixed, int16x8, mixable
@@ -87,7 +87,7 @@ def float16(conversion: Conversion) -> tuple[str, ...]:
         job.float16(operation)
     job.keep(kept)
     write_file(conversion.destination, job.content())
-    return share(conversion.destination)
+    return notes(conversion.destination)
 
 
 def dynamic(conversion: Conversion) -> tuple[str, ...]:
@@ -128,11 +128,7 @@ def dynamic(conversion: Conversion) -> tuple[str, ...]:
     ranges = table_ranges(conversion.source, {node.outputs[0] for node in tables})
     write_file(conversion.destination, job.content(ranges or None))
     prove(conversion.destination, "dynamic", [node.outputs[0] for node in found if node.weights])
-    return (
-        *share(conversion.destination),
-        *weights_only(conversion.destination),
-        *notes_on_weights(found, kept),
-    )
+    return (*notes(conversion.destination), *notes_on_weights(found, kept))
 
 
 TFLITE = Format(

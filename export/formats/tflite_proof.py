@@ -144,22 +144,23 @@ def _amount(operator: Operator, graph: Graph, dequantized: dict[str, object]) ->
 
 def quantized(path: Path) -> tuple[int, int]:
     """How many weights of a file are stored in fewer bits than 32, and how many there are."""
-    rows = [row for graph in graphs(path) for row in _weighted(graph)]
+    return _counted(_rows(path))
+
+
+def notes(path: Path) -> tuple[str, ...]:
+    """The sentences on the share of weights in fewer bits than 32, and on those that compute in float32 all the same.
+
+    The latter are operators with weights of 8 bits that are turned into float32 first; tables compute nothing.
+    """
+    rows = _rows(path)
+    ops = sorted({row.op for row in rows if row.dequantized and row.weights == "INT8"} - {"GATHER"})
+    in_float = (f"{', '.join(ops)} with weights of 8 bits compute in float32.",) if ops else ()
+    return (*share_note(*_counted(rows)), *in_float)
+
+
+def _rows(path: Path) -> list[_Weighted]:
+    return [row for graph in graphs(path) for row in _weighted(graph)]
+
+
+def _counted(rows: list[_Weighted]) -> tuple[int, int]:
     return sum(row.amount for row in rows if row.weights != "FLOAT32"), sum(row.amount for row in rows)
-
-
-def computed_in_float(path: Path) -> set[str]:
-    """The operators whose weights are stored in 8 bits and turned into float32 before they compute with them."""
-    rows = [row for graph in graphs(path) for row in _weighted(graph)]
-    return {row.op for row in rows if row.dequantized and row.weights == "INT8"}
-
-
-def share(path: Path) -> tuple[str, ...]:
-    """The sentence on the share of a file's weights that are stored in fewer bits than 32."""
-    return share_note(*quantized(path))
-
-
-def weights_only(path: Path) -> tuple[str, ...]:
-    """The sentence on operators that compute in float32 with weights of 8 bits; tables compute nothing."""
-    ops = sorted(computed_in_float(path) - {"GATHER"})
-    return (f"{', '.join(ops)} with weights of 8 bits compute in float32.",) if ops else ()

@@ -9,7 +9,7 @@ from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, Operator, graphs
 from export.formats.tflite_mixed import check_executed, keep_higher
 from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, sizes_of_weights
-from export.formats.tflite_proof import prove, share, weights_only
+from export.formats.tflite_proof import notes, prove
 from export.formats.tflite_quantizer import UNKNOWN, Quantizer
 from export.formats.tflite_ranges import wide_enough
 from export.quantization.groups import Group, groups
@@ -117,7 +117,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
         check_executed(conversion.destination, own, alike)
     reasons = sorted({reason for key, reason in kept.items() if reason})
     kept_notes = (f"In float32: {reason}." for reason in reasons)
-    return (*share(conversion.destination), *weights_only(conversion.destination), *kept_notes)
+    return (*notes(conversion.destination), *kept_notes)
 
 
 def _left_out(every: Sequence[Node], kept: Kept, bits: int, rung: int) -> Kept:

@@ -16,6 +16,7 @@ from export.command import parse
 from runtime.errors import UsageError
 from runtime.measure.row import STATUSES, MeasuredRow
 from tests.conftest import ROOT
+from tests.source_texts import parsed
 
 PAGE = (ROOT / "docs" / "foreign.md").read_text()
 
@@ -46,7 +47,7 @@ def test_a_row_has_samples_and_options_that_the_export_knows(name):
 
 
 def test_custom_objects_are_the_classes_of_their_module():
-    module = ast.parse((ROOT / "bench" / "foreign" / "own_layers.py").read_text())
+    module = parsed(ROOT / "bench" / "foreign" / "own_layers.py")
     classes = {
         f"bench.foreign.own_layers:{node.name}" for node in module.body if isinstance(node, ast.ClassDef)
     }
