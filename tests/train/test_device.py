@@ -1,6 +1,7 @@
-"""What a training does with memory."""
+"""What is set before a training, and what it does with memory."""
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -33,3 +34,15 @@ def pages_fetched(first: str) -> int:
 def test_a_training_keeps_the_memory_of_a_step_for_the_next():
     assert pages_fetched("") > 100
     assert pages_fetched("from train.device import prepare\nprepare()\n") < 100
+
+
+@pytest.mark.parametrize(("said", "expected"), [({}, "1"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "0")])
+def test_a_variable_that_is_set_stays(said, expected):
+    tell = (
+        "import os\nfrom train.device import prepare\nprepare()\nprint(os.environ['TF_ENABLE_ONEDNN_OPTS'])\n"
+    )
+    others = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", tell], env=others | said, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{expected}\n"
