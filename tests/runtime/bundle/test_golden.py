@@ -215,14 +215,19 @@ def npy(header):
         (zipped(("a.npy", npy({"descr": "|O", "fortran_order": False, "shape": ()}))), "array of object"),
         (zipped(("a.npy", npy({"descr": "<f4", "shape": ()}))), "not a sound"),
         (zipped(("a.npy", npz()), ("a.npy", npz())), "not a sound"),
-        (zipped(("bomb.npy", bytes(65 << 20))), "more than 67108864 bytes when unpacked"),
-        (zipped(*((str(n), b"") for n in range(20_001))), "holds more than 20000 files"),
     ],
-    ids=range(16),
+    ids=range(14),
 )
 def test_hostile_archives_are_refused(content, words):
     with pytest.raises(BundleError, match=words):
         parse_arrays(content, "golden.npz")
+
+
+def test_archives_of_too_much_are_refused():
+    with pytest.raises(BundleError, match="more than 67108864 bytes when unpacked"):
+        parse_arrays(zipped(("bomb.npy", bytes(65 << 20))), "golden.npz")
+    with pytest.raises(BundleError, match="holds more than 20000 files"):
+        parse_arrays(zipped(*((str(n), b"") for n in range(20_001))), "golden.npz")
 
 
 @pytest.mark.parametrize(
