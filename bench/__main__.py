@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from runtime.command import Command, run_command
+from runtime.command import Command, columns, run_command
 from runtime.errors import UsageError
 
 COMMANDS = {
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its module is imported only then."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in ("-h", "--help"):
-        print("usage: python -m bench [COMMAND] …\n\ncommands (each has --help):")
-        print("\n".join(f"  {name.ljust(8)}{row.text}" for name, row in COMMANDS.items()))
+        print("usage: python -m bench [COMMAND] …\n")
+        print(columns("commands (each has --help):", {name: row.text for name, row in COMMANDS.items()}))
         return 0
     if not arguments or arguments[0].startswith("-"):
         arguments = ["speed", *arguments]
