@@ -27,6 +27,8 @@ _SHARP = ("interpolation", "nearest")
 
 
 _FLIPPED: LayerSpec = ("RandomFlip", (("mode", "horizontal"),))
+# A patch of 5 to 9 pixels of 32, in half of the pictures.
+_ERASED: LayerSpec = ("RandomErasing", (("scale", (0.02, 0.08)), ("fill_value", 128.0)))
 _RMSE = ("root_mean_squared_error",)
 
 _ROWS = (
@@ -300,20 +302,20 @@ _ROWS = (
         model="cifar-resnet",
         dataset="cifar-10-images",
         architecture="resnet",
-        goal=0.85,  # not reached: 64 epochs give 0.8295
+        goal=0.85,
         tutorial="–",
-        hidden=(16, 32, 64),
+        hidden=(16, 16, 24, 24, 40, 40),
         scaling="standard",
-        augmentation=(_FLIPPED, _moved(0.1, _SHARP)),
+        augmentation=(_FLIPPED, _moved(0.125, _SHARP), _ERASED),
         initializer="he_normal",
         optimizer="SGD",
         learning_rate=0.1,
         momentum=0.9,
         nesterov=True,
-        weight_decay=2e-3,
+        weight_decay=5e-3,
         warmup_epochs=4,
         monitor="val_accuracy",
-        epochs=64,
+        epochs=90,
     ),
     Recipe(
         model="reviews-cnn",
