@@ -56,7 +56,7 @@ SELU = {
     }.items()
 }
 # tflite-runtime adds int8 tensors with kernels of its own on Arm, which round some sums of a shortcut to the integer
-# beside: 1 of 2,300 behind the first one of this net. Behind three of them its logits are up to one integer off.
+# beside. Behind six of them the logits of this net are up to one integer off.
 OTHER_ADD = {"cifar-resnet integers tflite-runtime alone logits"}
 # What the self-test refuses on a board, rightly: on a Pi 5 each addition is rounded to float16 (test_causes.py). That
 # adds up over the 784 additions of a sum, to 0.0229, and over 20 layers, to 0.0225 with a batch normalisation each and
