@@ -1,7 +1,5 @@
 """A user's own model, registered; with imports inside, since tests without TensorFlow lie here too."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,12 +18,10 @@ def registered(tmp_path):
     from export.trained.original_model import open_original
     from export.trained.register import register
     from export.trained.user_model import UserModel
+    from tests.export.trained.own_models import saved
 
     def run(model, **said):
-        path = model
-        if not isinstance(model, Path):
-            model.save(path := tmp_path / "own.keras")
-        found = register(UserModel(path, **said), tmp_path / "out" / "own")
+        found = register(UserModel(saved(model, tmp_path), **said), tmp_path / "out" / "own")
         original = read_original(tmp_path / "out" / "own")
         assert original == found.original
         inputs, outputs = original.golden()

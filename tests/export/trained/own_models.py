@@ -11,10 +11,16 @@ from export.trained.user_model import UserModel
 from runtime.errors import UsageError
 
 
+def saved(model, folder):
+    """The path of a model, which may be one already."""
+    if isinstance(model, Path):
+        return model
+    model.save(path := folder / "own.keras")
+    return path
+
+
 def refused(tmp_path, model, error=UsageError, **said):
-    path = model
-    if not isinstance(model, Path):
-        model.save(path := tmp_path / "own.keras")
+    path = saved(model, tmp_path)
     with pytest.raises(error) as caught:
         register(UserModel(path, **said), tmp_path / "out" / "own")
     assert not (tmp_path / "out").exists()

@@ -11,6 +11,9 @@ from tests.export.trained.own_models import dense, embedded, refused
 pytestmark = pytest.mark.usefixtures("seeded")
 
 
+PIXELS = {"kind": "image", "dtype": "uint8", "low": 0, "high": 255, "resize": "stretch"}
+
+
 def described(record):
     return {key: value for key, value in record._asdict().items() if value is not None and key != "columns"}
 
@@ -24,45 +27,24 @@ def described(record):
         (
             lambda: dense((8, 8, 3)),
             {"pixels": {"": "-1-1"}},
-            {
-                "kind": "image",
-                "shape": (8, 8, 3),
-                "dtype": "uint8",
-                "low": 0,
-                "high": 255,
-                "resize": "stretch",
-            },
+            PIXELS | {"shape": (8, 8, 3)},
         ),
         (
             lambda: dense((8, 9)),
             {"pixels": {"x": "0-1"}, "resize": "pad"},
-            {"kind": "image", "shape": (8, 9, 1), "dtype": "uint8", "low": 0, "high": 255, "resize": "pad"},
+            PIXELS | {"shape": (8, 9, 1), "resize": "pad"},
         ),
         (
             lambda: keras.Sequential(
                 [keras.Input((8, 8, 1), name="x"), layers.Rescaling(1 / 255), layers.Flatten()]
             ),
             {},
-            {
-                "kind": "image",
-                "shape": (8, 8, 1),
-                "dtype": "uint8",
-                "low": 0,
-                "high": 255,
-                "resize": "stretch",
-            },
+            PIXELS | {"shape": (8, 8, 1)},
         ),
         (
             lambda: keras.Sequential([keras.Input((8, 8, 1), name="x", dtype="uint8"), layers.Flatten()]),
             {},
-            {
-                "kind": "image",
-                "shape": (8, 8, 1),
-                "dtype": "uint8",
-                "low": 0,
-                "high": 255,
-                "resize": "stretch",
-            },
+            PIXELS | {"shape": (8, 8, 1)},
         ),
         (
             lambda: embedded(),
