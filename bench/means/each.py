@@ -80,7 +80,7 @@ def _cells(job: Tuning, test: Answered) -> str:
     shares = [job.agreement(each.content, test) for each in (int8, job.file)]
     return " | ".join(
         (
-            f"{-10 * np.log10(plain):.1f}",
+            f"{-20 * np.log10(plain):.1f}",
             *gained,
             *("–" if each is None else f"{each:.2%}" for each in shares),
         )
@@ -88,4 +88,4 @@ def _cells(job: Tuning, test: Answered) -> str:
 
 
 def _gain(before: float, after: float) -> str:
-    return f"{10 * np.log10(before / after):+.1f}"
+    return f"{20 * np.log10(before / after):+.1f}"

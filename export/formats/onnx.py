@@ -18,7 +18,7 @@ from export.formats.format import (
     Scheme,
 )
 from export.formats.onnx_inner import OnnxFile
-from export.formats.onnx_nodes import nodes
+from export.formats.onnx_nodes import elementwise, nodes
 from export.formats.onnx_proof import prove, quantized
 from export.formats.tf2onnx import from_saved_model
 from export.quantization.groups import Group, groups
@@ -35,7 +35,7 @@ from export.quantization.keep_in_float import (
     what_angles_are_made_of,
 )
 from export.quantization.nodes import Node
-from export.quantization.saturation import clip, in_onnx
+from export.quantization.saturation import cut
 from runtime.atomic import write_file
 
 IR_VERSION = 8
@@ -158,7 +158,7 @@ def _static(conversion: Conversion, scheme: Scheme) -> tuple[str, ...]:
     every = _with_weights(model)
     left = _left(conversion, model, every)
     ranges = clip_softmax(every, conversion.ranges or {})
-    ranges = clip(ranges, in_onnx(onnx_graph.nodes(model.graph)), bits=8)
+    ranges = cut(ranges, *elementwise(model, {*left, *conversion.higher}), bits=8)
     with onnxruntime.scratch() as folder:
         onnx.save(model, folder / "own.onnx")
         made = onnxruntime.in_int8(
@@ -168,6 +168,7 @@ def _static(conversion: Conversion, scheme: Scheme) -> tuple[str, ...]:
             keep_relu=any(high <= 0 for high in _highest(every, ranges)),
         )
     onnx_constants.give_each_its_own_dequantized(made)
+    onnx_constants.shorten_zero_points(made)
     inside = {node.key for node in every if node.graph}
     done = onnx_constants.weights_in_8_bits(made, lambda node: node.name in inside)
     if conversion.higher:
@@ -259,10 +260,12 @@ def activations(path: Path) -> set[str]:
 
 
 def _save(model: Any, destination: Path) -> None:
-    """Sorts and checks the model and writes it, naming only the op domains it uses."""
+    """Sorts and checks the model and writes it, with the op domains and names that it uses and no more."""
     import onnx
 
     onnx_graph.sort(model.graph)
+    for graph in onnx_graph.graphs(model.graph):
+        del graph.value_info[:]  # shapes of inner tensors, which every reader infers
     onnx_captured.dequantize_in_steps(model.graph)
     used = {node.domain for node in onnx_graph.nodes(model.graph)}
     kept = [entry for entry in model.opset_import if entry.domain in used]

@@ -144,6 +144,28 @@ def _with_graphs(graph: Any) -> Iterator[tuple[Any, Any]]:
             yield inner, node
 
 
+def shorten_zero_points(model: Any) -> None:
+    """Stores int8 zero points in a byte each, and leaves out those of int32 constants, which are all 0.
+
+    ONNX writes a negative number of few bits in ten bytes, unless it is stored raw.  Those of biases are four bytes for
+    each channel; a DequantizeLinear without one has 0, and ONNX Runtime 1.16 to 1.31 fuse the same nodes without them.
+    Those of int8 weights must stay, since versions up to 1.23 then refuse a dense layer at its first call.
+    """
+    import onnx
+
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.INT8 and not tensor.raw_data:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and len(node.input) == 3:
+            taken, zero = stored.get(node.input[0]), stored.get(node.input[2])
+            if taken is not None and taken.data_type == onnx.TensorProto.INT32 and zero is not None:
+                assert not onnx.numpy_helper.to_array(zero).any(), f"{taken.name} has a zero point"
+                del node.input[2]
+    forget_unused(model.graph)
+
+
 def forget_unused(graph: Any) -> None:
     """Drops constants that no node takes, in all graphs."""
     used = {name for node in onnx_graph.nodes(graph) for name in node.input}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from export.formats import onnx_graph
 from export.formats.onnx_constants import WEIGHTED
+from export.quantization.elementwise import Elementwise, function
 from export.quantization.nodes import Node
 
 
@@ -31,6 +32,31 @@ def weights(node: Any, sizes: dict[str, int]) -> int:
     """How many weights a node carries; `sizes` are the numbers of elements of float constants."""
     slot = WEIGHTED.get(node.op_type)
     return 0 if slot is None or len(node.input) <= slot else sizes.get(node.input[slot], 0)
+
+
+def elementwise(model: Any, kept: Collection[str]) -> tuple[list[Elementwise], set[str]]:
+    """The nodes of the main graph that compute element by element, and the tensors that others take or it gives.
+
+    Those of `kept`, by name, are taken for others.
+    """
+    import onnx
+
+    constants = {
+        tensor.name: float(onnx.numpy_helper.to_array(tensor).ravel()[0])
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT and math.prod(tensor.dims) == 1
+    }
+    done: list[Elementwise] = []
+    others = {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        settings = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        computed = None if node.name in kept or "" in node.input else function(node.op_type, settings)
+        if computed is None:
+            others.update(onnx_graph.taken(node))
+        else:
+            taken = tuple(constants.get(name, name) for name in node.input)
+            done.append(Elementwise(taken, node.output[0], computed))
+    return done, others
 
 
 def _node(

@@ -14,8 +14,8 @@ from export.formats.tflite_graph import (
     name_of,
     pack,
     schema_of_files,
+    shortened,
     stored_bytes,
-    with_shared_vectors,
 )
 from export.formats.tflite_inner import TFLiteFile
 from export.quantization.bias_correction import Bias
@@ -70,7 +70,7 @@ def with_biases(quantized: bytes, values: Mapping[str, np.ndarray]) -> bytes:
         if name_of(tensor) in values:
             raw = values[name_of(tensor)].astype("<i4").tobytes()
             model.buffers[tensor.buffer].data = np.frombuffer(raw, np.uint8)
-    return with_shared_vectors(pack(model))
+    return shortened(pack(model))
 
 
 def _values(model: Any, tensor: Any) -> np.ndarray:

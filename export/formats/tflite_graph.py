@@ -6,8 +6,9 @@ ai-edge-litert 2.3.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,15 +21,16 @@ from runtime.bundle.manifest import TensorSpec
 class Operator(NamedTuple):
     """One operator: its name (custom ops: `CUSTOM:<code>`), inputs, outputs, and the numbers of the graphs it runs.
 
-    Tensors are the schema's objects, with `name` (bytes), `type`, `shape`, `quantization` and `buffer`. `limit` is
-    where an activation that the operator computes itself cuts its output off: 6 for relu6.
+    Tensors are the schema's objects, with `name` (bytes), `type`, `shape`, `quantization` and `buffer`. `activation` is
+    the one that the operator computes itself behind its own work, as the schema calls it. `settings` are its options.
     """
 
     name: str
     inputs: list[Any]
     outputs: list[Any]
     bodies: tuple[int, ...] = ()
-    limit: float = math.inf
+    activation: str = "NONE"
+    settings: Mapping[str, Any] = {}
 
 
 class Graph(NamedTuple):
@@ -76,8 +78,7 @@ def operators(path: Path) -> Iterator[Operator]:
 def graphs(path: Path) -> list[Graph]:
     """The graphs of a `.tflite` file: first the main one, then the conditions and bodies of loops."""
     model = load(path.read_bytes())
-    activation = schema_of_files().ActivationFunctionType
-    limits = {activation.RELU6: 6.0, activation.RELU_N1_TO_1: 1.0}
+    activations = {number: name for name, number in vars(schema_of_files().ActivationFunctionType).items()}
 
     def operator(op: Any, tensors: list[Any]) -> Operator:
         code = model.operatorCodes[op.opcodeIndex]
@@ -90,7 +91,8 @@ def graphs(path: Path) -> list[Graph]:
             [tensors[index] for index in op.inputs if index >= 0],
             [tensors[index] for index in op.outputs],
             tuple(value for key, value in options.items() if key.endswith("SubgraphIndex")),
-            limits.get(options.get("fusedActivationFunction"), math.inf),
+            activations[options.get("fusedActivationFunction", 0)],
+            options,
         )
 
     return [
@@ -115,6 +117,19 @@ def constants(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
             if name_of(tensor) in names:
                 found[name_of(tensor)] = np.frombuffer(stored_bytes(model, tensor), np.float32)
     return found
+
+
+def scalars(path: Path) -> dict[str, float]:
+    """The values of the float32 constants of one element, by name."""
+    schema, model = schema_of_files(), load(path.read_bytes())
+    return {
+        name_of(tensor): float(np.frombuffer(stored_bytes(model, tensor), np.float32)[0])
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.type == schema.TensorType.FLOAT32
+        and model.buffers[tensor.buffer].data is not None
+        and count(tensor) == 1
+    }
 
 
 def stored_bytes(model: Any, tensor: Any) -> bytes:
@@ -181,22 +196,34 @@ def type_name(tensor: Any) -> str:
     return names[tensor.type]
 
 
-# Of a larger file the vectors that are shared are less than a hundredth.
-_MOST_BYTES_SHARED = 1 << 24
+# Of a larger file, what is written shorter is less than a hundredth.
+_MOST_BYTES_SHORTENED = 1 << 24
 
 
-def with_shared_vectors(content: bytes) -> bytes:
-    """The same file with each vector of numbers written once, however many tables refer to it.
+def shortened(content: bytes) -> bytes:
+    """The same file with each vector of numbers written once, however many tables refer to it, and constants numbered.
 
     The quantizer writes a zero point of eight bytes for each channel of the weights, and again for each of the bias: of
-    a network of narrow layers, a sixth of the file is zeros. To a reader the file is the same. What comes later must
-    not change a vector where it lies.
+    a network of narrow layers, a sixth of the file is zeros.  A constant has the names of all layers that it was made
+    of, which the op that takes it has too. To a reader the file is the same. What comes later must not change a vector
+    where it lies.
     """
-    if len(content) > _MOST_BYTES_SHARED:
+    if len(content) > _MOST_BYTES_SHORTENED:
         return content
+    model = load(content)
+    for graph in model.subgraphs:
+        _number_constants(model, graph)
     builder = _sharing_builder(len(content))
-    builder.Finish(load(content).Pack(builder), _FILE_IDENTIFIER)
+    builder.Finish(model.Pack(builder), _FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _number_constants(model: Any, graph: Any) -> None:
+    constants = [tensor for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None]
+    used = {tensor.name for tensor in graph.tensors if tensor not in constants}
+    unused = (name for name in (str(number).encode() for number in itertools.count()) if name not in used)
+    for tensor in constants:
+        tensor.name = next(unused)
 
 
 _FILE_IDENTIFIER = b"TFL3"

@@ -6,7 +6,17 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from export.formats.format import NOTHING_TO_QUANTIZE, NothingToQuantize, Ranges
-from export.formats.tflite_graph import Graph, Operator, constants, count, name_of, operators, type_name
+from export.formats.tflite_graph import (
+    Graph,
+    Operator,
+    constants,
+    count,
+    name_of,
+    operators,
+    scalars,
+    type_name,
+)
+from export.quantization.elementwise import Elementwise, Function, function
 from export.quantization.nodes import Node
 
 # By op that carries weights, the place of those among its inputs.
@@ -86,6 +96,37 @@ def _node(operator: Operator, number: int, graph: Graph) -> Node:
             default=0,
         ),
     )
+
+
+def elementwise(
+    path: Path, found: Sequence[Graph], kept: Collection[str]
+) -> tuple[list[Elementwise], set[str]]:
+    """The operators that compute element by element, and the tensors that others take or a graph gives.
+
+    Those of `kept`, by key, are taken for others.
+    """
+    constants = scalars(path)
+    done: list[Elementwise] = []
+    others = outputs(found)
+    for operator, node in zip(
+        (each for graph in found for each in graph.operators), nodes(found), strict=True
+    ):
+        function = None if node.key in kept else of_elements(operator)
+        if function is None:
+            others.update(node.inputs)
+        else:
+            taken = tuple(constants.get(name, name) for name in node.inputs)
+            done.append(Elementwise(taken, node.outputs[0], function))
+    return done, others
+
+
+def of_elements(operator: Operator) -> Function | None:
+    """What an operator computes of each element, with the activation that it computes itself; None of any other."""
+    computed = function(operator.name, operator.settings)
+    if computed is None or operator.activation == "NONE":
+        return computed
+    behind = function(operator.activation, {})
+    return behind and (lambda *taken: behind(computed(*taken)))
 
 
 def table_ranges(path: Path, tables: Collection[str]) -> Ranges:

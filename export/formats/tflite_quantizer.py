@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from export.formats.format import Ranges
-from export.formats.tflite_graph import with_shared_vectors
+from export.formats.tflite_graph import shortened
 from export.formats.tflite_in_place import with_float_edges, with_one_scale
 
 # The quantizer has names of its own for a few operations.
@@ -108,7 +108,7 @@ class Quantizer:
             for name, (low, high) in (ranges or {}).items()
         }
         result = self._job.quantize(given or None, enable_progress_report=False, enable_progress_bar=False)
-        return with_shared_vectors(with_one_scale(with_float_edges(bytes(result.quantized_model))))
+        return shortened(with_one_scale(with_float_edges(bytes(result.quantized_model))))
 
     def _operation(self, name: str) -> Any:
         return self._types.TFLOperationName(_OWN_NAMES.get(name, name))

@@ -40,6 +40,7 @@ def record_ranges(path: Path, samples: Mapping[str, np.ndarray]) -> Ranges:
 
 # An output of 16 bits has 2¹⁵ steps on either side of zero. The limit may be 2³⁰ steps, half of what 32 bits hold.
 _LEAST_SHARE = 2.0**15 / 2**30
+_LIMITS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
 
 def wide_enough(ranges: Ranges, operators: Iterable[Operator]) -> Ranges:
@@ -49,10 +50,10 @@ def wide_enough(ranges: Ranges, operators: Iterable[Operator]) -> Ranges:
     values that the activation was seen to give lie near zero.
     """
     least = {
-        name_of(tensor): operator.limit * _LEAST_SHARE
+        name_of(tensor): _LIMITS[operator.activation] * _LEAST_SHARE
         for operator in operators
         for tensor in operator.outputs
-        if operator.limit < np.inf
+        if operator.activation in _LIMITS
     }
     return {name: (low, max(high, least.get(name, high))) for name, (low, high) in ranges.items()}
 

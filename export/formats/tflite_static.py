@@ -8,7 +8,7 @@ from export.formats.format import Conversion, Scheme
 from export.formats.tflite_constants import with_stored_weights
 from export.formats.tflite_graph import Graph, Operator, graphs
 from export.formats.tflite_mixed import check_executed, keep_higher
-from export.formats.tflite_nodes import WEIGHTED, floats, nodes, outputs, sizes_of_weights
+from export.formats.tflite_nodes import WEIGHTED, elementwise, floats, nodes, outputs, sizes_of_weights
 from export.formats.tflite_proof import notes, prove
 from export.formats.tflite_quantizer import UNKNOWN, Quantizer
 from export.formats.tflite_ranges import wide_enough
@@ -20,7 +20,7 @@ from export.quantization.keep_in_float import (
     without_ranges,
 )
 from export.quantization.nodes import Node
-from export.quantization.saturation import clip, in_tflite
+from export.quantization.saturation import cut
 from runtime.atomic import write_file
 
 RUNGS = ("all ops", "without the ops that an engine lacks", "ops with weights only")
@@ -100,7 +100,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
         job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(operators, every, kept))
         ranges = wide_enough(ranges, operators)
-    ranges = clip(ranges, in_tflite(operators, ranges), bits)
+    ranges = cut(ranges, *elementwise(conversion.source, found, {*kept, *conversion.higher}), bits)
     write_file(conversion.destination, job.content(ranges))
     left = [
         name

@@ -25,7 +25,7 @@ _LEVELS = 256
 _BINS = 8192
 # What is left of a range: by steps of a tenth, down to a hundredth.
 _SHRUNK = 0.9 ** np.arange(45)
-_CLEARLY = 0.98  # of the error: what is left of it where a tensor's own choice is worth another rule
+_CLEARLY = 0.99  # of the error: what is left of it where a tensor's own choice is worth another rule
 _LEAST_CHANGE = 0.02  # of a range: less is no other range
 
 

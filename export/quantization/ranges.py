@@ -66,10 +66,13 @@ def ranges(
     return {"sha256": made_from, "samples": wanted, "ranges": found}
 
 
-def samples_wanted(inputs: Iterable[InputRecord]) -> int:
-    """How many samples ranges are found with: those of the input that takes fewest; fewer of large ones."""
+def samples_wanted(inputs: Iterable[InputRecord], more: int = 0) -> int:
+    """How many samples ranges are found with: those of the input that takes fewest; fewer of large ones.
+
+    With `more`, as many beside these.
+    """
     return min(
-        min(MOST_SAMPLES[taken.kind], max(LEAST_SAMPLES, MOST_ELEMENTS // math.prod(taken.shape)))
+        min(MOST_SAMPLES[taken.kind] + more, max(LEAST_SAMPLES, MOST_ELEMENTS // math.prod(taken.shape)))
         for taken in inputs
     )
 

@@ -36,11 +36,8 @@ class Rungs:
         return self._key("verify", rung, engine)
 
     def tried(self, results: Results) -> int:
-        """The last rung that was tried."""
-        rung = 0
-        while self.build_key(rung + 1) in results:
-            rung += 1
-        return rung
+        """The last rung that was tried; those before the tuned one may have been left out."""
+        return max((rung for rung in range(self.tuned + 1) if self.build_key(rung) in results), default=0)
 
     def measured(self, rung: int, results: Results) -> list[MeasuredRow]:
         """The rows of the engines that run the file of a rung."""

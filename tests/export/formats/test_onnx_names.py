@@ -55,23 +55,18 @@ def test_what_quantization_added_has_short_names_and_the_answers_stay():
     np.testing.assert_array_equal(onnxruntime.answers(model, feeds, ["y"])["y"], before)
     assert model.ByteSize() < size
     assert [node.name for node in model.graph.node] == ["", "", "", "Mul_0", "MatMul_1"]
-    assert [list(node.output) for node in model.graph.node] == [
-        ["x.int8"],
-        ["x.float"],
-        ["w.float.2"],
-        ["scaled_by"],
-        ["y"],
-    ]
-    assert {tensor.name for tensor in model.graph.initializer} == {
-        "x.scale", "x.zero", "w.int8", "w.scale", "w.zero", "other",
-    }  # fmt: skip
+    # Named are what people know: the input, the output, and what is between them.
+    names = [name for node in model.graph.node for name in (*node.input, *node.output)]
+    assert {name for name in names if not name.isdigit()} == {"x", "other", "scaled_by", "y"}
+    assert len({name for name in names if name.isdigit()}) == 8
+    assert {tensor.name for tensor in model.graph.initializer} <= {*names}
 
 
 def test_a_name_that_is_there_already_is_not_given_again():
-    model = quantized(extra="x.float")
+    model = quantized(extra="1")
     feeds = {"x": np.array([[1.3, -2.6]], np.float32)}
     before = onnxruntime.answers(model, feeds, ["y"])["y"]
     onnx_names.shorten(model.graph)
     onnx.checker.check_model(model)
     np.testing.assert_array_equal(onnxruntime.answers(model, feeds, ["y"])["y"], before)
-    assert model.graph.node[1].output[0] == "x_DequantizeLinear_Output"
+    assert [node.name for node in model.graph.node if "1" in node.input] == ["Mul_0"]

@@ -5,8 +5,8 @@ import pytest
 
 from export.formats import tflite_graph
 from export.formats.tflite_constants import with_stored_weights
-from export.formats.tflite_graph import graphs, name_of, pack, schema_of_files, signature
-from export.formats.tflite_nodes import floats, nodes
+from export.formats.tflite_graph import Operator, graphs, name_of, pack, schema_of_files, signature
+from export.formats.tflite_nodes import elementwise, floats, nodes, of_elements
 from export.formats.tflite_proof import prove, quantized
 from runtime.backends import open_backend
 from runtime.bundle.manifest import TensorSpec
@@ -66,20 +66,72 @@ def test_a_float_file_is_no_quantized_one_whatever_may_stay_in_float():
             prove(FLOAT32, scheme, ())
 
 
-def test_equal_vectors_are_written_once_and_the_file_says_the_same():
+def test_equal_vectors_are_written_once_constants_are_numbered_and_the_file_says_the_same():
     model = tflite_graph.load(INT8.read_bytes())
-    for tensor in model.subgraphs[0].tensors:  # as of narrow layers with many channels
+    graph = model.subgraphs[0]
+    for tensor in graph.tensors:  # as of narrow layers with many channels
         tensor.quantization = tensor.quantization or schema_of_files().QuantizationParametersT()
         tensor.quantization.zeroPoint = np.zeros(1000, np.int64)
     content = pack(model)
-    shared = tflite_graph.with_shared_vectors(content)
-    assert len(shared) < len(content) - 8000 * (len(model.subgraphs[0].tensors) - 2)
-    # Written again without sharing, it is the file it was made of, to the byte.
-    assert pack(tflite_graph.load(shared)) == content
-    assert read_tflite(shared) == read_tflite(content)
+    short = tflite_graph.shortened(content)
+    assert len(short) < len(content) - 8000 * (len(graph.tensors) - 2)
+    assert tflite_graph.shortened(short) == short
+    assert read_tflite(short) == read_tflite(content)
+    # With the names of before and without sharing, it is the file that it was made of, to the byte.
+    again = tflite_graph.load(short)
+    numbers = [
+        (after, before)
+        for after, before in zip(again.subgraphs[0].tensors, graph.tensors, strict=True)
+        if after.name != before.name
+    ]
+    assert [name_of(after) for after, _ in numbers] == [str(number) for number in range(len(numbers))]
+    assert len(numbers) == sum(model.buffers[tensor.buffer].data is not None for tensor in graph.tensors) > 4
+    for after, before in numbers:
+        after.name = before.name
+    assert pack(again) == content
+
+
+def test_a_number_that_is_a_name_already_is_not_given_again():
+    model = tflite_graph.load(INT8.read_bytes())
+    made = model.subgraphs[0].tensors[model.subgraphs[0].operators[0].outputs[0]]
+    made.name = b"1"
+    short = tflite_graph.load(tflite_graph.shortened(pack(model)))
+    names = [name_of(tensor) for tensor in short.subgraphs[0].tensors]
+    assert len(set(names)) == len(names) and {"0", "1", "2"} <= set(names)
 
 
 def test_a_large_file_is_left_alone(monkeypatch):
-    monkeypatch.setattr(tflite_graph, "_MOST_BYTES_SHARED", len(INT8.read_bytes()) - 1)
+    monkeypatch.setattr(tflite_graph, "_MOST_BYTES_SHORTENED", len(INT8.read_bytes()) - 1)
     content = INT8.read_bytes()
-    assert tflite_graph.with_shared_vectors(content) is content
+    assert tflite_graph.shortened(content) is content
+
+
+CONSIDERED = ("ADD", "LESS", "MUL", "TANH")
+
+
+def test_elementwise_operators_are_told_with_what_they_take_and_what_others_take():
+    found = graphs(MODELS / "several-float32.tflite")
+    every = nodes(found)
+    ops, others = elementwise(MODELS / "several-float32.tflite", found, kept=())
+    assert len(ops) == sum(node.op in CONSIDERED for node in every) > 3
+    assert {name for node in every if node.weights for name in node.inputs} <= others
+    last = ops[-1]
+    (key,) = (node.key for node in every if node.outputs[0] == last.output)
+    fewer, taken = elementwise(MODELS / "several-float32.tflite", found, {key})
+    assert fewer == [op for op in ops if op.output != last.output]
+    assert last.names <= taken
+
+
+def test_a_constant_of_one_element_is_told_by_its_value():
+    values = tflite_graph.scalars(MODELS / "several-float32.tflite")
+    model = tflite_graph.load((MODELS / "several-float32.tflite").read_bytes())
+    sizes = {name_of(tensor): tflite_graph.count(tensor) for tensor in model.subgraphs[0].tensors}
+    assert values and all(sizes[name] == 1 for name in values if name in sizes)
+
+
+def test_an_operator_computes_the_activation_behind_it_too():
+    plain, limited = (Operator("ADD", [], [], activation=name) for name in ("NONE", "RELU6"))
+    assert [of_elements(operator)(5.0, 3.0) for operator in (plain, limited)] == [8, 6]
+    assert of_elements(Operator("ADD", [], [], activation="SIGN_BIT")) is None
+    assert of_elements(Operator("LEAKY_RELU", [], [], settings={"alpha": 0.25}))(-4.0) == -1
+    assert of_elements(Operator("CONV_2D", [], [])) is None

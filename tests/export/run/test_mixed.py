@@ -98,10 +98,8 @@ def test_where_int8_passes_nothing_is_searched_and_there_is_no_row(plan):
 
 def test_nothing_is_searched_before_int8_has_been_tried_on_all_rungs(plan):
     found = after_int8(plan, 0.05, "failed")
-    del (
-        found[plan.key("build", INT8.name, "rung 1")],
-        found[plan.key("verify", INT8.name, "onnxruntime", "rung 1")],
-    )
+    for key in [key for key in found if key[-1] in ("rung 1", "rung 2")]:
+        del found[key]
     assert {step.key[1] for step in next_steps(plan, found)} == {"build", "verify"}
 
 

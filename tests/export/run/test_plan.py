@@ -120,6 +120,46 @@ def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
     assert summary.notes(plan, found) == {"tflite-int8": ("built on rung 0",)}
 
 
+def agreeing(plan, engine, share):
+    row = plan.blank_row(INT8, engine)._replace(max_abs_error=0.3, top1_agreement=share)
+    return Outcome(value=Verdict(row.with_verdict("ok", None)))
+
+
+@pytest.mark.parametrize(("share", "tuned"), [(0.9799, True), (0.98, False), (None, False), (0.0, True)])
+def test_a_file_that_often_decides_otherwise_is_tuned_though_it_keeps_the_budget(plan, share, tuned):
+    found = results(plan, [agreeing(plan, "litert", 0.99), agreeing(plan, "tflite-runtime", share)])
+    found[plan.key("calibrate", "tflite")] = Outcome(value={"ranges": {}})
+    last = f"rung {len(FORMATS['tflite'].rungs)}"
+    steps = plan.next_rung(found)
+    assert [step.key[1:] for step in steps] == (
+        [
+            ("build", "tflite-int8", last),
+            ("verify", "tflite-int8", "litert", last),
+            ("verify", "tflite-int8", "tflite-runtime", last),
+        ]
+        if tuned
+        else []
+    )
+    assert replace(plan, demand=Demand(repairs=("fold",))).next_rung(found) == []
+    for step in steps:  # where nothing helps, the file stays as it is
+        found[step.key] = Outcome(reason="nothing helps", error=ConversionError("nothing helps"))
+    assert plan.next_rung(found) == []
+    assert [status for _, status, _ in statuses(plan, found)] == ["ok", "ok"]
+    assert summary.notes(plan, found) == {"tflite-int8": ("built on rung 0",)}
+
+
+def test_a_tuned_file_takes_the_place_of_one_that_passed_too(plan):
+    found = results(plan, [agreeing(plan, engine, 0.97) for engine in INT8.engines])
+    found[plan.key("calibrate", "tflite")] = Outcome(value={"ranges": {}})
+    for step in plan.next_rung(found):
+        found[step.key] = (
+            Outcome(value=("tuned",)) if step.key[1] == "build" else agreeing(plan, "litert", 0.99)
+        )
+    assert plan.next_rung(found) == []
+    assert [row.top1_agreement for row in summary.rows(plan, found)] == [0.99, 0.99]
+    assert summary.notes(plan, found) == {"tflite-int8": ("tuned",)}
+
+
 @pytest.mark.parametrize("bad", [FAILED, "failed"])
 def test_where_an_engine_fails_the_next_rung_is_tried_until_there_is_none(plan, bad):
     wrong = outcome(plan, "tflite-runtime", bad) if isinstance(bad, str) else bad
