@@ -120,8 +120,8 @@ def test_where_every_engine_runs_a_file_no_other_rung_is_tried(plan):
     assert summary.notes(plan, found) == {"tflite-int8": ("built on rung 0",)}
 
 
-def agreeing(plan, engine, share):
-    row = plan.blank_row(INT8, engine)._replace(max_abs_error=0.3, top1_agreement=share)
+def agreeing(plan, engine, share, samples=1000):
+    row = plan.blank_row(INT8, engine)._replace(max_abs_error=0.3, top1_agreement=share, samples=samples)
     return Outcome(value=Verdict(row.with_verdict("ok", None)))
 
 
@@ -146,6 +146,11 @@ def test_a_file_that_often_decides_otherwise_is_tuned_though_it_keeps_the_budget
     assert plan.next_rung(found) == []
     assert [status for _, status, _ in statuses(plan, found)] == ["ok", "ok"]
     assert summary.notes(plan, found) == {"tflite-int8": ("built on rung 0",)}
+
+
+def test_golden_samples_alone_do_not_tell_whether_a_file_often_decides_otherwise(plan):
+    found = results(plan, [agreeing(plan, engine, 0.97, samples=None) for engine in INT8.engines])
+    assert plan.next_rung(found) == []
 
 
 def test_a_tuned_file_takes_the_place_of_one_that_passed_too(plan):
