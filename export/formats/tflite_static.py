@@ -85,7 +85,9 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     found = graphs(conversion.source)
     every = nodes(found)
     kept = _kept(conversion, found, every, bits)
-    ranges = conversion.ranges or {}
+    ranges = cut(
+        conversion.ranges or {}, *elementwise(conversion.source, found, {*kept, *conversion.higher}), bits
+    )
     operators = [operator for graph in found for operator in graph.operators]
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
     stored = [
@@ -100,7 +102,6 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
         # tflite-runtime answers wrongly where such a layer has a scale for each channel.
         job.static("FULLY_CONNECTED", bits, per_tensor=True, keys=_sequence_dense(operators, every, kept))
         ranges = wide_enough(ranges, operators)
-    ranges = cut(ranges, *elementwise(conversion.source, found, {*kept, *conversion.higher}), bits)
     write_file(conversion.destination, job.content(ranges))
     left = [
         name

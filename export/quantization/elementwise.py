@@ -7,6 +7,7 @@ their names differ in little but capitals.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +51,18 @@ def _relu(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0)
 
 
+def _clip(x: np.ndarray, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
+    return np.clip(x, low, high)
+
+
+def _largest(*taken: np.ndarray) -> np.ndarray:
+    return reduce(np.maximum, taken)
+
+
+def _least(*taken: np.ndarray) -> np.ndarray:
+    return reduce(np.minimum, taken)
+
+
 def _relu6(x: np.ndarray) -> np.ndarray:
     return np.clip(x, 0, 6)
 
@@ -74,7 +87,7 @@ def _hard_swish(x: np.ndarray) -> np.ndarray:
 _FUNCTIONS: Mapping[str, Function] = {
     "ABS": np.abs,
     "ADD": np.add,
-    "CLIP": np.clip,
+    "CLIP": _clip,
     "DIV": np.divide,
     "ELU": _elu,
     "ERF": erf,
@@ -92,10 +105,10 @@ _FUNCTIONS: Mapping[str, Function] = {
     "LESSOREQUAL": np.less_equal,
     "LOG": np.log,
     "LOGISTIC": expit,
-    "MAX": np.maximum,
-    "MAXIMUM": np.maximum,
-    "MIN": np.minimum,
-    "MINIMUM": np.minimum,
+    "MAX": _largest,
+    "MAXIMUM": _largest,
+    "MIN": _least,
+    "MINIMUM": _least,
     "MUL": np.multiply,
     "NEG": np.negative,
     "POW": np.power,
