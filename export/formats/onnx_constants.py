@@ -149,7 +149,8 @@ def shorten_zero_points(model: Any) -> None:
 
     ONNX writes a negative number of few bits in ten bytes, unless it is stored raw.  Those of biases are four bytes for
     each channel; a DequantizeLinear without one has 0, and ONNX Runtime 1.16 to 1.31 fuse the same nodes without them.
-    Those of int8 weights must stay, since versions up to 1.23 then refuse a dense layer at its first call.
+    Those of int8 weights must stay: without them, versions up to 1.23 refuse a dense layer at its first call, and 1.31
+    with exact kernels a convolution.
     """
     import onnx
 

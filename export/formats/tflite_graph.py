@@ -219,11 +219,12 @@ def shortened(content: bytes) -> bytes:
 
 
 def _number_constants(model: Any, graph: Any) -> None:
-    constants = [tensor for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None]
-    used = {tensor.name for tensor in graph.tensors if tensor not in constants}
+    stored = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
+    used = {tensor.name for tensor, constant in zip(graph.tensors, stored, strict=True) if not constant}
     unused = (name for name in (str(number).encode() for number in itertools.count()) if name not in used)
-    for tensor in constants:
-        tensor.name = next(unused)
+    for tensor, constant in zip(graph.tensors, stored, strict=True):
+        if constant:
+            tensor.name = next(unused)
 
 
 _FILE_IDENTIFIER = b"TFL3"

@@ -111,12 +111,12 @@ def elementwise(
     for operator, node in zip(
         (each for graph in found for each in graph.operators), nodes(found), strict=True
     ):
-        function = None if node.key in kept else of_elements(operator)
-        if function is None:
+        computed = None if node.key in kept else of_elements(operator)
+        if computed is None:
             others.update(node.inputs)
         else:
             taken = tuple(constants.get(name, name) for name in node.inputs)
-            done.append(Elementwise(taken, node.outputs[0], function))
+            done.append(Elementwise(taken, node.outputs[0], computed))
     return done, others
 
 

@@ -11,6 +11,7 @@ from export.formats.onnx_constants import (
     give_each_its_own,
     give_each_its_own_dequantized,
     move_into_loops,
+    shorten_zero_points,
     weights_in_8_bits,
 )
 from runtime.backends.onnxruntime import EXACT_KERNELS
@@ -183,3 +184,45 @@ def test_dequantized_constants_that_are_shared_are_copied():
     assert len(made.graph.initializer) == 8
     give_each_its_own_dequantized(made)
     assert len(made.graph.initializer) == 8
+
+
+def quantized_dense(zero_of_bias=0):
+    """A dense layer as ONNX Runtime's quantizer writes it, with zero points that are not stored raw."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "s", "z"], ["xf"]),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wf"], axis=1),
+        helper.make_node("DequantizeLinear", ["b", "bs", "bz"], ["bf"], axis=0),
+        helper.make_node("Gemm", ["xf", "wf", "bf"], ["y"]),
+    ]
+    constants = {
+        "s": np.float32(0.1),
+        "w": np.arange(-20, 20, dtype=np.int8).reshape(4, 10),
+        "ws": np.full(10, 0.02, np.float32),
+        "b": np.arange(10, dtype=np.int32),
+        "bs": np.full(10, 0.002, np.float32),
+        "bz": np.full(10, zero_of_bias, np.int32),
+    }
+    made = model(nodes, [tensor("x", [2, 4])], [tensor("y", [2, 10])], constants)
+    zeros = {"z": ([], [-77]), "wz": ([10], [0] * 10)}
+    made.graph.initializer.extend(
+        helper.make_tensor(name, TensorProto.INT8, shape, values) for name, (shape, values) in zeros.items()
+    )
+    return made
+
+
+def test_zero_points_of_biases_are_left_out_and_others_take_a_byte_each():
+    made = quantized_dense()
+    rows = np.linspace(-2, 3, 8, dtype=np.float32).reshape(2, 4)
+    (before,), size = answer(made, x=rows), made.ByteSize()
+    shorten_zero_points(made)
+    np.testing.assert_array_equal(answer(made, x=rows)[0], before)
+    assert [len(node.input) for node in made.graph.node] == [3, 3, 3, 2, 3]
+    stored = {each.name: each for each in made.graph.initializer}
+    assert "bz" not in stored and stored["z"].raw_data == b"\xb3" and len(stored["wz"].raw_data) == 10
+    assert made.ByteSize() < size - 40
+
+
+def test_a_zero_point_of_a_bias_that_is_not_0_is_never_left_out():
+    with pytest.raises(AssertionError, match="b has a zero point"):
+        shorten_zero_points(quantized_dense(zero_of_bias=1))
