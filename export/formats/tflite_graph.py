@@ -34,12 +34,16 @@ class Operator(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """One graph: its operators in the order in which they run, its inputs and outputs, the names of its constants."""
+    """One graph: its operators in the order in which they run, its inputs and outputs, the names of its constants.
+
+    `scalars` has the values of its float32 constants of one element.
+    """
 
     operators: list[Operator]
     inputs: list[Any]
     outputs: list[Any]
     constants: frozenset[str]
+    scalars: Mapping[str, float] = {}
 
 
 def schema_of_files() -> Any:
@@ -103,6 +107,13 @@ def graphs(path: Path) -> list[Graph]:
             frozenset(
                 name_of(tensor) for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None
             ),
+            {
+                name_of(tensor): float(np.frombuffer(stored_bytes(model, tensor), np.float32)[0])
+                for tensor in graph.tensors
+                if model.buffers[tensor.buffer].data is not None
+                and type_name(tensor) == "FLOAT32"
+                and count(tensor) == 1
+            },
         )
         for graph in model.subgraphs
     ]
@@ -117,19 +128,6 @@ def constants(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
             if name_of(tensor) in names:
                 found[name_of(tensor)] = np.frombuffer(stored_bytes(model, tensor), np.float32)
     return found
-
-
-def scalars(path: Path) -> dict[str, float]:
-    """The values of the float32 constants of one element, by name."""
-    schema, model = schema_of_files(), load(path.read_bytes())
-    return {
-        name_of(tensor): float(np.frombuffer(stored_bytes(model, tensor), np.float32)[0])
-        for graph in model.subgraphs
-        for tensor in graph.tensors
-        if tensor.type == schema.TensorType.FLOAT32
-        and model.buffers[tensor.buffer].data is not None
-        and count(tensor) == 1
-    }
 
 
 def stored_bytes(model: Any, tensor: Any) -> bytes:

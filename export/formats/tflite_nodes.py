@@ -13,7 +13,6 @@ from export.formats.tflite_graph import (
     count,
     name_of,
     operators,
-    scalars,
     type_name,
 )
 from export.quantization.elementwise import Elementwise, Function, function
@@ -98,24 +97,20 @@ def _node(operator: Operator, number: int, graph: Graph) -> Node:
     )
 
 
-def elementwise(
-    path: Path, found: Sequence[Graph], kept: Collection[str]
-) -> tuple[list[Elementwise], set[str]]:
+def elementwise(found: Sequence[Graph], kept: Collection[str]) -> tuple[list[Elementwise], set[str]]:
     """The operators that compute element by element, and the tensors that others take or a graph gives.
 
     Those of `kept`, by key, are taken for others.
     """
-    constants = scalars(path)
     done: list[Elementwise] = []
     others = outputs(found)
-    for operator, node in zip(
-        (each for graph in found for each in graph.operators), nodes(found), strict=True
-    ):
+    every = ((graph, operator) for graph in found for operator in graph.operators)
+    for (graph, operator), node in zip(every, nodes(found), strict=True):
         computed = None if node.key in kept else of_elements(operator)
         if computed is None:
             others.update(node.inputs)
         else:
-            taken = tuple(constants.get(name, name) for name in node.inputs)
+            taken = tuple(graph.scalars.get(name, name) for name in node.inputs)
             done.append(Elementwise(taken, node.outputs[0], computed))
     return done, others
 

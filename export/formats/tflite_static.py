@@ -85,9 +85,7 @@ def _static(conversion: Conversion, bits: int, scheme: Scheme = "int8") -> tuple
     found = graphs(conversion.source)
     every = nodes(found)
     kept = _kept(conversion, found, every, bits)
-    ranges = cut(
-        conversion.ranges or {}, *elementwise(conversion.source, found, {*kept, *conversion.higher}), bits
-    )
+    ranges = cut(conversion.ranges or {}, *elementwise(found, {*kept, *conversion.higher}), bits)
     operators = [operator for graph in found for operator in graph.operators]
     # Tables of 16 bits would be twice as large as those of 8, which tflite-runtime does not turn into 16 behind.
     stored = [

@@ -107,9 +107,7 @@ class Plan:
         """Whether a file is tuned on the last rung: one of int8, of which the answers alone are wrong."""
         rows = rungs.measured(rungs.best(results), results)
         return (
-            rungs.target.scheme == "int8"
-            and bool(self._tuning_names())
-            and any(row.max_abs_error is not None and _misses(row) for row in rows)
+            rungs.target.scheme == "int8" and bool(self._tuning_names()) and any(_misses(row) for row in rows)
         )
 
     def _tuning_names(self) -> tuple[str, ...]:
@@ -290,9 +288,9 @@ class Plan:
 
 
 def _misses(row: MeasuredRow) -> bool:
-    """Whether answers that were measured are worth a better file; a few golden samples alone do not tell."""
+    """Whether the answers were measured and are worth a better file; a few golden samples alone do not tell."""
     often = row.samples is not None and row.top1_agreement is not None and row.top1_agreement < _AGREEING
-    return row.status == "failed" or often
+    return row.max_abs_error is not None and (row.status == "failed" or often)
 
 
 def pool_of(engine: str) -> PoolName:

@@ -168,33 +168,33 @@ class Tuning:
         """How far the file's outputs are from those of the float32 file, on the samples that nothing was found by."""
         return self.error(self.file.content, self._judged)
 
-    def error(self, content: bytes, half: Answered) -> float:
+    def error(self, content: bytes, samples: Answered) -> float:
         """The mean absolute error of a file's outputs, as a fraction of their spreads.
 
         Of the mean square, a few samples that are decided otherwise make most, and of hundreds of samples that is left
         to chance.
         """
-        found = self._answers(content, half)
+        found = self._answers(content, samples)
         return sum(
-            float(np.mean(np.abs((found[name] - half.answers[name]) / wide)))
-            for name, wide in half.spreads.items()
+            float(np.mean(np.abs((found[name] - samples.answers[name]) / wide)))
+            for name, wide in samples.spreads.items()
         )
 
-    def agreement(self, content: bytes, half: Answered) -> float | None:
+    def agreement(self, content: bytes, samples: Answered) -> float | None:
         """The least share of samples that an output decides as the float32 file does; None without classes."""
-        found = self._answers(content, half)
+        found = self._answers(content, samples)
         shares = [
-            float(np.mean(decided(found[given.name]) == decided(half.answers[given.name])))
+            float(np.mean(decided(found[given.name]) == decided(samples.answers[given.name])))
             for given in self._original.record.outputs
             if given.task in ("classification", "binary")
         ]
         return min(shares, default=None)
 
-    def _answers(self, content: bytes, half: Answered) -> Arrays:
+    def _answers(self, content: bytes, samples: Answered) -> Arrays:
         path = self._conversion.destination.with_suffix(f".tried{self._format.suffix}")
         write_file(path, content)
         try:
-            return in_chunks(jobs.runner(self._engine, path), self._original, half.raw)
+            return in_chunks(jobs.runner(self._engine, path), self._original, samples.raw)
         finally:
             path.unlink()
 

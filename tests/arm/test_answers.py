@@ -134,8 +134,13 @@ def test_a_variant_answers_as_on_x86(answers, bundles, board, variant):
 def moved_by_rounding(answers, bundles, key):
     """How far a file's answers to golden inputs are from the original's on x86, at most."""
     model, *_, output = key.split()
-    originals = read_golden(open_bundle(bundles[model])).outputs[output][asked(model)]
+    originals = of_the_original(open_bundle(bundles[model]), output)
     return float(np.abs(answers["x86"][key][: len(originals)] - originals).max())
+
+
+def of_the_original(bundle, output):
+    """The original's answers to the golden inputs that a board is asked for; the probes come behind these."""
+    return read_golden(bundle).outputs[output][asked(bundle.manifest.model)]
 
 
 def test_ties_move_most_answers_of_a_loop_on_a_pi_5_and_no_further_than_its_manifest_says(answers, bundles):
@@ -171,9 +176,7 @@ def test_every_answer_is_within_the_tolerance_of_the_original(answers, bundles, 
         model, variant, _, way, output = key.split()
         if variant != "integers":
             bundle = open_bundle(bundles[model])
-            outputs = read_golden(bundle).outputs[output][
-                asked(model)
-            ]  # the probes come behind the golden inputs
+            outputs = of_the_original(bundle, output)
             answered = array[: len(outputs)]
             if way == "alone":
                 outputs = outputs[ALONE]

@@ -112,18 +112,18 @@ CONSIDERED = ("ADD", "LESS", "MUL", "TANH")
 def test_elementwise_operators_are_told_with_what_they_take_and_what_others_take():
     found = graphs(MODELS / "several-float32.tflite")
     every = nodes(found)
-    ops, others = elementwise(MODELS / "several-float32.tflite", found, kept=())
+    ops, others = elementwise(found, kept=())
     assert len(ops) == sum(node.op in CONSIDERED for node in every) > 3
     assert {name for node in every if node.weights for name in node.inputs} <= others
     last = ops[-1]
     (key,) = (node.key for node in every if node.outputs[0] == last.output)
-    fewer, taken = elementwise(MODELS / "several-float32.tflite", found, {key})
+    fewer, taken = elementwise(found, {key})
     assert fewer == [op for op in ops if op.output != last.output]
     assert last.names <= taken
 
 
 def test_a_constant_of_one_element_is_told_by_its_value():
-    values = tflite_graph.scalars(MODELS / "several-float32.tflite")
+    values = graphs(MODELS / "several-float32.tflite")[0].scalars
     model = tflite_graph.load((MODELS / "several-float32.tflite").read_bytes())
     sizes = {name_of(tensor): tflite_graph.count(tensor) for tensor in model.subgraphs[0].tensors}
     assert values and all(sizes[name] == 1 for name in values if name in sizes)
